@@ -1,0 +1,78 @@
+"""Every error a user can meet, in one tree.
+
+    CharRNNError
+    ├── CharSetError          a character or an index the vocabulary does not hold     ValueError
+    ├── HyperParamsError      an unknown name or an impossible value                   ValueError
+    ├── SourceTextError       a source file that cannot be read as text                ValueError, OSError
+    ├── TrainingError         a request that this text or this run cannot train        ValueError
+    ├── SamplingError         an impossible temperature, length or seed                ValueError
+    ├── DeviceError           a device this machine or this torch does not have        RuntimeError
+    ├── NonFiniteLossError    a loss or gradient that is not a number; nothing changed ArithmeticError
+    ├── TornWindowError       an update was cut in half; restore() mends it            RuntimeError
+    ├── WorkspaceError        a working directory that is missing, taken or unreadable OSError
+    │   └── CheckpointError   a checkpoint that is missing or damaged                  OSError
+    └── OwnershipError        another process, or a newer ModelState, writes this run  RuntimeError
+
+A message says what happened with the values, why, and on a line of its own what to type next.
+"""
+
+from __future__ import annotations
+
+
+class CharRNNError(Exception):
+    """The root: ``except CharRNNError`` catches everything this library raises on purpose.
+
+    Parameters
+    ----------
+    what : str            what happened, with the values, and why
+    next_step : str       what to type next; shown on a second line
+    """
+
+    def __init__(self, what: str, next_step: str = '') -> None:
+        self.what = what
+        self.next_step = next_step
+        super().__init__(f'{what}\n  Next: {next_step}' if next_step else what)
+
+
+class CharSetError(CharRNNError, ValueError):
+    """A character or an index that the vocabulary does not hold."""
+
+
+class HyperParamsError(CharRNNError, ValueError):
+    """An unknown hyperparameter, model type, level or option, or an impossible value of one."""
+
+
+class SourceTextError(CharRNNError, ValueError, OSError):
+    """A source file that cannot be read as text: empty, binary, a directory, wrongly encoded."""
+
+
+class TrainingError(CharRNNError, ValueError):
+    """A request that this text or this run cannot train: too few symbols, a negative length."""
+
+
+class SamplingError(CharRNNError, ValueError):
+    """An impossible temperature, length or seed."""
+
+
+class DeviceError(CharRNNError, RuntimeError):
+    """A device that this machine, or this build of torch, does not have."""
+
+
+class NonFiniteLossError(CharRNNError, ArithmeticError):
+    """A loss or a gradient was not finite. The update was not applied: nothing changed."""
+
+
+class TornWindowError(CharRNNError, RuntimeError):
+    """An update was cut in half by a second Ctrl-C; only ``ms.restore()`` makes the state whole."""
+
+
+class WorkspaceError(CharRNNError, OSError):
+    """A working directory that is missing, already holds a run, or cannot be read or written."""
+
+
+class CheckpointError(WorkspaceError):
+    """A checkpoint that is missing, damaged or of a newer format."""
+
+
+class OwnershipError(CharRNNError, RuntimeError):
+    """Another process, or a newer ModelState of this process, is the writer of this run."""
