@@ -1,0 +1,162 @@
+"""CharSet: the immutable bijection between characters and indices.
+
+Index 0 is U+FFFD, the unknown character; the characters of the text follow in the order of their code points.
+Index 0 always counts in ``len(chars)``, the model's vocabulary size V.  It is a symbol like any other only when
+the text itself holds U+FFFD; otherwise displays and the uniform rung leave it out and sampling never emits it.
+
+Characters are code points: no normalisation, no case folding, so that decode(encode(text)) is the text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CharSetError, HyperParamsError
+
+UNKNOWN = '\ufffd'
+CODE_POINTS = 0x110000  # one more than the largest code point
+
+Indices = NDArray[np.unsignedinteger]
+
+
+def smallest_unsigned(vocab_size: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned type that holds the indices 0 … vocab_size - 1, little-endian (it goes to disk)."""
+    return np.dtype(np.uint8 if vocab_size <= 2**8 else '<u2' if vocab_size <= 2**16 else '<u4')
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The code points of `text`, shape (len(text),), without a Python loop."""
+    return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
+
+
+def name_character(char: str) -> str:
+    """A character as error messages name it: 'é' (U+00E9)."""
+    shown = char if char.isprintable() and not unicodedata.combining(char) else char.encode('unicode_escape').decode()
+    return f"'{shown}' (U+{ord(char):04X})"
+
+
+class CharSet:
+    """Characters and their indices.
+
+    >>> chars = CharSet('hello')
+    >>> chars
+    CharSet('ehlo')
+    >>> chars.encode('hole')
+    array([2, 4, 3, 1], dtype=uint8)
+    >>> chars.decode([2, 4, 3, 1])
+    'hole'
+    >>> len(chars), len(chars.symbols)                 # index 0 is the unknown character
+    (5, 4)
+
+    Parameters
+    ----------
+    text : str or iterable of str     any text; its different characters are the symbols
+    """
+
+    __slots__ = ('_characters', '_dtype', '_to_index', 'symbols')
+
+    _characters: str
+    _dtype: np.dtype[np.unsignedinteger]
+    _to_index: Indices
+    symbols: str
+    """The characters of the text, sorted by code point; U+FFFD is among them only if the text holds it."""
+
+    def __init__(self, text: str | Iterable[str]) -> None:
+        symbols = ''.join(sorted(set(''.join(text))))
+        characters = UNKNOWN + symbols.replace(UNKNOWN, '')
+        dtype = smallest_unsigned(len(characters))
+        to_index = np.zeros(CODE_POINTS, dtype)  # 0, the unknown character, wherever nothing is written
+        to_index[code_points(characters)] = np.arange(len(characters))
+        for name, value in (
+            ('symbols', symbols),
+            ('_characters', characters),
+            ('_dtype', dtype),
+            ('_to_index', to_index),
+        ):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f'a CharSet is immutable: cannot set {name!r}')
+
+    def __len__(self) -> int:
+        return len(self._characters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._characters)
+
+    def __contains__(self, char: object) -> bool:
+        return isinstance(char, str) and len(char) == 1 and char in self.symbols
+
+    def __eq__(self, other: object) -> bool:
+        return self.symbols == other.symbols if isinstance(other, CharSet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.symbols)
+
+    def __repr__(self) -> str:
+        if len(self.symbols) <= 200:
+            return f'CharSet({self.symbols!r})'
+        return f'<CharSet of {len(self.symbols):,} characters {self.symbols[0]!r} … {self.symbols[-1]!r}>'
+
+    @property
+    def holds_unknown(self) -> bool:
+        """Whether the text itself holds U+FFFD, so that index 0 is a symbol like any other."""
+        return UNKNOWN in self.symbols
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned type that holds every index."""
+        return self._dtype
+
+    def encode(self, text: str, errors: str = 'strict') -> Indices:
+        """The index of every character.
+
+        Parameters
+        ----------
+        text : str
+        errors : 'strict' or 'replace'    what an unknown character is: an error, or index 0 (U+FFFD)
+        Returns
+        -------
+        unsigned integers, shape (len(text),)
+        Raises
+        ------
+        CharSetError                      names the first unknown character and its offset
+        """
+        if errors not in ('strict', 'replace'):
+            raise HyperParamsError(f'errors={errors!r} is unknown.', "errors='strict' or errors='replace'")
+        points = code_points(text)
+        indices: Indices = self._to_index[points]
+        if errors == 'strict':
+            unknown = np.flatnonzero(indices == 0) if not self.holds_unknown else self._foreign(indices, points)
+            if unknown.size:
+                offset = int(unknown[0])
+                raise CharSetError(
+                    f'{name_character(text[offset])} at offset {offset} is not among this model’s '
+                    f'{len(self.symbols):,} characters.',
+                    "ms.chars shows them; errors='replace' reads it as U+FFFD.",
+                )
+        return indices
+
+    @staticmethod
+    def _foreign(indices: Indices, points: NDArray[np.uint32]) -> NDArray[np.intp]:
+        return np.flatnonzero((indices == 0) & (points != ord(UNKNOWN)))
+
+    def decode(self, indices: Iterable[int]) -> str:
+        """The text that `indices` spell; the inverse of encode.
+
+        Raises
+        ------
+        CharSetError    an index outside 0 … len(chars) - 1
+        """
+        if not isinstance(indices, np.ndarray):
+            indices = np.fromiter(indices, dtype=np.int64)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
+            wrong = int(indices.min() if indices.min() < 0 else indices.max())
+            raise CharSetError(
+                f'index {wrong} is outside this vocabulary of {len(self):,}.', 'decode what encode returned'
+            )
+        return code_points(self._characters)[indices].tobytes().decode('utf-32-le', 'surrogatepass')
