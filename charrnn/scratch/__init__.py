@@ -1,0 +1,1 @@
+"""The same by hand: recurrent networks in plain NumPy, forward and backward, to read and to test against."""

@@ -1,0 +1,125 @@
+"""A GRU by hand: the forward pass and back-propagation through time, one equation a line.
+
+Forward, for one layer at step t, with x the input, h the state before the step, ⊙ elementwise and σ the logistic
+function (the reset gate acts after the recurrent product, as in cuDNN and torch.nn.GRU):
+
+    a_r = W_ir x + b_ir + W_hr h + b_hr        r = σ(a_r)                  reset gate
+    a_z = W_iz x + b_iz + W_hz h + b_hz        z = σ(a_z)                  update gate
+    q   = W_hn h + b_hn                                                    recurrent part of the candidate
+    a_n = W_in x + b_in + r ⊙ q                n = tanh(a_n)               candidate
+    h'  = (1 - z) ⊙ n + z ⊙ h                                              next state
+
+Backward, given dh' (the gradient of the loss with respect to h', from the output at t and from step t + 1):
+
+    dn  = dh' ⊙ (1 - z)                        da_n = dn ⊙ (1 - n²)        because tanh' = 1 - tanh²
+    dz  = dh' ⊙ (h - n)                        da_z = dz ⊙ z ⊙ (1 - z)     because σ' = σ (1 - σ)
+    dr  = da_n ⊙ q                             da_r = dr ⊙ r ⊙ (1 - r)
+    dq  = da_n ⊙ r
+    dx  = W_irᵀ da_r + W_izᵀ da_z + W_inᵀ da_n
+    dh  = W_hrᵀ da_r + W_hzᵀ da_z + W_hnᵀ dq + z ⊙ dh'
+
+and every weight's gradient is the sum over t of (what came out) times (what went in).
+
+A step by hand, one unit, every weight 1 and every bias 0, x = 0, h = 1:
+    r = z = σ(1) = 0.7311,  q = 1,  n = tanh(0.7311) = 0.6237,  h' = 0.2689·0.6237 + 0.7311·1 = 0.8988
+
+>>> one = np.ones((3, 1))
+>>> states, _ = gru_forward(np.zeros((1, 1, 1)), np.ones((1, 1)), one, np.zeros(3), one, np.zeros(3))
+>>> round(float(states[0, 0, 0]), 4)
+0.8988
+
+Source: Cho et al. 2014, arXiv:1406.1078; Werbos 1990 (back-propagation through time).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Step = tuple[Array, Array, Array, Array, Array, Array]
+
+
+def sigmoid(a: Array) -> Array:
+    """σ(a) = 1 / (1 + e⁻ᵃ), written with tanh so that no exponential overflows."""
+    result: Array = 0.5 + 0.5 * np.tanh(0.5 * a)
+    return result
+
+
+def gru_forward(x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array) -> tuple[Array, list[Step]]:
+    """One layer over T steps of B lanes.
+
+    Parameters
+    ----------
+    x : (T, B, I)                       inputs
+    h0 : (B, H)                         states before the first step
+    w_in : (3H, I), w_h : (3H, H)       weights, gates stacked as reset, update, candidate
+    b_in, b_h : (3H,)                   biases
+    Returns
+    -------
+    states : (T, B, H)                  after every step
+    steps : list of T tuples            x, h, r, z, n, q of each step, for gru_backward
+    """
+    states, steps, h = [], [], h0
+    for x_t in x:
+        in_r, in_z, in_n = np.split(x_t @ w_in.T + b_in, 3, axis=1)
+        h_r, h_z, q = np.split(h @ w_h.T + b_h, 3, axis=1)
+        r = sigmoid(in_r + h_r)
+        z = sigmoid(in_z + h_z)
+        n = np.tanh(in_n + r * q)
+        steps.append((x_t, h, r, z, n, q))
+        h = (1 - z) * n + z * h
+        states.append(h)
+    return np.array(states), steps
+
+
+def gru_backward(d_states: Array, steps: list[Step], w_in: Array, w_h: Array) -> dict[str, Array]:
+    """Gradients of a loss, given its gradient with respect to every state.
+
+    Parameters
+    ----------
+    d_states : (T, B, H)     without what later steps add: that is computed here
+    steps : list             from gru_forward
+    Returns
+    -------
+    dict with 'x' (T, B, I), 'h0' (B, H), 'w_in' (3H, I), 'b_in' (3H,), 'w_h' (3H, H), 'b_h' (3H,)
+    """
+    d_x = []
+    d_w_in, d_w_h = np.zeros_like(w_in), np.zeros_like(w_h)
+    d_b_in, d_b_h = np.zeros(len(w_in)), np.zeros(len(w_h))
+    dh = np.zeros_like(d_states[0])
+    for d_state, (x_t, h, r, z, n, q) in zip(d_states[::-1], steps[::-1], strict=True):
+        dh = dh + d_state
+        da_n = dh * (1 - z) * (1 - n**2)
+        da_z = dh * (h - n) * z * (1 - z)
+        da_r = da_n * q * r * (1 - r)
+        da = np.concatenate([da_r, da_z, da_n], axis=1)  # into the input weights
+        dq = np.concatenate([da_r, da_z, da_n * r], axis=1)  # into the recurrent weights
+        d_w_in += da.T @ x_t
+        d_b_in += da.sum(0)
+        d_w_h += dq.T @ h
+        d_b_h += dq.sum(0)
+        d_x.append(da @ w_in)
+        dh = dq @ w_h + z * dh
+    return {'x': np.array(d_x[::-1]), 'h0': dh, 'w_in': d_w_in, 'b_in': d_b_in, 'w_h': d_w_h, 'b_h': d_b_h}
+
+
+def softmax_loss(logits: Array, targets: NDArray[np.int64]) -> tuple[float, Array]:
+    """Mean cross-entropy in nats and its gradient.
+
+    Parameters
+    ----------
+    logits : (N, V)
+    targets : (N,)
+    Returns
+    -------
+    loss : float, and d_logits : (N, V) = (softmax - one-hot) / N
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    rows = np.arange(len(targets))
+    loss = float(np.mean(np.log(sums[:, 0]) - shifted[rows, targets]))
+    d_logits = exponentials / sums
+    d_logits[rows, targets] -= 1
+    return loss, d_logits / len(targets)
