@@ -1,0 +1,45 @@
+"""What the model is: the contract, the registry, one file for each family, the carry and the recurrence.
+
+A new family is one new file that keeps the contract of LanguageModel, and one line in MODELTYPES.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from charrnn.errors import HyperParamsError
+from charrnn.hyperparams import HyperParams, unknown_name
+from charrnn.models.carry import Carry
+from charrnn.models.contract import LanguageModel
+from charrnn.models.device import choose_device, environment
+from charrnn.models.dropout import Masks, derive_seed, dropout_masks
+from charrnn.models.gru import GRUEncode, GRUResize
+
+__all__ = [
+    'MODELTYPES',
+    'Carry',
+    'LanguageModel',
+    'Masks',
+    'build_model',
+    'choose_device',
+    'derive_seed',
+    'dropout_masks',
+    'environment',
+]
+
+MODELTYPES: dict[str, type[LanguageModel]] = {'GRUEncode': GRUEncode, 'GRUResize': GRUResize}
+
+
+def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int) -> LanguageModel:
+    """A new model on the CPU; its weights are a function of the arguments alone.
+
+    Raises
+    ------
+    HyperParamsError    no such model type
+    """
+    if modeltype not in MODELTYPES:
+        raise HyperParamsError(*unknown_name('modeltype', modeltype, MODELTYPES))
+    generator = torch.Generator().manual_seed(derive_seed('weights', seed))
+    # A global inference_mode would give weights that can never be trained.
+    with torch.inference_mode(False):
+        return MODELTYPES[modeltype](vocab_size, hyper, generator)

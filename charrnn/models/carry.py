@@ -1,0 +1,52 @@
+"""Carry: the hidden states handed from window to window, lane by lane.  A value: nothing writes into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Carry(Mapping[str, Tensor]):
+    """The named hidden states of every lane.
+
+    Parameters
+    ----------
+    states : mapping of name to tensor, each (L, B, H)     layers, lanes, units
+    """
+
+    __slots__ = ('_states',)
+
+    def __init__(self, states: Mapping[str, Tensor]) -> None:
+        self._states = dict(states)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._states[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __repr__(self) -> str:
+        return f'<Carry of {self.lanes} lanes: {", ".join(f"{k} {tuple(v.shape)}" for k, v in self.items())}>'
+
+    @property
+    def lanes(self) -> int:
+        """B, how many lanes it holds."""
+        return next(iter(self._states.values())).shape[1]
+
+    def detach(self) -> Self:
+        """The same states without their history: where truncated BPTT cuts."""
+        return type(self)({name: state.detach() for name, state in self.items()})
+
+    def lane(self, k: int) -> Self:
+        """The states of lane k alone, each (L, 1, H)."""
+        return type(self)({name: state[:, k : k + 1] for name, state in self.items()})
+
+    def to(self, device: torch.device) -> Self:
+        """The same states on another device, in memory of their own."""
+        return type(self)({name: state.detach().to(device, copy=True) for name, state in self.items()})

@@ -1,0 +1,110 @@
+"""GRUEncode and GRUResize: stacks of GRU layers that read one symbol at a time.
+
+    GRUEncode   one-hot → linear + tanh (H units) → GRU layers → linear → logits
+    GRUResize   one-hot ─────────────────────────► GRU layers → linear → logits
+
+A one-hot vector times a matrix is a row of that matrix, so no one-hot is ever built: both are look-ups.  The form of
+the GRU is the one of ``charrnn.models.recurrence``: the reset gate after the recurrent product.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, linear
+
+from charrnn.hyperparams import HyperParams
+from charrnn.models.carry import Carry
+from charrnn.models.contract import LanguageModel
+from charrnn.models.dropout import Masks
+from charrnn.models.recurrence import gru
+
+
+def uniform(generator: torch.Generator, bound: float, *shape: int) -> nn.Parameter:
+    """A parameter drawn from U(-bound, bound) by `generator`: torch's global stream is not touched."""
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+
+
+class GRULayer(nn.Module):
+    """The weights of one GRU layer, gates stacked as reset, update, candidate.
+
+    Parameters
+    ----------
+    inputs : int or None    size of its input; None if the input comes already multiplied by the input weights
+    """
+
+    w_in: nn.Parameter | None
+
+    def __init__(self, generator: torch.Generator, inputs: int | None, H: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(H)
+        self.w_in = uniform(generator, bound, 3 * H, inputs) if inputs is not None else None
+        self.b_in = uniform(generator, bound, 3 * H)
+        self.w_h = uniform(generator, bound, 3 * H, H)
+        self.b_h = uniform(generator, bound, 3 * H)
+
+    def forward(self, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, B, I) and (B, H) to outputs (T, B, H) and the last state (B, H)."""
+        return gru(x, h0, self.w_in, self.b_in, self.w_h, self.b_h)
+
+
+class GRUStack(LanguageModel):
+    """What GRUEncode and GRUResize share: the recurrent layers, the carry and the output layer."""
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator, inputs: int | None) -> None:
+        super().__init__(vocab_size, hyper, generator)
+        H = hyper.state_size
+        self.state_size = H
+        self.layers = nn.ModuleList(
+            GRULayer(generator, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
+        )
+        self.readout_weight = uniform(generator, 1 / math.sqrt(H), vocab_size, H)
+        self.readout_bias = nn.Parameter(torch.zeros(vocab_size))
+
+    def look_up(self, ids: Tensor) -> Tensor:
+        """What the first recurrent layer is given for each symbol: ids (T, B) to (T, B, I or 3H)."""
+        raise NotImplementedError
+
+    def zero_carry(self, lanes: int) -> Carry:
+        return Carry({'h': self.readout_bias.new_zeros(len(self.layers), lanes, self.state_size)})
+
+    def forward(self, ids: Tensor, carry: Carry, masks: Masks | None = None) -> tuple[Tensor, Carry]:
+        x = self.look_up(ids.t())
+        last = []
+        for i, layer in enumerate(self.layers):
+            x, h = layer(x, carry['h'][i])
+            last.append(h)
+            if masks is not None:
+                x = x * masks[i]
+        return x.transpose(0, 1), Carry({'h': torch.stack(last)})
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        return linear(outputs, self.readout_weight, self.readout_bias)
+
+
+class GRUEncode(GRUStack):
+    """One-hot → linear + tanh (state-sized) → GRU layers → linear."""
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+        super().__init__(vocab_size, hyper, generator, inputs=hyper.state_size)
+        self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
+        self.encode_bias = nn.Parameter(torch.zeros(hyper.state_size))
+
+    def look_up(self, ids: Tensor) -> Tensor:
+        """The encoding of each symbol, (T, B, H)."""
+        return torch.tanh(embedding(ids, self.encode_weight) + self.encode_bias)
+
+
+class GRUResize(GRUStack):
+    """One-hot, vocabulary-sized, straight into the first recurrent layer → GRU layers → linear."""
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+        super().__init__(vocab_size, hyper, generator, inputs=None)
+        # The input weights of the first layer, one row for each symbol: the transpose of (3H, V).
+        self.resize_weight = uniform(generator, 1 / math.sqrt(hyper.state_size), vocab_size, 3 * hyper.state_size)
+
+    def look_up(self, ids: Tensor) -> Tensor:
+        """The first layer's input products of each symbol, (T, B, 3H)."""
+        return embedding(ids, self.resize_weight)
