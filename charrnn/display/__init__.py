@@ -1,0 +1,1 @@
+"""How things look: plain values in, text for people out."""

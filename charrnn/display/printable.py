@@ -1,0 +1,36 @@
+"""Text that can do no harm to a terminal, and numbers as a row of bars."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+# Controls but newline and tab, what re-orders a line, unpaired surrogates, and the byte order mark, which would
+# otherwise be an invisible character of the text.
+_UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
+BARS = '▁▂▃▄▅▆▇█'
+
+
+def printable(text: str) -> str:
+    """`text` with line breaks as they are and every other control character spelled out.
+
+    >>> print(printable('one\\r\\ntwo \\x1b[31m'))
+    one
+    two \\x1b[31m
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text.replace('\r\n', '\n'))
+
+
+def sparkline(values: Sequence[float], width: int = 16) -> str:
+    """The newest `width` finite values as bars, lowest to highest.
+
+    >>> sparkline([3, 2, 1.5, 1.2])
+    '█▄▂▁'
+    """
+    values = [v for v in values if math.isfinite(v)][-width:]
+    if not values:
+        return ''
+    low, high = min(values), max(values)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0
+    return ''.join(BARS[int((v - low) * scale)] for v in values)

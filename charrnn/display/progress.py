@@ -1,0 +1,93 @@
+"""What training prints: a progress bar where there is a terminal, and lines anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from charrnn.display.printable import printable
+from charrnn.display.status import count
+
+
+class _Speed(ProgressColumn):
+    """Characters a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f'{count(speed * task.fields["symbols"])} chars/s' if speed else '')
+
+
+class Screen:
+    """Where training prints.  One for each call of trainmodel."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._progress: Progress | None = None
+
+    def say(self, text: str, style: str = '') -> None:
+        """Print text of any content: no markup is read in it, and no character of it can stop the training."""
+        encoding = self.console.encoding or 'utf-8'
+        safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
+        self.console.print(Text(safe, style=style), soft_wrap=True)
+
+    def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
+        """Print a row of the history: one line, and its sample if it has one."""
+        parts = [f'round {row["round"]}', f'epoch {row["epoch"]:.2f}']
+        if row.get('train_nats') is not None:
+            parts.append(f'train {row["train_nats"]:.3f}')
+        if row.get('valid_nats') is not None:
+            parts.append(f'valid {row["valid_nats"]:.4f}')
+        parts[-1] += ' nats/char'
+        if unigram is not None:
+            parts.append(f'unigram {unigram:.3f}')
+        if row.get('chars_per_second'):
+            parts.append(f'{count(row["chars_per_second"])} chars/s')
+        self.say('  '.join(parts), style='bold' if row['kind'] == 'round' else '')
+        if unigram is not None and row['valid_nats'] >= unigram:
+            self.say('  not yet better than the unigram rung: counting characters does as well')
+        if row.get('sample'):
+            self.say(f'{row["sample"]}\n', style='dim')
+
+    @contextlib.contextmanager
+    def bar(self, label: str, windows: int, symbols: int) -> Iterator[None]:
+        """A bar over `windows` windows of `symbols` symbols each while the block runs; nothing on a pipe."""
+        if not (self.console.is_terminal or self.console.is_jupyter):
+            yield
+            return
+        columns: Sequence[ProgressColumn] = (
+            TextColumn('{task.description}'),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn('{task.fields[note]}'),
+            _Speed(),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=self.console, transient=True, refresh_per_second=5) as self._progress:
+            self._progress.add_task(label, total=windows, symbols=symbols, note='')
+            try:
+                yield
+            finally:
+                self._progress.stop()
+                self._progress = None
+
+    def advance(self, loss_nats: float | None = None) -> None:
+        """One window more on the bar."""
+        if self._progress is not None:
+            task = self._progress.task_ids[0]
+            if loss_nats is None:
+                self._progress.advance(task)
+            else:
+                self._progress.update(task, advance=1, note=f'loss {loss_nats:.3f}')

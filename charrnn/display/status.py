@@ -1,0 +1,127 @@
+"""``repr(ms)``: where a run stands, in at most six lines of 80 columns, ending with what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from charrnn.display.printable import printable, sparkline
+
+WIDTH = 80
+
+
+def count(number: float) -> str:
+    """A count for people: 215k, 3.2M.
+
+    >>> count(950), count(215_402), count(3_210_000)
+    ('950', '215k', '3.2M')
+    """
+    if number < 1e3:
+        return f'{number:.0f}'
+    if number < 1e6:
+        return f'{number / 1e3:.0f}k'
+    return f'{number / 1e6:.1f}M'
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut in the middle to at most `width` characters."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f'{text[: width - 1 - tail]}…{text[len(text) - tail :]}'
+
+
+@dataclass(frozen=True)
+class Status:
+    """The plain values that the status lines show."""
+
+    directory: str
+    modeltype: str
+    layers: int
+    state_size: int
+    symbols: int
+    weights: int
+    device: str
+    train_size: int
+    valid_size: int
+    epoch: float
+    round: int
+    lanes: int
+    seq_len: int
+    train_nats: float | None
+    valid_nats: Sequence[tuple[int, float]]  # round and loss
+    checkpoint: int | None
+    rounds_behind: int
+    saved: bool
+    torn: bool
+
+    def __str__(self) -> str:
+        model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} chars, '
+        model += f'{count(self.weights)} weights, {self.device}'
+        name = shorten(printable(self.directory).replace('\n', '\\n'), max(8, WIDTH - len(model) - 16))
+        lines = [f'ModelState {name!r}  {model}', f'  data   {self._data()}', f'  now    {self._now()}']
+        loss = self._loss()
+        if loss:
+            lines.append(f'  loss   {loss}')
+        lines.append(f'  saved  {self._saved()}')
+        return '\n'.join(line[:WIDTH] for line in lines)
+
+    def _data(self) -> str:
+        valid = f'{self.valid_size:,} valid' if self.valid_size else 'no validation'
+        return f'{self.train_size:,} train + {valid} characters'
+
+    def _now(self) -> str:
+        if not self.lanes:
+            return 'not yet trained'
+        return f'epoch {self.epoch:.2f}, round {self.round}, {self.lanes} lanes of {self.seq_len}'
+
+    def _loss(self) -> str:
+        parts = [f'train {self.train_nats:.2f}'] if self.train_nats is not None else []
+        parts += [f'valid {self.valid_nats[-1][1]:.2f}'] if self.valid_nats else []
+        if not parts:
+            return ''
+        text = f'{", ".join(parts)} nats/char'
+        if len(self.valid_nats) > 1:
+            best_round, best = min(self.valid_nats, key=lambda scored: scored[1])
+            text += f', best {best:.2f} in round {best_round}'
+        return f'{text}  {sparkline([nats for _, nats in self.valid_nats])}'
+
+    def _saved(self) -> str:
+        if self.torn:
+            return 'the last update was cut in half.  Next: ms.restore()'
+        if self.checkpoint is None:
+            return 'nothing yet.  Next: ms.newcheckpoint()'
+        if not self.saved:
+            rounds = self.rounds_behind
+            behind = 'some windows' if not rounds else 'one round' if rounds == 1 else f'{rounds} rounds'
+            return f'checkpoint {self.checkpoint}, {behind} behind.  Next: ms.newcheckpoint()'
+        following = 'generatestring(ms, temp=0.5)' if self.lanes else 'ms.trainmodel()'
+        return f'checkpoint {self.checkpoint}.  Next: {following}'
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """One checkpoint as the list shows it."""
+
+    number: int
+    round: int
+    epoch: float
+    valid_nats: float | None
+    written: str
+    is_best: bool
+
+
+class CheckpointTable(tuple[CheckpointRow, ...]):
+    """Checkpoints, oldest first: a tuple that the prompt shows as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        if not self:
+            return 'no checkpoints yet.  Next: ms.newcheckpoint()'
+        lines = ['  no.  round  epoch  valid nats  written (UTC)']
+        for row in self:
+            valid = f'{row.valid_nats:.4f}' if row.valid_nats is not None else '-'
+            line = f'{row.number:>5}  {row.round:>5}  {row.epoch:>5.2f}  {valid:>10}  {row.written[:19]}'
+            lines.append(f'{line}  best' if row.is_best else line)
+        return '\n'.join(lines)
