@@ -1,0 +1,116 @@
+"""The history of a run: one row for each report and validation, append-only.
+
+    start        the untrained loss, at position 0
+    report       every print_every windows: the mean training loss since the last report
+    round        the end of a round: its mean training loss and its validation
+    validation   the end of an epoch inside a round, when `anneal` asks for it
+    resume       what came after line `keep` of the file is superseded: training went on from an earlier moment
+
+On disk each row is a line of JSON.  A line that cannot be read (torn by a power cut) counts as a line and is passed
+over.  Reading never writes: after a load or a restore the resume row waits until there is something new to append.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+Row = Mapping[str, Any]
+
+
+class History(Sequence[Row]):
+    """The rows that are part of how the model came to be; superseded ones are on disk only.
+
+    Parameters
+    ----------
+    lines : sequence of str    the file's lines, also unreadable ones
+    """
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        self._written = [_parse(line) for line in lines]  # one for each line of the file
+        self._waiting: list[Row] = []
+        self._live = _live_at(self._written, len(self._written))
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @overload
+    def __getitem__(self, which: int) -> Row: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Row]: ...
+    def __getitem__(self, which: int | slice) -> Row | list[Row]:
+        return self._live[which]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._live)
+
+    def __repr__(self) -> str:
+        return f'<History of {len(self)} rows; ms.history[-1] is the newest, ms.history.column(name) one column>'
+
+    def column(self, name: str, kind: str | None = None) -> list[Any]:
+        """One value of every row that has it, of one kind of rows or of all."""
+        rows = (row for row in self if kind in (None, row['kind']))
+        return [row[name] for row in rows if row.get(name) is not None]
+
+    def validations(self) -> list[tuple[int, float]]:
+        """Round and loss of every validation, the untrained one first."""
+        return [(row['round'], row['valid_nats']) for row in self if row.get('valid_nats') is not None]
+
+    def validated(self, position: int, symbols: int) -> float | None:
+        """The validation loss over all `symbols` of the split at exactly this position, if it was measured."""
+        for row in reversed(self._live):
+            if row.get('position') != position:
+                break
+            if symbols and row.get('valid_symbols') == symbols:
+                return row['valid_nats']  # type: ignore[no-any-return]
+        return None
+
+    @property
+    def length(self) -> int:
+        """How many lines the file will hold once what waits is written: what a checkpoint remembers."""
+        return len(self._written) + len(self._waiting)
+
+    def add(self, row: Row) -> None:
+        """Append a row.  It waits for ``take_lines``."""
+        self._waiting.append(row)
+        self._live.append(row)
+
+    def take_lines(self) -> list[str]:
+        """The lines to append to the file now; they count as written."""
+        lines = [json.dumps(_finite(row), ensure_ascii=False) for row in self._waiting]
+        self._written += self._waiting
+        self._waiting = []
+        return lines
+
+    def rewind(self, length: int) -> None:
+        """Go back to the moment when the file held `length` lines: what came after is superseded."""
+        self._live = _live_at(self._written, length)
+        self._waiting = [{'kind': 'resume', 'keep': length}] if len(self._written) > length else []
+
+
+def _parse(line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    return row if isinstance(row, dict) and isinstance(row.get('kind'), str) else {'kind': 'unreadable'}
+
+
+def _live_at(rows: Sequence[Row], length: int) -> list[Row]:
+    """The rows that counted when there were `length` lines: since the last resume row, and before what it kept."""
+    for last in range(min(length, len(rows)) - 1, -1, -1):
+        if rows[last]['kind'] == 'resume' and isinstance(keep := rows[last].get('keep'), int):
+            kept = _live_at(rows, min(keep, last))
+            return kept + _readable(rows[last + 1 : length])
+    return _readable(rows[:length])
+
+
+def _readable(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row['kind'] not in ('unreadable', 'resume')]
+
+
+def _finite(row: Row) -> dict[str, Any]:
+    """JSON knows no nan and no infinity: they are written as null."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}

@@ -1,0 +1,260 @@
+"""Learner: everything that training reads and writes, in one place: one moment of a run.
+
+    position ──lanes──► ids (B, T+1) ──┐
+    carry ─────────────────────────────┼──► loss ──► gradients ──finite?──► update ──► position + T, new carry
+    (seed, position) ──dropout masks───┘
+
+A window is applied whole or not at all.  What a window does is a function of the learner's tensors and numbers alone:
+no generator lives on, no clock is read, so a learner saved and loaded goes on bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from charrnn.errors import CheckpointError, NonFiniteLossError, TornWindowError, TrainingError
+from charrnn.hyperparams import HyperParams
+from charrnn.models import Carry, LanguageModel, dropout_masks
+from charrnn.text.dataset import Dataset
+from charrnn.text.lanes import read_before, read_window, windows_per_epoch
+from charrnn.training.evaluation import evaluate_split
+from charrnn.training.optimizer import (
+    apply_update,
+    build_optimizer,
+    load_optimizer_tensors,
+    optimizer_tensors,
+)
+from charrnn.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one window did.
+
+    Parameters
+    ----------
+    loss_nats : float    mean cross-entropy per symbol, before the update
+    grad_norm : float    of the mean gradient, before clipping
+    symbols : int        B·T
+    """
+
+    loss_nats: float
+    grad_norm: float
+    symbols: int
+
+
+class Learner:
+    """A model in training: its weights, its optimizer, and where it stands in the text.
+
+    Attributes
+    ----------
+    position : int           symbols lane 0 has walked since the run began
+    symbols : int            symbols trained, all lanes together
+    round : int              rounds begun
+    carry : Carry or None    of every lane; None before the first window
+    schedule : Schedule      what validation decided about the learning rate
+    seconds : float          spent training
+    """
+
+    def __init__(
+        self, model: LanguageModel, hyper: HyperParams, data: Dataset, seed: int, device: torch.device
+    ) -> None:
+        self.model = model.to(device)
+        self.optimizer = build_optimizer(model, hyper)
+        self.hyper, self.data, self.seed, self.device = hyper, data, seed, device
+        self.position = self.symbols = self.round = 0
+        self.carry: Carry | None = None
+        self.schedule = Schedule()
+        self.seconds = 0.0
+        self.torn = False
+
+    @property
+    def epoch(self) -> float:
+        """Symbols trained / n."""
+        return self.symbols / self.data.train_size
+
+    @property
+    def learnrate(self) -> float:
+        """The step size of the next window."""
+        return self.schedule.learnrate(self.hyper)
+
+    def epoch_windows(self) -> int:
+        """How many windows an epoch has with the present number of lanes."""
+        assert self.carry is not None
+        return windows_per_epoch(self.data.train_size, self.carry.lanes, self.hyper.seq_len)
+
+    def lay_lanes(self, lanes: int, *, clear_state: bool = False) -> None:
+        """Have `lanes` lanes: the carry stays if that is how many there are.
+
+        New lanes stand evenly spaced around the present position, and each first reads the 2·T symbols before its
+        place, so that nobody starts blind.  At the very beginning, or with `clear_state`, the carry is zeros.
+
+        Raises
+        ------
+        TrainingError    the text has fewer training symbols than one window of every lane
+        """
+        n, T = self.data.train_size, self.hyper.seq_len
+        if n < lanes * T:
+            raise TrainingError(
+                f'one window of {lanes} lanes of {T} symbols needs {lanes * T:,} training symbols; '
+                f'this text has {n:,}.',
+                f'batchsize={n // T}' + (f' or less, or a new run with seq_len={n // lanes}' if n >= lanes else ''),
+            )
+        with whole_windows(self), torch.no_grad():
+            if clear_state or not self.symbols:
+                self.carry = self.model.zero_carry(lanes)
+            elif self.carry is None or self.carry.lanes != lanes:
+                ids = torch.from_numpy(read_before(self.data.train, self.position, lanes, 2 * T)).to(self.device)
+                _, self.carry = self.model(ids, self.model.zero_carry(lanes))
+
+    def train_window(self) -> StepResult:
+        """Advance every lane by one window and update the weights once.
+
+        The carry is cut from its history first, so gradients stop at the window's edge (truncated BPTT).
+
+        Raises
+        ------
+        NonFiniteLossError    loss or gradient is not finite; everything is as it was before the call
+        TornWindowError       an earlier update was cut in half
+        Source: Williams & Peng 1990 (truncated BPTT).
+        """
+        self.refuse_if_torn()
+        assert self.carry is not None, 'lay_lanes comes first'
+        B, T = self.carry.lanes, self.hyper.seq_len
+        with whole_windows(self):
+            ids = torch.from_numpy(read_window(self.data.train, self.position, B, T)).to(self.device)
+            masks = dropout_masks(
+                self.seed,
+                self.position,
+                (T, B, self.hyper.state_size),
+                self.hyper.layers,
+                self.hyper.dropout,
+                self.device,
+            )
+            self.optimizer.zero_grad()
+            outputs, carry = self.model(ids[:, :-1], self.carry.detach(), masks)
+            logits = self.model.logits(outputs)
+            loss = cross_entropy(logits.flatten(0, 1), ids[:, 1:].reshape(-1))
+            loss.backward()  # type: ignore[no-untyped-call]
+            gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+            norm = nn.utils.get_total_norm(gradients)
+            loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
+            if not (math.isfinite(loss_nats) and math.isfinite(grad_norm)):
+                self.optimizer.zero_grad()
+                raise NonFiniteLossError(
+                    f'window at position {self.position:,} (round {self.round}): loss {loss_nats} nats/symbol, '
+                    f'gradient norm {grad_norm}. The update was not applied.',
+                    "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
+                )
+            self.torn = True  # until the four lines below are done
+            apply_update(self.optimizer, self.hyper, self.learnrate, B * T)
+            self.carry = carry.detach()
+            self.position += T
+            self.symbols += B * T
+            self.torn = False
+        return StepResult(loss_nats, grad_norm, B * T)
+
+    def refuse_if_torn(self) -> None:
+        """Raise if an update was cut in half."""
+        if self.torn:
+            raise TornWindowError(
+                f'the update at position {self.position:,} was cut in half, so these weights are of no moment.',
+                'ms.restore()',
+            )
+
+    def epoch_ended(self) -> bool:
+        """Whether the end of an epoch waits to be judged (only when `anneal` asks for it)."""
+        return self.hyper.anneal < 1 and int(self.epoch) > self.schedule.epochs_judged
+
+    def validate(self, windows: int, stopped: Callable[[], bool]) -> tuple[float, float, int, str] | None:
+        """Measure the validation split, and judge the epoch if one has ended: see evaluate_split."""
+        data = self.data
+        with deterministic(self):
+            found = evaluate_split(
+                self.model, data.train, data.valid, self.hyper.seq_len, self.device, windows, stopped
+            )
+        if found and found[2] == len(data.valid) and self.epoch_ended():
+            self.schedule = self.schedule.judge(int(self.epoch), found[0])
+        return found
+
+    # ---- one moment, as named tensors and facts -------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that training reads."""
+        carry: Mapping[str, Tensor] = self.carry or {}
+        return {
+            **{f'model/{name}': p for name, p in self.model.named_parameters()},
+            **{f'optimizer/{name}': t for name, t in optimizer_tensors(self.model, self.optimizer)},
+            **{f'carry/{name}': t for name, t in carry.items()},
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Every number that training reads; `seconds` is for people."""
+        return {
+            'position': self.position,
+            'symbols': self.symbols,
+            'round': self.round,
+            'schedule': asdict(self.schedule),
+            'seconds': self.seconds,
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Become the moment that `tensors` and `facts` describe.
+
+        Raises
+        ------
+        CheckpointError    a weight is missing or has another shape; nothing was changed
+        """
+
+        def named(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+        weights, parameters = named('model/'), dict(self.model.named_parameters())
+        for name in weights.keys() | parameters.keys():
+            saved = tuple(weights[name].shape) if name in weights else 'nothing'
+            wanted = tuple(parameters[name].shape) if name in parameters else 'nothing'
+            if saved != wanted:
+                raise CheckpointError(f'weight {name!r}: {saved} in the checkpoint, {wanted} in the model.', '')
+        with torch.inference_mode(False), torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(weights[name])
+            load_optimizer_tensors(self.model, self.optimizer, named('optimizer/'))
+            carry = named('carry/')
+            # Into memory of our own: products can round differently on unaligned memory.
+            self.carry = Carry(carry).to(self.device) if carry else None
+        self.optimizer.zero_grad()
+        self.position, self.symbols, self.round = facts['position'], facts['symbols'], facts['round']
+        self.schedule, self.seconds = Schedule(**facts['schedule']), facts['seconds']
+        self.torn = False
+
+
+@contextlib.contextmanager
+def whole_windows(learner: Learner) -> Iterator[None]:
+    """Gradients on and inference mode off, whatever the caller's global switches are; they come back after."""
+    with torch.inference_mode(False), torch.enable_grad(), deterministic(learner):
+        yield
+
+
+@contextlib.contextmanager
+def deterministic(learner: Learner) -> Iterator[None]:
+    """Only kernels that repeat their bits, if the run asks for them; the global switch comes back after."""
+    if not learner.hyper.deterministic:
+        yield
+        return
+    before, warn = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn)

@@ -1,0 +1,60 @@
+"""RMSProp with clipping and L2, in the ancestor's units.
+
+The ancestor's constants are in units of the loss *summed* over a window of all lanes, B·T symbols; ours is the mean
+loss, so they are divided by B·T.  In the order in which they act on the mean gradient g of a weight w:
+
+    g ← clamp(g, -clip/(B·T), clip/(B·T))              each element by itself
+    g ← g + regcost/(B·T) · w                          weights only, not biases
+    v ← decay · v + (1 - decay) · g²
+    w ← w - learnrate · g / (√v + 1e-8)
+
+Source: Tieleman & Hinton 2012, lecture 6.5 (RMSProp); torch.optim.RMSprop, whose `alpha` is our `decay`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.hyperparams import HyperParams
+
+
+def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimizer:
+    """A fresh RMSProp over two groups: the weights (matrices, regularised) and the biases."""
+    parameters = list(model.parameters())
+    groups = [
+        {'params': [p for p in parameters if p.ndim > 1]},
+        {'params': [p for p in parameters if p.ndim <= 1]},
+    ]
+    return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8)
+
+
+def apply_update(optimizer: torch.optim.Optimizer, hyper: HyperParams, learnrate: float, symbols: int) -> None:
+    """Clip, regularise and step, with the gradients of a mean loss over `symbols` = B·T symbols."""
+    weights, biases = optimizer.param_groups
+    if hyper.clip:
+        nn.utils.clip_grad_value_([*weights['params'], *biases['params']], hyper.clip / symbols)
+    weights['weight_decay'] = hyper.regcost / symbols  # torch adds weight_decay · w to the clipped gradient
+    weights['lr'] = biases['lr'] = learnrate
+    optimizer.step()
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The optimizer's moments, named after the parameters they belong to."""
+    for name, parameter in model.named_parameters():
+        for moment, value in optimizer.state.get(parameter, {}).items():
+            yield f'{name}/{moment}', value
+
+
+def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:
+    """Put saved moments back; moments that were not saved are as before the first step."""
+    optimizer.state.clear()
+    parameters = dict(model.named_parameters())
+    for key, value in saved.items():
+        name, _, moment = key.rpartition('/')
+        parameter = parameters[name]
+        # Step counts stay on the CPU, as torch itself keeps them; moments live beside their parameter.
+        device = parameter.device if value.ndim else torch.device('cpu')
+        optimizer.state[parameter][moment] = value.to(device, copy=True)

@@ -1,0 +1,122 @@
+"""Every symbol is scored exactly once, by a model that has read what the protocol says and nothing else."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from charrnn import HyperParams
+from charrnn.models import Carry, LanguageModel, build_model
+from charrnn.training import evaluation
+from charrnn.training.evaluation import Evaluation, evaluate_split
+from charrnn.training.ladder import baseline_ladder
+
+CPU = torch.device('cpu')
+V = 5
+
+
+def indices(size: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, V, size=size).astype(np.uint8)
+
+
+class Recorder(LanguageModel):
+    """Notes what each lane was fed, and gives the true next symbol of the ring 0, 1, 2, ... all probability."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__(vocab_size, HyperParams(), torch.Generator())
+        self.vocab_size = vocab_size
+        self.fed: list[Tensor] = []
+
+    def zero_carry(self, lanes: int) -> Carry:
+        return Carry({'h': torch.zeros(1, lanes, 1)})
+
+    def forward(self, ids: Tensor, carry: Carry, masks: object = None) -> tuple[Tensor, Carry]:
+        self.fed.append(ids)
+        return torch.nn.functional.one_hot((ids + 1) % self.vocab_size, self.vocab_size).float() * 100, carry
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+
+@settings(max_examples=60, deadline=None)
+@given(n_train=st.integers(1, 40), n=st.integers(1, 200), seq_len=st.integers(1, 12))
+def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: int, n: int, seq_len: int) -> None:
+    """On the text 0, 1, 2, ... every prediction of the recorder is right, so any slip of one place costs 100 nats."""
+    text = np.arange(n_train + n)
+    model = Recorder(n_train + n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, 'LEAST_WINDOWS', 1)
+        found = evaluate_split(model, text[:n_train], text[n_train:], seq_len, CPU)
+    assert found is not None
+    nats, _, symbols, _ = found
+    assert symbols == n
+    assert nats == pytest.approx(0, abs=1e-6)
+    first = torch.cat(model.fed, dim=1)[:, 0]
+    lanes = len(first)
+    edges = np.arange(lanes) * n // lanes + n_train
+    before = [e - seq_len if e >= seq_len else (e - seq_len - n_train) % n_train for e in edges]
+    assert first.tolist() == before, 'each lane begins seq_len symbols before its slice'
+
+
+def test_it_equals_one_lane_scored_by_hand() -> None:
+    hyper = HyperParams(layers=1, state_size=4)
+    model = build_model('GRUEncode', V, hyper, 0)
+    train, split = indices(30), indices(41, seed=1)
+    found = evaluate_split(model, train, split, 7, CPU)
+    assert found is not None
+    everything = torch.from_numpy(np.concatenate([train[-7:], split]).astype(np.int64))[None]
+    with torch.no_grad():
+        outputs, _ = model(everything[:, :-1], model.zero_carry(1))
+        nats = torch.nn.functional.cross_entropy(model.logits(outputs)[0, 6:], everything[0, 7:], reduction='none')
+    assert found[0] == pytest.approx(nats.mean().item(), rel=1e-5)
+    blocks = [b.double().sum().item() for b in nats.split(7)]  # type: ignore[no-untyped-call]
+    counts = [7] * 5 + [6]
+    spread = sum((b - found[0] * c) ** 2 for b, c in zip(blocks, counts, strict=True))
+    assert found[1] == pytest.approx(math.sqrt(spread * 6 / 5) / 41, rel=1e-4)
+
+
+def test_a_large_vocabulary_is_scored_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_model('GRUEncode', V, HyperParams(layers=1, state_size=4), 0)
+    train, split = indices(30), indices(100, seed=1)
+    whole = evaluate_split(model, train, split, 5, CPU)
+    monkeypatch.setattr(evaluation, 'LOGITS_AT_ONCE', V * 3)
+    pieces = evaluate_split(model, train, split, 5, CPU)
+    assert whole is not None and pieces is not None
+    assert pieces[0] == pytest.approx(whole[0], rel=1e-6)
+
+
+def test_part_of_a_split_and_a_stop() -> None:
+    model = build_model('GRUEncode', V, HyperParams(layers=1, state_size=4), 0)
+    train, split = indices(30), indices(400, seed=1)
+    part = evaluate_split(model, train, split, 5, CPU, windows=2)
+    assert part is not None
+    assert part[2] == 10 * 10 and '100 of 400 symbols, 10 lanes' in part[3]
+    assert evaluate_split(model, train, split, 5, CPU, stopped=lambda: True) is None
+    single = evaluate_split(model, train, split[:1], 5, CPU)
+    assert single is not None and single[2] == 1 and math.isnan(single[1])
+
+
+def test_the_ladder_is_what_it_says() -> None:
+    train, split = np.array([1, 1, 1, 2], np.uint8), np.array([1, 2, 3], np.uint8)
+    ladder = baseline_ladder(train, split, vocab_size=4, symbols=3)
+    assert ladder['uniform'] == pytest.approx(math.log(3))
+    expected = -(math.log(4 / 7) + math.log(2 / 7) + math.log(1 / 7)) / 3
+    assert ladder['unigram'] == pytest.approx(expected)
+    holding = baseline_ladder(np.array([0, 1], np.uint8), np.array([0], np.uint8), vocab_size=2, symbols=2)
+    assert holding['unigram'] == pytest.approx(math.log(2))
+
+
+def test_how_an_evaluation_prints() -> None:
+    worse = Evaluation(3.5, 0.01, 1000, {'uniform': 4.1744, 'unigram': 3.3473}, 'valid: whole split')
+    assert str(worse) == (
+        '3.5000 ± 0.0100 nats/char = 5.0494 bits/char over 1,000 characters\n'
+        'not better than the unigram rung: counting characters does as well\n'
+        'ladder    uniform 4.1744, unigram 3.3473\n'
+        'protocol  valid: whole split'
+    )
+    assert eval(repr(worse)) == worse
+    assert 'not better' not in str(Evaluation(3.0, 0.01, 1000, {'unigram': 3.3}))
