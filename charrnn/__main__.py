@@ -1,0 +1,113 @@
+"""``python -m charrnn``: a prompt with every public name; ``python -m charrnn train DIR``: the thin command line.
+
+The options of a command are the arguments of the method it calls, under the same names and with the same defaults:
+``--num-rounds`` is ``num_rounds``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import charrnn
+from charrnn import *  # noqa: F403  these names are what the prompt is for
+from charrnn import CharRNNError, ModelState
+
+BANNER = f"""charrnn {charrnn.__version__}
+  ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run
+  ms.trainmodel(num_rounds=3)                                      train it; Ctrl-C stops it whole
+  generatestring(ms, temp=0.5)                                     hear it speak
+  ms = ModelState.load('workspaces/text')                          another day
+  help(ModelState) says the rest.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> None:
+    """One option for each argument of `method` that has a default."""
+    for p in inspect.signature(method).parameters.values():
+        if p.default is p.empty:
+            continue
+        option = f'--{p.name.replace("_", "-")}'
+        if isinstance(p.default, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=p.default)
+            continue
+        kind = str(method.__annotations__[p.name]) if p.default is None else type(p.default).__name__
+        parse = {'int': int, 'float': float}.get(kind.split(' ')[0], str)
+        parser.add_argument(option, type=parse, default=p.default, metavar='N' if parse is not str else 'TEXT')
+
+
+def options_of(given: argparse.Namespace, method: Callable[..., Any]) -> dict[str, Any]:
+    """The values of the options that ``add_options`` added."""
+    return {name: value for name, value in vars(given).items() if name in inspect.signature(method).parameters}
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser of ``python -m charrnn COMMAND``."""
+    defaults = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(prog='python -m charrnn', description='Without a command: a Python prompt.')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    begin = commands.add_parser('init', help='begin a run on a text file', formatter_class=defaults)
+    begin.add_argument('srcfile', metavar='FILE')
+    begin.add_argument('usedir', metavar='DIR')
+    add_options(begin, ModelState.initfromsrcfile)
+    train = commands.add_parser('train', help='train the run in a directory', formatter_class=defaults)
+    train.add_argument('dir', metavar='DIR')
+    add_options(train, ModelState.trainmodel)
+    speak = commands.add_parser('generate', help='print text from the run in a directory', formatter_class=defaults)
+    speak.add_argument('dir', metavar='DIR')
+    add_options(speak, ModelState.generatestring)
+    for command in (train, speak):
+        command.add_argument('--device', default='auto', metavar='TEXT')
+    return parser
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; the exit status: 0, 1 for an error that was explained, 130 after Ctrl-C."""
+    given = command_line().parse_args(arguments)
+    try:
+        if given.command == 'init':
+            print(ModelState.initfromsrcfile(**options_of(given, ModelState.initfromsrcfile)))
+            return 0
+        ms = ModelState.load(given.dir, device=given.device)
+        if given.command == 'train':
+            return 130 if ms.trainmodel(**options_of(given, ModelState.trainmodel)).interrupted else 0
+        print(ms.generatestring(**options_of(given, ModelState.generatestring)))
+        return 0
+    except CharRNNError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def open_prompt(names: dict[str, Any]) -> None:
+    """A prompt that knows `names`: IPython's where it is installed, else Python's own with completion."""
+    try:
+        from IPython import start_ipython  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        import code
+
+        try:
+            import readline
+            import rlcompleter
+
+            readline.set_completer(rlcompleter.Completer(names).complete)
+            readline.parse_and_bind('tab: complete')
+        except ImportError:  # a Python built without readline
+            pass
+        code.interact(banner=BANNER, local=names, exitmsg='')
+    else:
+        print(BANNER)
+        start_ipython(argv=['--no-banner', '--no-confirm-exit'], user_ns=names)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) > 1:
+        sys.exit(run_command(sys.argv[1:]))
+    if sys.flags.inspect:  # python -i: the prompt comes when this file has run, and has its names
+        print(BANNER)
+    else:
+        open_prompt({name: getattr(charrnn, name) for name in charrnn.__all__})

@@ -1,0 +1,93 @@
+"""Tiny runs for every test: a text of some hundred characters, a model of a few units, on the CPU."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from charrnn import ModelState
+
+Moment = dict[str, Any]
+MakeRun = Callable[..., ModelState]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption('--torture', action='store_true', help='run the long versions of the tests too')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The session that opens help() is run for real by test_public.py; as a doctest it would need its output."""
+    items[:] = [
+        item for item in items if item.name not in ('charrnn', 'charrnn.ModelState', 'charrnn.modelstate.ModelState')
+    ]
+
+
+@pytest.fixture(autouse=True)
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours, no terminal, no device but the CPU: what is printed is the same everywhere."""
+    for name in ('FORCE_COLOR', 'TTY_COMPATIBLE', 'PYTHONINSPECT'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('NO_COLOR', '1')
+    monkeypatch.setenv('COLUMNS', '80')
+
+
+def words(size: int, seed: int = 0) -> str:
+    """A text that is neither random nor trivial: words drawn from a few, in lines."""
+    draws = random.Random(seed)
+    text = ''
+    while len(text) < size:
+        text += draws.choice(['the ', 'cat ', 'sat ', 'on ', 'a mat, ', 'and ', 'ran.\n'])
+    return text[:size]
+
+
+@pytest.fixture
+def text() -> str:
+    return words(700)
+
+
+@pytest.fixture
+def source(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / 'source.txt'
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, source: Path) -> MakeRun:
+    """Begin a tiny run in a new directory: make_run(name='run', text=None, **arguments of initfromsrcfile)."""
+
+    def make(name: str = 'run', *, text: str | None = None, **given: Any) -> ModelState:
+        path = source
+        if text is not None:
+            path = tmp_path / f'{name}.txt'
+            path.write_bytes(text.encode())
+        tiny = {'layers': 2, 'state_size': 6, 'seq_len': 8, 'learnrate': 0.01, 'device': 'cpu'}
+        return ModelState.initfromsrcfile(path, tmp_path / name, **{**tiny, **given})
+
+    return make
+
+
+def train(ms: ModelState, windows: int, **given: Any) -> None:
+    """So many windows of 3 lanes, and little else."""
+    ms.trainmodel(train_len=windows, **{'batchsize': 3, 'valid_len': 1, 'print_every': 0, **given})
+
+
+def moment(ms: ModelState) -> Moment:
+    """Everything that training reads, as bytes and plain numbers: two equal moments are the same to the bit."""
+    learner = ms._learner
+    tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in learner.tensors().items()}
+    facts = {name: value for name, value in learner.facts().items() if name not in ('seconds', 'round')}
+    return {**tensors, **facts}
+
+
+@pytest.fixture(autouse=True)
+def untouched_torch_rng() -> Any:
+    """Nothing in this library may draw from torch's global stream: every test checks it."""
+    before = torch.get_rng_state()
+    yield
+    assert torch.equal(before, torch.get_rng_state()), 'torch’s global random stream was used'

@@ -1,0 +1,76 @@
+"""Law 4: observing is free. Whatever only looks leaves every bit, the position and torch's random stream alone."""
+
+import contextlib
+import io
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from conftest import MakeRun, moment, train
+
+from charrnn import CharRNNError, ModelState, generatestring
+
+
+def provoke(ms: ModelState) -> None:
+    for request in (
+        lambda: ms.generatestring(5, prime='\x01'),
+        lambda: ms.restore(99),
+        lambda: ms.evaluate('test'),
+        lambda: ms.trainmodel(batchsize=10_000),
+        lambda: ms.trainmodel(epochs=3),  # type: ignore[call-arg]
+    ):
+        with contextlib.suppress(CharRNNError):
+            request()
+
+
+OBSERVERS: dict[str, Callable[[ModelState], object]] = {
+    'evaluate': lambda ms: ms.evaluate(),
+    'evaluate train': lambda ms: ms.evaluate('train'),
+    'generate': lambda ms: generatestring(ms, 30),
+    'generate with a seed': lambda ms: ms.generatestring(30, temp=0, prime='the cat', seed=3),
+    'repr': repr,
+    'complete names': dir,
+    'properties': lambda ms: [getattr(ms, name) for name in dir(ms) if not name.startswith('__')],
+    'history': lambda ms: [repr(ms.history), list(ms.history), ms.history.column('train_nats')],
+    'checkpoints': lambda ms: repr(ms.checkpoints()),
+    'save': lambda ms: ms.newcheckpoint(),
+    'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
+    'errors': provoke,
+    'global seeds': lambda ms: (np.random.seed(0), random.seed(0)),  # noqa: NPY002  what a user may do
+}
+
+
+@pytest.mark.parametrize('name', OBSERVERS)
+def test_looking_changes_nothing(make_run: MakeRun, name: str) -> None:
+    ms = make_run(dropout=0.3)
+    train(ms, 7)
+    before, stream = moment(ms), torch.get_rng_state()
+    OBSERVERS[name](ms)
+    assert moment(ms) == before
+    assert torch.equal(torch.get_rng_state(), stream)
+
+
+def test_looking_between_windows_changes_nothing_that_is_learned(make_run: MakeRun) -> None:
+    plain, watched = make_run('plain', dropout=0.3), make_run('watched', dropout=0.3)
+    train(plain, 12)
+    with contextlib.redirect_stdout(io.StringIO()):
+        for windows in (1, 3, 8):
+            for name, look in OBSERVERS.items():
+                if name != 'load':  # the newer object would own the run
+                    look(watched)
+            with torch.random.fork_rng():
+                torch.manual_seed(windows)
+                train(watched, windows, print_every=1)
+    assert moment(watched) == moment(plain)
+
+
+def test_a_sample_on_the_way_begins_with_the_next_symbol_and_continues_lane_0(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 60, print_every=60)
+    report = next(row for row in ms.history if row['kind'] == 'report')
+    upcoming = ms.chars.decode(ms.data.train[ms.position : ms.position + 1])
+    assert len(report['sample']) == 200
+    assert report['sample'][0] == upcoming
+    assert ms._speak() == report['sample'], 'its draws are a function of the position'

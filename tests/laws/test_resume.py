@@ -1,0 +1,179 @@
+"""Law 5: N windows straight = k windows, save, new process, the rest: bit for bit, whatever the rounds."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import MakeRun, moment, train
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from charrnn import ModelState
+from charrnn.models import MODELTYPES
+
+WINDOWS = 70  # of 3 lanes of 8: an epoch of the 630 training symbols has 27, so this is twice across its end
+
+ONE_LEG = """
+import sys
+from charrnn import ModelState
+ms = ModelState.load(sys.argv[1], device='cpu')
+for windows in map(int, sys.argv[2:]):
+    ms.trainmodel(train_len=windows, batchsize=3, valid_len=1, print_every=3)
+"""
+
+
+@pytest.mark.parametrize('modeltype', MODELTYPES)
+def test_over_several_processes(make_run: MakeRun, modeltype: str) -> None:
+    given = {'dropout': 0.3, 'modeltype': modeltype, 'seed': 5}
+    straight = make_run('straight', **given)
+    train(straight, WINDOWS)
+    stopped = make_run('stopped', **given)
+    train(stopped, 11)
+    curdir = stopped.curdir
+    del stopped  # and with it the lock, or the other processes could not write
+    for leg in (['15', '2'], ['1', '30'], ['11']):  # the first ends one window past an epoch
+        command = [sys.executable, '-c', ONE_LEG, str(curdir), *leg]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    resumed = ModelState.load(curdir, device='cpu')
+    assert resumed.position == WINDOWS * 8
+    assert moment(resumed) == moment(straight)
+    train(straight, 3)
+    train(resumed, 3)
+    assert moment(resumed) == moment(straight)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    legs=st.lists(st.integers(1, 40), min_size=2, max_size=4),
+    dropout=st.sampled_from([0.0, 0.5]),
+    lanes=st.integers(1, 5),
+)
+def test_wherever_it_is_cut(
+    make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory, legs: list[int], dropout: float, lanes: int
+) -> None:
+    folder = tmp_path_factory.mktemp('cut')
+    straight, stopped = (make_run(folder / name, dropout=dropout) for name in ('straight', 'stopped'))
+    train(straight, sum(legs), batchsize=lanes)
+    for leg in legs:
+        train(stopped, leg, batchsize=lanes)
+        stopped = ModelState.load(stopped.curdir, device='cpu')
+    assert moment(stopped) == moment(straight)
+
+
+def test_the_learning_rate_does_not_depend_on_where_rounds_end(make_run: MakeRun) -> None:
+    """The end of an epoch is judged when it comes, also in the middle of a round."""
+    given = {'anneal': 0.5, 'learnrate': 0.5, 'clip': 0.0}
+    straight, stopped = make_run('straight', **given), make_run('stopped', **given)
+    train(straight, 120)
+    for windows in (20, 7, 27, 40, 26):
+        train(stopped, windows, valid_len=0)
+        stopped = ModelState.load(stopped.curdir, device='cpu')
+    assert straight._learner.schedule.annealings > 0
+    assert moment(stopped) == moment(straight)
+
+
+def test_a_checkpoint_inside_a_round_resumes_too(make_run: MakeRun) -> None:
+    straight, stopped = make_run('straight'), make_run('stopped')
+    train(straight, 20)
+    train(stopped, 13, save_minutes=0)  # a checkpoint after every window
+    middle = ModelState.load(stopped.curdir, device='cpu')
+    middle.restore(middle.checkpoints()[-4].number)
+    assert 0 < middle.position < stopped.position
+    train(middle, 20 - middle.position // 8)
+    assert moment(middle) == moment(straight)
+
+
+def test_save_load_save_is_a_fixed_point(make_run: MakeRun) -> None:
+    ms = make_run(dropout=0.2)
+    train(ms, 9)
+    ms = ModelState.load(ms.curdir, device='cpu')
+    before = moment(ms)
+    ms.newcheckpoint()
+    again = ModelState.load(ms.curdir, device='cpu')
+    assert moment(again) == before
+    folders = [again.curdir / 'checkpoints' / f'{row.number:06d}' for row in again.checkpoints()[-2:]]
+    tensors = [(folder / 'tensors.safetensors').read_bytes() for folder in folders]
+    assert tensors[0] == tensors[1]
+    facts = [json.loads((folder / 'facts.json').read_text()) for folder in folders]
+    for f in facts:
+        del f['written']
+    assert facts[0] == facts[1]
+
+
+def test_restore_goes_back_and_the_same_windows_lead_to_the_same_place(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 5)
+    train(ms, 30)
+    there = moment(ms)
+    assert ms.restore(2) is ms
+    assert ms.position == 5 * 8
+    train(ms, 30)
+    assert moment(ms) == there
+    assert [row.number for row in ms.checkpoints()] == [1, 2, 3, 4], 'numbers only grow'
+    assert [row['round'] for row in ms.history if row['kind'] == 'round'] == [1, 2]
+    assert [row['round'] for row in ModelState.load(ms.curdir, device='cpu').history if row['kind'] == 'round'] == [
+        1,
+        2,
+    ]
+
+
+def test_restore_without_an_optimizer_step_forgets_later_moments(make_run: MakeRun) -> None:
+    ms = make_run()
+    fresh = moment(ms)
+    train(ms, 4)
+    ms.restore(1)
+    assert moment(ms) == fresh
+
+
+def test_new_lanes_are_primed_by_reading_the_text_before_their_place(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 10)
+    ms._learner.lay_lanes(5)
+    assert ms.carry is not None and ms.carry.lanes == 5
+    n = len(ms.data.train)
+    for k in range(5):
+        start = (80 + k * n // 5) % n
+        before = torch.tensor([[int(ms.data.train[(start - 16 + i) % n]) for i in range(16)]])
+        with torch.no_grad():
+            _, expected = ms._learner.model(before, ms._learner.model.zero_carry(1))
+        torch.testing.assert_close(ms.carry.lane(k)['h'], expected['h'], rtol=1e-5, atol=1e-6)
+    assert ms.position == 80 and ms.epoch == 10 * 24 / n
+    ms._learner.lay_lanes(5, clear_state=True)
+    assert not ms.carry['h'].any()
+
+
+def test_a_first_start_is_zeros_and_batchsize_is_as_last_time(make_run: MakeRun) -> None:
+    ms = make_run()
+    assert ms.carry is None
+    train(ms, 1, batchsize=2)
+    assert ms.carry is not None and ms.carry.lanes == 2
+    ms = ModelState.load(ms.curdir, device='cpu')
+    train(ms, 1, batchsize=None)
+    assert ms.carry is not None and ms.carry.lanes == 2
+
+
+@pytest.mark.parametrize('switch', [torch.no_grad, torch.inference_mode])
+def test_whatever_the_global_grad_mode(make_run: MakeRun, switch: type) -> None:
+    usual, strange = make_run('usual'), None
+    train(usual, 6)
+    train(usual, 3, batchsize=4)
+    with switch():
+        strange = make_run('strange')
+        train(strange, 6)
+        strange = ModelState.load(strange.curdir, device='cpu')
+        train(strange, 3, batchsize=4)
+        assert torch.is_grad_enabled() is False
+    assert moment(strange) == moment(usual)
+    train(strange, 2)
+    train(usual, 2)
+    assert moment(strange) == moment(usual)
+
+
+def test_a_run_can_be_moved(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run()
+    train(ms, 3)
+    moved = ms.curdir.rename(tmp_path / 'elsewhere')
+    assert moment(ModelState.load(moved, device='cpu')) == moment(ms)

@@ -1,0 +1,196 @@
+"""Bad input gets a clear error (what, why, what to type next) and loses nothing."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeRun, moment, train
+
+from charrnn import (
+    CharRNNError,
+    DeviceError,
+    HyperParams,
+    HyperParamsError,
+    ModelState,
+    SourceTextError,
+    TrainingError,
+    WorkspaceError,
+)
+
+
+@pytest.mark.parametrize(
+    ('given', 'error', 'why', 'following'),
+    [
+        ({'lr': 0.1}, HyperParamsError, "no hyperparameter 'lr'.", r'learnrate=... \(RMSProp step size, now 0.001\)'),
+        ({'hidden_size': 9}, HyperParamsError, "no hyperparameter 'hidden_size'.", 'state_size=...'),
+        ({'num_layers': 1}, HyperParamsError, "no hyperparameter 'num_layers'.", 'layers=...'),
+        ({'stat_size': 9}, HyperParamsError, "no hyperparameter 'stat_size'.", 'state_size=...'),
+        (
+            {'batch_size': 9},
+            HyperParamsError,
+            "no hyperparameter 'batch_size' here.",
+            r'ms.trainmodel\(batchsize=...\)',
+        ),
+        ({'xyzzy': 9}, HyperParamsError, "no hyperparameter 'xyzzy'.", 'one of layers, state_size'),
+        ({'layers': 0}, HyperParamsError, 'layers=0 is not a whole number of at least 1', 'layers=1'),
+        ({'state_size': -5}, HyperParamsError, 'state_size=-5', ''),
+        ({'layers': 2.5}, HyperParamsError, 'layers=2.5', ''),
+        ({'layers': True}, HyperParamsError, 'layers=True', ''),
+        ({'learnrate': math.nan}, HyperParamsError, 'learnrate=nan is not a finite number in', ''),
+        ({'learnrate': '0.1'}, HyperParamsError, "learnrate='0.1'", ''),
+        ({'decay': 1.0}, HyperParamsError, r'decay=1.0 is not a finite number in \[0, 1\)', ''),
+        ({'dropout': 1}, HyperParamsError, 'dropout=1', ''),
+        ({'anneal': 0}, HyperParamsError, 'anneal=0', ''),
+        ({'trainfrac': 0}, HyperParamsError, r'trainfrac=0 is not a finite number in \(0, 1\]', ''),
+        ({'trainfrac': 1.01}, HyperParamsError, 'trainfrac=1.01', ''),
+        ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'trainfrac=0.9'),
+        ({'modeltype': 'GruEncode'}, HyperParamsError, "no modeltype 'GruEncode'", 'GRUEncode'),
+        ({'modeltype': 'Transformer'}, HyperParamsError, "no modeltype 'Transformer'", 'one of GRUEncode, GRUResize'),
+        ({'level': 'syllable'}, HyperParamsError, "no level 'syllable'", "level='char'"),
+        ({'seed': -1}, HyperParamsError, 'seed=-1', ''),
+        ({'device': 'gpu'}, DeviceError, "no device 'gpu'", "device='auto', 'cpu'"),
+        ({'device': 'cuda:99'}, DeviceError, "device='cuda:99'", "device='cpu'"),
+        ({'encoding': 'utf-9'}, HyperParamsError, "encoding='utf-9'", "encoding='utf-8'"),
+        ({'seq_len': 631}, TrainingError, '700 characters, of which 630 train .*fewer than one window', 'seq_len=630'),
+    ],
+)
+def test_a_beginning_that_cannot_be(
+    make_run: MakeRun, tmp_path: Path, given: dict[str, Any], error: type[Exception], why: str, following: str
+) -> None:
+    with pytest.raises(error, match=f'{why}(.|\n)*\n  Next: {following}'):
+        make_run(**given)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / 'empty.txt').touch()
+    (tmp_path / 'picture.png').write_bytes(b'\x89PNG\r\n\x1a\n' + bytes(range(256)))
+    for name, why in [
+        ('empty.txt', 'is empty'),
+        ('missing.txt', 'No such file'),
+        ('', 'is a directory'),
+        ('picture.png', 'byte 0x89 at offset 0'),
+    ]:
+        with pytest.raises(SourceTextError, match=why):
+            ModelState.initfromsrcfile(tmp_path / name, tmp_path / 'run')
+        assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0, reason='needs a user who can be refused')
+def test_no_permission(make_run: MakeRun, tmp_path: Path, source: Path) -> None:
+    source.chmod(0)
+    with pytest.raises(SourceTextError, match='Permission denied'):
+        make_run()
+    source.chmod(0o600)
+    (tmp_path / 'closed').mkdir(mode=0o500)
+    with pytest.raises(WorkspaceError, match='Permission denied'):
+        make_run('closed/run')
+
+
+def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as no permission, also for who may read everything."""
+    open_path = Path.open
+
+    def refuse(path: Path, *given: Any, **named: Any) -> Any:
+        if path.name == 'source.txt':
+            raise PermissionError(13, 'Permission denied', str(path))
+        return open_path(path, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'open', refuse)
+        with pytest.raises(SourceTextError, match='Permission denied'):
+            make_run()
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        {'num_rounds': 0},
+        {'batchsize': 0},
+        {'train_len': -1},
+        {'valid_len': -1},
+        {'print_every': 1.5},
+        {'save_minutes': -1},
+        {'save_minutes': math.nan},
+        {'batchsize': 10**9},
+        {'epochs': 3},
+        {'batch_size': 3},
+        {'learnrate': 0.1},
+    ],
+)
+def test_training_that_cannot_be(make_run: MakeRun, given: dict[str, Any]) -> None:
+    ms = make_run()
+    train(ms, 2)
+    before = moment(ms)
+    with pytest.raises(CharRNNError) as caught:
+        ms.trainmodel(**given)
+    assert next(iter(given)) in str(caught.value) and '\n  Next: ' in str(caught.value)
+    assert moment(ms) == before
+
+
+@pytest.mark.parametrize(
+    ('text', 'given'),
+    [
+        ('a' * 200, {}),
+        ('z', {'trainfrac': 1.0, 'seq_len': 1}),
+        ('nul\0nul\0' * 40, {}),
+        ('\ufeffmarked\r\nlines\r\n' * 40, {}),
+        ('ab\ufffd' * 100, {}),
+        ('no validation ' * 20, {'trainfrac': 1.0}),
+        ('a short validation ' * 20, {'trainfrac': 0.999}),
+    ],
+)
+@pytest.mark.parametrize('modeltype', ['GRUEncode', 'GRUResize'])
+def test_unusual_texts_are_texts(make_run: MakeRun, modeltype: str, text: str, given: dict[str, Any]) -> None:
+    ms = make_run(text=text, modeltype=modeltype, **given)
+    train(ms, 3, batchsize=1, print_every=2)
+    loaded = ModelState.load(ms.curdir, device='cpu')
+    assert moment(loaded) == moment(ms)
+    assert len(loaded.generatestring(20)) == 20
+    assert set(loaded.generatestring(20)) <= set(text)
+    assert loaded.evaluate('train').symbols == len(loaded.data.train)
+    if given.get('trainfrac') == 1.0:
+        assert 'no validation' in repr(loaded)
+        with pytest.raises(TrainingError, match='no validation split'):
+            loaded.evaluate()
+
+
+def test_seventy_thousand_symbols_train(make_run: MakeRun) -> None:
+    text = ''.join(map(chr, [*range(0x100, 0xD800), *range(0x10000, 0x13C00)]))
+    ms = make_run(text=text, trainfrac=1.0)
+    train(ms, 1)
+    assert len(ModelState.load(ms.curdir, device='cpu').generatestring(3)) == 3
+    assert all(len(line) <= 80 for line in repr(ms).splitlines())
+
+
+def test_typos_are_not_swallowed(make_run: MakeRun) -> None:
+    ms = make_run()
+    with pytest.raises(AttributeError, match="has no 'learnrat'. Did you mean 'learnrate'"):
+        ms.learnrat = 0.1  # type: ignore[attr-defined]
+    for name in ('learnrate', 'epoch', 'trainmodel', 'hyper'):
+        with pytest.raises(AttributeError, match=f'ms.{name} cannot be set'):
+            setattr(ms, name, 1)
+    with pytest.raises(AttributeError):
+        ms.hyper.layers = 3  # type: ignore[misc]
+    with pytest.raises(WorkspaceError, match='comes from a text or from a working directory'):
+        ModelState('shakespeare.txt')
+
+
+def test_a_model_state_is_not_pickled(make_run: MakeRun) -> None:
+    import copy
+    import pickle
+
+    ms = make_run()
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r'ms.newcheckpoint\(\) saves it'):
+            attempt(ms)
+
+
+def test_hyperparameters_are_values() -> None:
+    assert HyperParams() == HyperParams(layers=2) and hash(HyperParams()) == hash(HyperParams(layers=2))
+    assert eval(repr(HyperParams(layers=3, dropout=0.25))) == HyperParams(layers=3, dropout=0.25)
+    assert HyperParams(**HyperParams(clip=1).facts()) == HyperParams(clip=1)
+    assert isinstance(HyperParams(learnrate=1).learnrate, float)

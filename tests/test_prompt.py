@@ -1,0 +1,139 @@
+"""The prompt as a person has it: a terminal, keys, Ctrl-C, and what is on the screen."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+from conftest import words
+
+PROMPT = '>>> '
+BEGIN = (
+    "ms = ModelState.initfromsrcfile('text.txt', 'run', layers=1, state_size=16, seq_len=10, device='cpu', "
+    'learnrate=0.01)'
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / 'text.txt').write_text(words(4000))
+    return tmp_path
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ('PATH', 'PYTHONPATH', 'LD_LIBRARY_PATH') if name in os.environ}
+    return {**kept, 'HOME': str(tmp_path), 'TERM': 'xterm', 'LANG': 'C.UTF-8', 'PYTHON_BASIC_REPL': '1'}
+
+
+@pytest.fixture
+def prompt(folder: Path, environment: dict[str, str]) -> Iterator[pexpect.spawn]:
+    command = [sys.executable, '-i', '-m', 'charrnn']
+    child = pexpect.spawn(
+        command[0], command[1:], cwd=folder, env=environment, encoding='utf-8', timeout=60, dimensions=(40, 100)
+    )
+    child.expect_exact(PROMPT)
+    yield child
+    child.close(force=True)
+
+
+def ask(prompt: pexpect.spawn, line: str) -> str:
+    """Type a line; what the screen shows until the next prompt."""
+    prompt.sendline(line)
+    prompt.expect_exact(PROMPT)
+    return str(prompt.before)
+
+
+def test_a_session_at_the_prompt(prompt: pexpect.spawn, folder: Path) -> None:
+    assert 'help(ModelState)' in str(prompt.before)
+    ask(prompt, BEGIN)
+    shown = ask(prompt, 'ms.trainmodel(train_len=200, print_every=100, batchsize=4)')
+    assert 'round 1' in shown and 'unigram' in shown and 'TrainReport(rounds=1, windows=200' in shown
+    assert 'chars/s' in shown
+    assert 'the' in ask(prompt, 'generatestring(ms, 200, temp=0.5, seed=1)')
+    assert 'Next: it is a hyperparameter' in ask(prompt, 'ms.trainmodel(lr=1)')
+    status = ask(prompt, 'ms')
+    assert "ModelState 'run'" in status and 'checkpoint 2' in status
+    assert 'Did you mean' in ask(prompt, 'ms.learnrat = 1')
+    assert 'CharSetError' in ask(prompt, "generatestring(ms, prime='é')")
+    assert "ModelState 'run'" in ask(prompt, "ms = ModelState.load('run'); ms")
+
+
+def test_ctrl_c_comes_back_to_the_prompt_with_a_checkpoint(prompt: pexpect.spawn) -> None:
+    ask(prompt, BEGIN)
+    prompt.sendline('r = ms.trainmodel(num_rounds=1000, batchsize=4, print_every=0)')
+    prompt.expect('round 2 ')
+    prompt.sendintr()
+    prompt.expect('Stopped at a window’s end, saved as checkpoint \\d+')
+    prompt.expect_exact(PROMPT)
+    assert 'True' in ask(prompt, 'r.interrupted')
+    assert 'checkpoint' in ask(prompt, 'ms')
+    assert 'windows=3' in ask(prompt, 'ms.trainmodel(train_len=3, print_every=0)')
+    prompt.sendintr()
+    prompt.expect_exact('KeyboardInterrupt')
+
+
+def test_no_escape_of_a_text_reaches_the_terminal(prompt: pexpect.spawn, folder: Path) -> None:
+    (folder / 'evil.txt').write_text('\x1b[2Jred\x1b[31m[bold]x[/bold]\n' * 100)
+    ask(prompt, BEGIN.replace('text.txt', 'evil.txt').replace("'run'", "'evil'"))
+    shown = ask(prompt, 'ms.trainmodel(train_len=60, print_every=30, batchsize=4)')
+    shown += ask(prompt, 'generatestring(ms, 200)')
+    assert '\x1b[2J' not in shown and '\x1b[31m' not in shown
+    assert '\\x1b' in shown
+
+
+def test_without_i_there_is_a_prompt_too(folder: Path, environment: dict[str, str]) -> None:
+    child = pexpect.spawn(sys.executable, ['-m', 'charrnn'], cwd=folder, env=environment, encoding='utf-8', timeout=60)
+    child.expect('(>>> |In )')  # IPython's, where it is installed, comes with colour codes
+    child.sendline('print(len(CharSet("abc").symbols) + 39)')
+    child.expect('42')
+    child.sendeof()
+    child.close(force=True)
+
+
+def test_import_star_gives_the_same_names() -> None:
+    code = 'from charrnn import *\nimport charrnn\nassert all(name in globals() for name in charrnn.__all__)'
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-m', 'charrnn', *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_line(folder: Path) -> None:
+    begun = command(folder, 'init', 'text.txt', 'run', '--layers', '1', '--state-size', '8', '--seq-len', '10')
+    assert begun.returncode == 0 and "ModelState 'run'" in begun.stdout, begun.stderr
+    trained = command(folder, 'train', 'run', '--num-rounds', '2', '--batchsize', '4', '--train-len', '5')
+    assert trained.returncode == 0 and trained.stdout.count('unigram') >= 2, trained.stderr
+    assert '\x1b' not in trained.stdout
+    said = command(folder, 'generate', 'run', '--numchars', '30', '--temp', '0')
+    assert said.returncode == 0 and len(said.stdout.rstrip('\n')) >= 20
+    for arguments, why in [
+        (('train', 'nowhere'), 'WorkspaceError: there is no directory'),
+        (('init', 'text.txt', 'run'), 'already holds a run'),
+        (('train', 'run', '--batchsize', '100000'), 'TrainingError'),
+    ]:
+        failed = command(folder, *arguments)
+        assert failed.returncode == 1 and why in failed.stderr and 'Traceback' not in failed.stderr
+    assert command(folder, 'train', 'run', '--lr', '1').returncode == 2
+    options = command(folder, 'train', '--help').stdout
+    for name in ('num-rounds', 'batchsize', 'train-len', 'valid-len', 'print-every', 'clear-state', 'save-minutes'):
+        assert re.search(rf'--{name}\b', options)
+
+
+def test_a_terminal_that_cannot_show_the_text_does_not_stop_the_training(folder: Path) -> None:
+    (folder / 'russian.txt').write_text('Мой дядя самых честных правил\n' * 100, encoding='utf-8')
+    environment = {**os.environ, 'PYTHONIOENCODING': 'ascii', 'PYTHONUTF8': '0'}
+    code = BEGIN.replace('text.txt', 'russian.txt') + '; ms.trainmodel(train_len=20, print_every=10)'
+    done = subprocess.run(
+        [sys.executable, '-c', f'from charrnn import *; {code}'],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '\\u04' in done.stdout

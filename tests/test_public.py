@@ -1,0 +1,193 @@
+"""Law 9, and the shape of the house: public names, help, reprs, and imports that go one way."""
+
+import ast
+import inspect
+import pydoc
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MakeRun, train
+
+import charrnn
+from charrnn import CharRNNError, HyperParams, ModelState, TrainReport, generatestring
+
+PACKAGE = Path(charrnn.__file__).parent
+
+# Who may import whom: each folder, and what stands before it.
+LEAVES = {'storage', 'scratch', 'display'}
+BEFORE = {
+    'errors': set(),
+    'version': set(),
+    'hyperparams': {'errors'},
+    'storage': {'errors'},
+    'scratch': {'errors'},
+    'display': {'errors'},
+    'text': {'errors', 'hyperparams'},
+    'models': {'errors', 'hyperparams', 'text'},
+    'training': {'errors', 'hyperparams', 'text', 'models'},
+    'sampling': {'errors', 'hyperparams', 'text', 'models', 'display'},
+    'listener': {'display', 'training'},
+    'modelstate': {'errors', 'version', 'hyperparams', 'listener', 'text', 'models', 'training', 'sampling', *LEAVES},
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """The parts of this package that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        names = [node.module or ''] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.split('.')[1] for name in names if name.startswith('charrnn.')}
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    seen = set()
+    for path in PACKAGE.rglob('*.py'):
+        part = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+        if part in ('__init__', '__main__'):
+            continue
+        seen.add(part)
+        wrong = imports_of(path) - BEFORE[part] - {part}
+        assert not wrong, f'{path.relative_to(PACKAGE)} imports {wrong}'
+    assert seen == BEFORE.keys()
+
+
+def test_text_needs_numpy_only() -> None:
+    # The package's own __init__ imports everything, so the folder is imported from under a bare package.
+    code = (
+        f'import sys, types; p = types.ModuleType("charrnn"); p.__path__ = [{str(PACKAGE)!r}]; '
+        'sys.modules["charrnn"] = p; import charrnn.text.dataset, charrnn.text.lanes, charrnn.text.charset; '
+        'assert not {"torch", "rich", "safetensors"} & set(sys.modules)'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_all_is_sorted_complete_and_true() -> None:
+    assert charrnn.__all__ == sorted(charrnn.__all__)
+    public = {
+        name for name in vars(charrnn) if not name.startswith('_') and not inspect.ismodule(getattr(charrnn, name))
+    }
+    assert public | {'__version__'} == set(charrnn.__all__)
+    for name in charrnn.__all__:
+        value = getattr(charrnn, name)
+        if name != '__version__':
+            assert value.__module__ == 'charrnn' and value.__doc__
+
+
+def test_every_error_is_in_the_tree_and_a_builtin_too() -> None:
+    drawn = charrnn.errors.__doc__ or ''
+    for name in charrnn.__all__:
+        value = getattr(charrnn, name)
+        if inspect.isclass(value) and issubclass(value, Exception):
+            assert name in drawn
+            assert issubclass(value, CharRNNError)
+            if value is not CharRNNError:
+                assert next(base for base in value.__mro__ if base.__module__ == 'builtins') is not Exception
+    assert str(CharRNNError('what.', 'do this')) == 'what.\n  Next: do this'
+
+
+def test_the_fixed_signatures() -> None:
+    def arguments(function: Callable[..., object]) -> str:
+        return str(inspect.signature(function))
+
+    assert arguments(ModelState.trainmodel) == (
+        '(self, num_rounds=1, batchsize=None, *, train_len=0, valid_len=0, '
+        'print_every=100, clear_state=False, save_minutes=10)'
+    )
+    begin = arguments(ModelState.initfromsrcfile)
+    assert begin.startswith(
+        "(srcfile, usedir, modeltype='GRUEncode', *, trainfrac=0.9, level='char', encoding='utf-8', "
+        "device='auto', seed=0, init_checkpoint=True, layers=2, state_size=128, learnrate=0.001"
+    )
+    assert all(name in begin for name in HyperParams().facts())
+    assert arguments(generatestring).startswith('(ms, numchars=500, temp=0.5, *, prime=None, seed=None')
+    assert arguments(ModelState.load) == "(dir, *, device='auto')"
+    assert arguments(ModelState.restore) == '(self, checkpoint=None)'
+    for name in ('chars', 'hyper', 'modeltype', 'curdir', 'device', 'epoch', 'position', 'history', 'carry', 'data'):
+        assert isinstance(inspect.getattr_static(ModelState, name), property)
+
+
+def session_of(text: str) -> list[str]:
+    """What a reader is told to type."""
+    return [line.strip().removeprefix('>>> ') for line in text.splitlines() if line.strip().startswith('>>> ')]
+
+
+def test_help_opens_with_the_session_and_stays_a_page() -> None:
+    page = pydoc.plain(pydoc.render_doc(ModelState))
+    lines = page.splitlines()
+    assert len(lines) <= 150
+    assert [i for i, line in enumerate(lines) if '>>> ' in line] == [7, 8, 9, 10]
+    prose = [line for line in lines if '(' not in line]  # a signature is one line to pydoc, however long
+    assert all(len(line) <= 80 for line in prose)
+
+
+@pytest.mark.parametrize('document', ['help', 'package', 'README.md'])
+def test_the_sessions_in_the_documents_run(
+    document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed as they stand, each line by itself, with a small text under the name they use."""
+    documents = {'help': ModelState.__doc__, 'package': charrnn.__doc__}
+    session = session_of(documents.get(document) or (PACKAGE.parent / document).read_text(encoding='utf-8'))
+    monkeypatch.chdir(tmp_path)
+    Path('shakespeare.txt').write_text(text * 20)
+    names = {name: getattr(charrnn, name) for name in charrnn.__all__}
+    for line in session:
+        exec(compile(line, document, 'single'), names)
+    assert len(session) >= 4
+    assert 'nats/char' in capsys.readouterr().out
+    assert names['ms'].position > 0
+
+
+def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    from charrnn.storage.workspace import Workspace
+
+    ms = make_run()
+    object.__setattr__(ms, '_workspace', Workspace(Path('run')))
+    assert repr(ms).splitlines()[0] == "ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu"
+    assert repr(ms).splitlines()[1:3] == ['  data   630 train + 70 valid characters', '  now    not yet trained']
+    assert repr(ms).splitlines()[-1] == '  saved  checkpoint 1.  Next: ms.trainmodel()'
+    train(ms, 30, valid_len=0)
+    status = repr(ms)
+    assert re.fullmatch(
+        r"ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu\n"
+        r'  data   630 train \+ 70 valid characters\n'
+        r'  now    epoch 1\.14, round 1, 3 lanes of 8\n'
+        r'  loss   train 2\.\d\d, valid 2\.\d\d nats/char, best 2\.\d\d in round 1  █▁\n'
+        r'  saved  checkpoint 2\.  Next: generatestring\(ms, temp=0\.5\)',
+        status,
+    )
+    ms._learner.train_window()
+    assert repr(ms).endswith('checkpoint 2, some windows behind.  Next: ms.newcheckpoint()')
+
+
+def test_a_long_path_does_not_widen_the_status(make_run: MakeRun) -> None:
+    ms = make_run('a' * 100 + '/' + 'b' * 100)
+    assert all(len(line) <= 80 for line in repr(ms).splitlines())
+    assert len(repr(ms).splitlines()) <= 6
+
+
+def test_values_print_as_one_line_that_evaluates() -> None:
+    report = TrainReport(1, 2, 3, 0.5, 1.25, None, 4, 0.25, False)
+    assert eval(repr(report)) == report
+    assert repr(report) == (
+        'TrainReport(rounds=1, windows=2, symbols=3, epoch=0.5, train_nats=1.25, valid_nats=None, '
+        'checkpoint=4, seconds=0.25, interrupted=False)'
+    )
+
+
+def test_importing_prints_nothing_and_reaches_for_no_device() -> None:
+    done = subprocess.run([sys.executable, '-W', 'error', '-c', 'import charrnn'], capture_output=True, check=True)
+    assert done.stdout == done.stderr == b''
+
+
+def test_every_public_method_is_documented() -> None:
+    for name in charrnn.__all__:
+        for method, value in inspect.getmembers(getattr(charrnn, name), inspect.isroutine):
+            if not method.startswith('_') and (getattr(value, '__module__', None) or '').startswith('charrnn'):
+                assert inspect.getdoc(value), f'{name}.{method}'
