@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from charrnn.errors import HyperParamsError
+from charrnn.errors import CharRNNError, HyperParamsError
 
 # What users of other libraries type, and what it is called here.
 OTHER_NAMES = {
@@ -207,7 +207,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> tuple[str, str]:
     if not close:
         return f'no {kind} {name!r}.', f'one of {", ".join(known)}'
     if close[0] not in HyperParams.__dataclass_fields__:
-        return f'no {kind} {name!r}.', f'{close[0]}'
+        return f'no {kind} {name!r}.', f'{close[0]}=...' if kind == 'argument' else close[0]
     f = HyperParams.__dataclass_fields__[close[0]]
     return f'no {kind} {name!r}.', f'{f.name}=... ({f.metadata["meaning"]}, now {f.default})'
 
@@ -223,20 +223,28 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function so that a misspelt keyword is answered with the right name, not a TypeError."""
     signature = bare_signature(function)
     known = [name for name in signature.parameters if name not in ('self', 'cls', 'ms')]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
         for name in given:
-            if name not in known:
+            if name not in known and not takes_any:
                 raise HyperParamsError(*unknown_name('argument', name, known))
-        return function(*args, **given)
+        try:
+            return function(*args, **given)
+        except CharRNNError as error:
+            # It says what to type next; the frames inside the library would only push that off the screen.
+            raise error.with_traceback(None) from error.__cause__
 
     checked.__signature__ = signature  # type: ignore[attr-defined]
     return checked
 
 
 def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that takes **hyperparams: help() and completion show each by name, with its default."""
+    """Decorate a function that takes **hyperparams: help() and completion show each by name, with its default.
+
+    A misspelt one is answered by HyperParams itself.
+    """
     signature = bare_signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     hyper = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(HyperParams).parameters.values()]

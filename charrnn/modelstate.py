@@ -15,7 +15,8 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import torch
 
-from charrnn.display.status import CheckpointRow, CheckpointTable, Status
+from charrnn.display.progress import Screen
+from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
 from charrnn.errors import HyperParamsError, SamplingError, WorkspaceError
 from charrnn.hyperparams import HyperParams, known_names_only, real, unknown_name, whole, with_hyperparameters
 from charrnn.listener import RunListener
@@ -26,7 +27,7 @@ from charrnn.storage.sealed import new_folder, verify
 from charrnn.storage.workspace import Workspace
 from charrnn.text.charset import CharSet
 from charrnn.text.dataset import Dataset, read_dataset, write_dataset
-from charrnn.training.evaluation import Evaluation, evaluate_split
+from charrnn.training.evaluation import Evaluation, cut_into_lanes, evaluate_split
 from charrnn.training.history import History, Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.ladder import baseline_ladder
@@ -36,6 +37,7 @@ from charrnn.version import __version__
 
 FIRST_LANES = 16
 FIRST_LOOK = 100_000  # the untrained loss is measured over at most so many symbols
+SLOW_BYTES = 100_000_000  # a text from here on takes so long to read that it is announced
 SPOKEN = 200  # characters of a sample on the way
 
 
@@ -70,6 +72,7 @@ class ModelState:
 
     @classmethod
     @with_hyperparameters
+    @known_names_only
     def initfromsrcfile(
         cls,
         srcfile: str | Path,
@@ -107,9 +110,12 @@ class ModelState:
         seed, chosen = whole(0)('seed', seed), choose_device(device)
         workspace = Workspace(Path(usedir))
         workspace.refuse_taken()
+        source = Path(srcfile)
+        if source.is_file() and source.stat().st_size > SLOW_BYTES:
+            Screen().say(f'reading {count(source.stat().st_size)} bytes, twice ...')
         with _whole_beginning(workspace):
             with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, Path(srcfile), trainfrac, hyper.seq_len, encoding)
+                write_dataset(folder, source, trainfrac, hyper.seq_len, encoding)
             self = cls._assemble(workspace, modeltype, hyper, seed, chosen)
             data = self.data
             split = data.valid if len(data.valid) else data.train
@@ -300,8 +306,11 @@ class ModelState:
         states. Raises TrainingError (there is no validation split).
         """
         data = self.data
-        learner, indices = self._learner, data.split(split)
-        found = evaluate_split(learner.model, data.train, indices, self.hyper.seq_len, learner.device)
+        learner, indices, T = self._learner, data.split(split), self.hyper.seq_len
+        lanes, longest = cut_into_lanes(len(indices), T)
+        screen = Screen()
+        with screen.bar(f'evaluating {split}', -(-longest // T), lanes * T):
+            found = evaluate_split(learner.model, data.train, indices, T, learner.device, each_window=screen.advance)
         assert found is not None
         nats, stderr, symbols, protocol = found
         return Evaluation(nats, stderr, symbols, dict(self._ladder(split)), f'{split}: {protocol}')

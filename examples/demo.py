@@ -73,8 +73,9 @@ def tell(ms: ModelState, usedir: Path, finished: bool) -> None:
         result = ms.evaluate()
         print(f'  validation {result.nats:.3f} ± {result.stderr:.3f} nats/char')
         print(f'  unigram    {result.ladder["unigram"]:.3f}, knowing only how often each character occurs')
-    print('\nA sample:\n')
-    print(generatestring(ms, 300, temp=0.5))
+    unread = ms.chars.decode(ms.data.valid[:60])
+    print(f'\nA sample, going on from the first words that it has not read, {unread!r}:\n')
+    print(repr(generatestring(ms, 300, temp=0.5, prime=unread)))
     if sys.flags.interactive:
         print(
             '\nNow you. Some things to type:\n'

@@ -66,7 +66,7 @@ def test_a_session_at_the_prompt(prompt: pexpect.spawn, folder: Path) -> None:
 def test_ctrl_c_comes_back_to_the_prompt_with_a_checkpoint(prompt: pexpect.spawn) -> None:
     ask(prompt, BEGIN)
     prompt.sendline('r = ms.trainmodel(num_rounds=1000, batchsize=4, print_every=0)')
-    prompt.expect('round 2 ')
+    prompt.expect('round 2 ends')
     prompt.sendintr()
     prompt.expect('Stopped at a window’s end, saved as checkpoint \\d+')
     prompt.expect_exact(PROMPT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -36,6 +37,7 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
+        self._tasks: list[TaskID] = []
 
     def say(self, text: str, style: str = '') -> None:
         """Print text of any content: no markup is read in it, and no character of it can stop the training."""
@@ -45,9 +47,10 @@ class Screen:
 
     def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
         """Print a row of the history: one line, and its sample if it has one."""
-        parts = [f'round {row["round"]}', f'epoch {row["epoch"]:.2f}']
+        ends = row['kind'] == 'round'
+        parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
         if row.get('train_nats') is not None:
-            parts.append(f'train {row["train_nats"]:.3f}')
+            parts.append(f'train {row["train_nats"]:.3f}{" (mean of the round)" if ends else ""}')
         if row.get('valid_nats') is not None:
             parts.append(f'valid {row["valid_nats"]:.4f}')
         parts[-1] += ' nats/char'
@@ -55,39 +58,50 @@ class Screen:
             parts.append(f'unigram {unigram:.3f}')
         if row.get('chars_per_second'):
             parts.append(f'{count(row["chars_per_second"])} chars/s')
-        self.say('  '.join(parts), style='bold' if row['kind'] == 'round' else '')
+        self.say('  '.join(parts), style='bold' if ends else '')
         if unigram is not None and row['valid_nats'] >= unigram:
             self.say('  not yet better than the unigram rung: counting characters does as well')
         if row.get('sample'):
-            self.say(f'{row["sample"]}\n', style='dim')
+            self.say(''.join(f'  │ {line}\n' for line in printable(row['sample']).split('\n')), style='dim')
 
     @contextlib.contextmanager
     def bar(self, label: str, windows: int, symbols: int) -> Iterator[None]:
-        """A bar over `windows` windows of `symbols` symbols each while the block runs; nothing on a pipe."""
+        """A bar over `windows` windows of `symbols` symbols each while the block runs; nothing on a pipe.
+
+        Bars may be nested: the inner one stands below and takes the advances.
+        """
         if not (self.console.is_terminal or self.console.is_jupyter):
             yield
             return
-        columns: Sequence[ProgressColumn] = (
-            TextColumn('{task.description}'),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TextColumn('{task.fields[note]}'),
-            _Speed(),
-            TimeRemainingColumn(compact=True),
-        )
-        with Progress(*columns, console=self.console, transient=True, refresh_per_second=5) as self._progress:
-            self._progress.add_task(label, total=windows, symbols=symbols, note='')
-            try:
-                yield
-            finally:
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn('{task.description}'),
+                BarColumn(bar_width=24),
+                TaskProgressColumn(),
+                TextColumn('{task.fields[note]}'),
+                _Speed(),
+                TimeRemainingColumn(compact=True),
+                console=self.console,
+                transient=True,
+                refresh_per_second=5,
+            )
+            self._progress.start()
+        task = self._progress.add_task(label, total=windows, symbols=symbols, note='')
+        self._tasks.append(task)
+        try:
+            yield
+        finally:
+            self._tasks.remove(task)
+            self._progress.remove_task(task)
+            if not self._tasks:
                 self._progress.stop()
                 self._progress = None
 
     def advance(self, loss_nats: float | None = None) -> None:
-        """One window more on the bar."""
-        if self._progress is not None:
-            task = self._progress.task_ids[0]
-            if loss_nats is None:
-                self._progress.advance(task)
-            else:
-                self._progress.update(task, advance=1, note=f'loss {loss_nats:.3f}')
+        """One window more on the bar that was opened last."""
+        if self._progress is None:
+            return
+        if loss_nats is None:
+            self._progress.advance(self._tasks[-1])
+        else:
+            self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')

@@ -16,9 +16,9 @@ def count(number: float) -> str:
     >>> count(950), count(215_402), count(3_210_000)
     ('950', '215k', '3.2M')
     """
-    if number < 1e3:
+    if number < 999.5:
         return f'{number:.0f}'
-    if number < 1e6:
+    if number < 999.5e3:
         return f'{number / 1e3:.0f}k'
     return f'{number / 1e6:.1f}M'
 

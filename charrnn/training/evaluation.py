@@ -27,6 +27,10 @@ LOGITS_AT_ONCE = 2**24
 """How many logits are built at once (64 MiB): a large vocabulary is scored in pieces."""
 
 
+Validation = tuple[float, float, int, str]
+"""Nats per symbol, its standard error, how many symbols, and the protocol."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The loss of one split, and what it is measured against.
@@ -82,6 +86,16 @@ def score_symbols(model: LanguageModel, outputs: Tensor, targets: Tensor) -> Ten
     return torch.cat(nats).double().view_as(targets)
 
 
+def cut_into_lanes(size: int, seq_len: int, windows: int = 0) -> tuple[int, int]:
+    """How many lanes a split of `size` symbols is cut into, and how many symbols of the longest are read.
+
+    `windows` reads only so many windows of every lane; 0 reads all.
+    """
+    lanes = max(1, min(MOST_LANES, size // (LEAST_WINDOWS * seq_len)))
+    longest = -(-size // lanes)
+    return lanes, min(longest, windows * seq_len) if windows else longest
+
+
 @torch.no_grad()
 def evaluate_split(
     model: LanguageModel,
@@ -90,26 +104,23 @@ def evaluate_split(
     seq_len: int,
     device: torch.device,
     windows: int = 0,
-    stopped: Callable[[], bool] = lambda: False,
-) -> tuple[float, float, int, str] | None:
+    each_window: Callable[[], object] = lambda: None,
+) -> Validation | None:
     """Measure the loss of a split.
 
     Parameters
     ----------
     split : (n,) indices         `train` stands before it on the ring
     windows : int                only so many windows of every lane; 0 is the whole split
-    stopped : callable           asked before every window; true gives up
+    each_window : callable       called before every window; a true answer gives up
     Returns
     -------
     nats, stderr, symbols, protocol; None if it was stopped
     """
     n, T = len(split), seq_len
-    lanes = max(1, min(MOST_LANES, n // (LEAST_WINDOWS * T)))
+    lanes, longest = cut_into_lanes(n, T, windows)
     edges = np.arange(lanes + 1) * n // lanes
     starts, lengths = edges[:-1, None], np.diff(edges)[:, None]
-    longest = int(lengths.max())
-    if windows:
-        longest = min(longest, windows * T)
 
     def read(first: int, last: int) -> Tensor:
         """Symbols first … last - 1 of every slice; negative ones stand before it."""
@@ -122,7 +133,7 @@ def evaluate_split(
         _, carry = model(read(-T, -1), carry)
     sums, counts = [], []
     for first in range(0, longest, T):
-        if stopped():
+        if each_window():
             return None
         last = min(first + T, longest)
         outputs, carry = model(read(first - 1, last - 1), carry)

@@ -25,7 +25,7 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, LanguageModel, dropout_masks
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import read_before, read_window, windows_per_epoch
-from charrnn.training.evaluation import evaluate_split
+from charrnn.training.evaluation import Validation, evaluate_split
 from charrnn.training.optimizer import (
     apply_update,
     build_optimizer,
@@ -174,12 +174,12 @@ class Learner:
         """Whether the end of an epoch waits to be judged (only when `anneal` asks for it)."""
         return self.hyper.anneal < 1 and int(self.epoch) > self.schedule.epochs_judged
 
-    def validate(self, windows: int, stopped: Callable[[], bool]) -> tuple[float, float, int, str] | None:
+    def validate(self, windows: int, each_window: Callable[[], object]) -> Validation | None:
         """Measure the validation split, and judge the epoch if one has ended: see evaluate_split."""
         data = self.data
         with deterministic(self):
             found = evaluate_split(
-                self.model, data.train, data.valid, self.hyper.seq_len, self.device, windows, stopped
+                self.model, data.train, data.valid, self.hyper.seq_len, self.device, windows, each_window
             )
         if found and found[2] == len(data.valid) and self.epoch_ended():
             self.schedule = self.schedule.judge(int(self.epoch), found[0])

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from charrnn.training.evaluation import Validation, cut_into_lanes
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner, StepResult
@@ -102,11 +103,24 @@ def make_row(kind: str, learner: Learner, **columns: Any) -> Row:
     }
 
 
-def validation_columns(found: tuple[float, float, int, str] | None) -> dict[str, Any]:
+def validation_columns(found: Validation | None) -> dict[str, Any]:
     """The columns of a validation; none if there was none."""
     if found is None:
         return {'valid_nats': None, 'valid_stderr': None, 'valid_symbols': 0}
     return {'valid_nats': found[0], 'valid_stderr': found[1], 'valid_symbols': found[2]}
+
+
+def validate(learner: Learner, windows: int, stop: StopRequest, listener: Listener) -> Validation | None:
+    """Measure the validation split under a bar; None if it was stopped."""
+    T = learner.hyper.seq_len
+    lanes, longest = cut_into_lanes(len(learner.data.valid), T, windows)
+
+    def tick() -> bool:
+        listener.advance()
+        return stop.requested
+
+    with listener.bar('validating', -(-longest // T), lanes * T):
+        return learner.validate(windows, tick)
 
 
 def run_round(
@@ -140,8 +154,9 @@ def run_round(
         for done in range(1, windows + 1):
             # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
             if learner.epoch_ended():
-                found = learner.validate(0, lambda: stop.requested)
-                listener.record(make_row('validation', learner, **validation_columns(found)))
+                found = validate(learner, 0, stop, listener)
+                if found:
+                    listener.record(make_row('validation', learner, **validation_columns(found)))
             if stop.requested:
                 break
             began = time.monotonic()
@@ -159,7 +174,7 @@ def run_round(
                 saved = time.monotonic()
     found = None
     if len(learner.data.valid) and not stop.requested:
-        found = learner.validate(valid_len, lambda: stop.requested)
+        found = validate(learner, valid_len, stop, listener)
     row = make_row('round', learner, **whole.columns(), **validation_columns(found))
     listener.record(row)
     listener.save()

@@ -95,7 +95,7 @@ def test_part_of_a_split_and_a_stop() -> None:
     part = evaluate_split(model, train, split, 5, CPU, windows=2)
     assert part is not None
     assert part[2] == 10 * 10 and '100 of 400 symbols, 10 lanes' in part[3]
-    assert evaluate_split(model, train, split, 5, CPU, stopped=lambda: True) is None
+    assert evaluate_split(model, train, split, 5, CPU, each_window=lambda: True) is None
     single = evaluate_split(model, train, split[:1], 5, CPU)
     assert single is not None and single[2] == 1 and math.isnan(single[1])
 
