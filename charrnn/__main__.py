@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         if isinstance(p.default, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=p.default)
             continue
-        kind = str(method.__annotations__[p.name]) if p.default is None else type(p.default).__name__
+        kind = method.__annotations__.get(p.name, type(p.default).__name__)  # an annotation is text here: 'int | None'
         parse = {'int': int, 'float': float}.get(kind.split(' ')[0], str)
         parser.add_argument(option, type=parse, default=p.default, metavar='N' if parse is not str else 'TEXT')
 
@@ -67,6 +68,8 @@ def command_line() -> argparse.ArgumentParser:
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; the exit status: 0, 1 for an error that was explained, 130 after Ctrl-C."""
     given = command_line().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # a terminal that cannot show a text is no reason to stop
     try:
         if given.command == 'init':
             print(ModelState.initfromsrcfile(**options_of(given, ModelState.initfromsrcfile)))

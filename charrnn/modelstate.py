@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import shutil
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -18,7 +16,7 @@ import torch
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
 from charrnn.errors import HyperParamsError, SamplingError, WorkspaceError
-from charrnn.hyperparams import HyperParams, known_names_only, real, unknown_name, whole, with_hyperparameters
+from charrnn.hyperparams import HyperParams, known_names_only, real, truth, unknown_name, whole, with_hyperparameters
 from charrnn.listener import RunListener
 from charrnn.models import MODELTYPES, Carry, build_model, choose_device, derive_seed, environment
 from charrnn.sampling.sampler import Sample, sample_indices
@@ -109,21 +107,25 @@ class ModelState:
             )
         seed, chosen = whole(0)('seed', seed), choose_device(device)
         workspace = Workspace(Path(usedir))
-        workspace.refuse_taken()
         source = Path(srcfile)
-        if source.is_file() and source.stat().st_size > SLOW_BYTES:
-            Screen().say(f'reading {count(source.stat().st_size)} bytes, twice ...')
-        with _whole_beginning(workspace):
+        _announce_if_slow(source)
+        with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
                 write_dataset(folder, source, trainfrac, hyper.seq_len, encoding)
+            workspace.history.unlink(missing_ok=True)
             self = cls._assemble(workspace, modeltype, hyper, seed, chosen)
-            data = self.data
-            split = data.valid if len(data.valid) else data.train
-            found = evaluate_split(self._learner.model, data.train, split[:FIRST_LOOK], hyper.seq_len, chosen)
-            self._record(make_row('start', self._learner, **validation_columns(found)))
+            self._record(self._untrained_row())
             if init_checkpoint:
                 self.newcheckpoint()
         return self
+
+    def _untrained_row(self) -> Row:
+        learner, data = self._learner, self.data
+        split = data.valid if len(data.valid) else data.train
+        found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], self.hyper.seq_len, self.device)
+        if len(data.valid) or found is None:
+            return make_row('start', learner, **validation_columns(found))
+        return make_row('start', learner, train_nats=found[0], **validation_columns(None))
 
     @classmethod
     def _assemble(
@@ -150,11 +152,10 @@ class ModelState:
         workspace.require_run()
         chosen = choose_device(device)
         number, tensors, facts, troubles = store.read_newest(workspace.checkpoints)
-        for trouble in troubles:
-            warnings.warn(f'{trouble} Loaded checkpoint {number} instead.', stacklevel=3)
+        _warn_of(troubles, number)
         self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
-        self._history = History(workspace.history_lines())
         self._become(number, tensors, facts)
+        workspace.open()
         return self
 
     @known_names_only
@@ -164,17 +165,25 @@ class ModelState:
         Later checkpoints stay, and numbers only grow. Raises
         CheckpointError (it is not there, or damaged): nothing changed.
         """
-        number = store.resolve(self._workspace.checkpoints, checkpoint)
-        self._become(number, *store.read_checkpoint(self._workspace.checkpoints, number))
+        root = self._workspace.checkpoints
+        if checkpoint is None or checkpoint == 'last':
+            number, tensors, facts, troubles = store.read_newest(root)
+            _warn_of(troubles, number)
+        else:
+            number = store.resolve(root, checkpoint)
+            tensors, facts = store.read_checkpoint(root, number)
+        self._become(number, tensors, facts)
+        self._workspace.open()
         return self
 
     def _become(self, number: int, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
         if facts['data_digest'] != self.data.digest:
             raise WorkspaceError(
-                f'the dataset in {str(self.curdir)!r} is not the one that checkpoint {number} trained on.',
+                f'the dataset in {self._workspace.name!r} is not the one that checkpoint {number} trained on.',
                 'a copy of the whole directory from a backup',
             )
         self._learner.load(tensors, facts)
+        self._history = History(self._workspace.history_lines())
         self._history.rewind(facts['history_length'])
         self._saved = {'number': number, 'position': self.position, 'round': self._learner.round}
 
@@ -186,7 +195,7 @@ class ModelState:
         learner = self._learner
         learner.refuse_if_torn()
         self._workspace.claim()
-        self._workspace.append_history(self._history.take_lines())
+        self._write_history()
         facts = {
             **learner.facts(),
             'valid_nats': self._history.validated(self.position, len(self.data.valid)),
@@ -242,12 +251,14 @@ class ModelState:
         num_rounds = whole(1)('num_rounds', num_rounds)
         train_len, valid_len = whole(0)('train_len', train_len), whole(0)('valid_len', valid_len)
         print_every, save_minutes = whole(0)('print_every', print_every), real(0)('save_minutes', save_minutes)
+        clear_state = truth('clear_state', clear_state)
         lanes = self.carry.lanes if self.carry is not None else FIRST_LANES
         if batchsize is not None:
             lanes = whole(1)('batchsize', batchsize)
         learner = self._learner
         learner.refuse_if_torn()
         self._workspace.claim()
+        carry_before = learner.carry
         learner.lay_lanes(lanes, clear_state=clear_state)
         listener = RunListener(self._speak, self._record, self.newcheckpoint, lambda: self._ladder('valid')['unigram'])
         before, seconds, rounds = learner.symbols, learner.seconds, 0
@@ -265,10 +276,13 @@ class ModelState:
                         stop=stop,
                         listener=listener,
                     )
-            except KeyboardInterrupt:
-                listener.tell_stopped_at_once(learner.torn)
+            except BaseException as error:
+                if learner.symbols == before and not learner.torn:
+                    learner.carry = carry_before  # no window was trained: the lanes are as they were, too
+                if isinstance(error, KeyboardInterrupt):
+                    listener.tell_stopped_at_once(learner.torn)
                 raise
-        if stop.requested:
+        if stop.requested and rounds:
             listener.tell_stopped(self._saved['number'])
         symbols = learner.symbols - before
         return TrainReport(
@@ -276,16 +290,21 @@ class ModelState:
             windows=symbols // (lanes * self.hyper.seq_len),
             symbols=symbols,
             epoch=self.epoch,
-            train_nats=row['train_nats'],
-            valid_nats=row['valid_nats'],
-            checkpoint=self._saved['number'],
+            train_nats=row.get('train_nats'),
+            valid_nats=row.get('valid_nats'),
+            checkpoint=self._saved.get('number'),
             seconds=learner.seconds - seconds,
             interrupted=stop.requested,
         )
 
     def _record(self, row: Row) -> None:
         self._history.add(row)
-        self._workspace.append_history(self._history.take_lines())
+        self._write_history()
+
+    def _write_history(self) -> None:
+        if lines := self._history.waiting_lines():
+            self._workspace.append_history(lines)
+            self._history.mark_written()
 
     def _speak(self) -> Sample:
         """A sample from lane 0's live carry, its next symbol first; the draws are a function of the position."""
@@ -372,7 +391,7 @@ class ModelState:
 
     @property
     def curdir(self) -> Path:
-        """The working directory."""
+        """The working directory, as an absolute path."""
         return self._workspace.path
 
     @property
@@ -412,7 +431,7 @@ class ModelState:
         learner, trained = self._learner, self._history.column('train_nats')
         return str(
             Status(
-                directory=str(self.curdir),
+                directory=self._workspace.name,
                 modeltype=self._modeltype,
                 layers=self.hyper.layers,
                 state_size=self.hyper.state_size,
@@ -451,17 +470,15 @@ class ModelState:
         raise TypeError('a ModelState is not pickled: ms.newcheckpoint() saves it, ModelState.load(dir) brings it back')
 
 
-@contextlib.contextmanager
-def _whole_beginning(workspace: Workspace) -> Iterator[None]:
-    """Begin a run in a directory; if that fails, a directory that was not there before is gone again."""
-    existed = workspace.path.exists()
-    try:
-        workspace.begin()
-        yield
-    except BaseException:
-        if not existed:
-            shutil.rmtree(workspace.path, ignore_errors=True)
-        raise
+def _warn_of(troubles: list[str], number: int) -> None:
+    for trouble in troubles:
+        warnings.warn(f'{trouble} Loaded checkpoint {number} instead.', stacklevel=4)
+
+
+def _announce_if_slow(source: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):  # who reads it will say what is wrong
+        if source.stat().st_size > SLOW_BYTES:
+            Screen().say(f'reading {count(source.stat().st_size)} bytes, twice ...')
 
 
 @known_names_only

@@ -16,10 +16,6 @@ Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption('--torture', action='store_true', help='run the long versions of the tests too')
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The session that opens help() is run for real by test_public.py; as a doctest it would need its output."""
     items[:] = [

@@ -78,6 +78,18 @@ def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
         assert not (tmp_path / 'run').exists()
 
 
+def test_a_source_with_any_name(tmp_path: Path, make_run: MakeRun) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.txt'))
+    path.write_text('some text ' * 50)
+    ms = ModelState.initfromsrcfile(path, tmp_path / 'odd', seq_len=8, state_size=6, device='cpu')
+    assert 'caf\ufffd.txt' in ModelState.load(ms.curdir, device='cpu').data.source
+    (tmp_path / 'half').write_bytes(b'+2AA-' * 100)
+    with pytest.raises(SourceTextError, match='half of a surrogate pair'):
+        ModelState.initfromsrcfile(tmp_path / 'half', tmp_path / 'run', encoding='utf-7')
+    with pytest.raises(TrainingError, match='Next: a longer text, or trainfrac=1.0'):
+        make_run(text='z')
+
+
 @pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0, reason='needs a user who can be refused')
 def test_no_permission(make_run: MakeRun, tmp_path: Path, source: Path) -> None:
     source.chmod(0)
@@ -116,6 +128,7 @@ def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monke
         {'save_minutes': -1},
         {'save_minutes': math.nan},
         {'batchsize': 10**9},
+        {'clear_state': 'no'},
         {'epochs': 3},
         {'batch_size': 3},
         {'learnrate': 0.1},

@@ -110,7 +110,9 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_line(folder: Path) -> None:
     begun = command(folder, 'init', 'text.txt', 'run', '--layers', '1', '--state-size', '8', '--seq-len', '10')
     assert begun.returncode == 0 and "ModelState 'run'" in begun.stdout, begun.stderr
-    trained = command(folder, 'train', 'run', '--num-rounds', '2', '--batchsize', '4', '--train-len', '5')
+    trained = command(
+        folder, 'train', 'run', '--num-rounds', '2', '--batchsize', '4', '--train-len', '5', '--save-minutes', '0.5'
+    )
     assert trained.returncode == 0 and trained.stdout.count('unigram') >= 2, trained.stderr
     assert '\x1b' not in trained.stdout
     said = command(folder, 'generate', 'run', '--numchars', '30', '--temp', '0')
@@ -138,3 +140,11 @@ def test_a_terminal_that_cannot_show_the_text_does_not_stop_the_training(folder:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '\\u04' in done.stdout
+
+
+def test_a_closed_pipe_does_not_lose_the_training(folder: Path) -> None:
+    command(folder, 'init', 'text.txt', 'run', '--layers', '1', '--state-size', '8', '--seq-len', '10')
+    line = f'{sys.executable} -m charrnn train run --num-rounds 3 --batchsize 4 --train-len 5 | true'
+    subprocess.run(line, shell=True, cwd=folder, check=False, capture_output=True)
+    listed = [path.name for path in (folder / 'run' / 'checkpoints').iterdir()]
+    assert sorted(listed) == ['000001', '000002', '000003', '000004']

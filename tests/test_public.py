@@ -145,10 +145,8 @@ def test_the_sessions_in_the_documents_run(
 
 def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    from charrnn.storage.workspace import Workspace
-
     ms = make_run()
-    object.__setattr__(ms, '_workspace', Workspace(Path('run')))
+    ms._workspace.name = 'run'
     assert repr(ms).splitlines()[0] == "ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu"
     assert repr(ms).splitlines()[1:3] == ['  data   630 train + 70 valid characters', '  now    not yet trained']
     assert repr(ms).splitlines()[-1] == '  saved  checkpoint 1.  Next: ms.trainmodel()'

@@ -43,7 +43,16 @@ class Screen:
         """Print text of any content: no markup is read in it, and no character of it can stop the training."""
         encoding = self.console.encoding or 'utf-8'
         safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
-        self.console.print(Text(safe, style=style), soft_wrap=True)
+        with self._whatever_the_terminal():
+            self.console.print(Text(safe, style=style), soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _whatever_the_terminal(self) -> Iterator[None]:
+        """A pipe that was closed or a terminal that went away silences this screen; it does not stop the training."""
+        try:
+            yield
+        except (OSError, SystemExit):  # rich answers a closed pipe by leaving the process
+            self.console = Console(quiet=True)
 
     def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
         """Print a row of the history: one line, and its sample if it has one."""
@@ -85,7 +94,8 @@ class Screen:
                 transient=True,
                 refresh_per_second=5,
             )
-            self._progress.start()
+            with self._whatever_the_terminal():
+                self._progress.start()
         task = self._progress.add_task(label, total=windows, symbols=symbols, note='')
         self._tasks.append(task)
         try:
@@ -94,7 +104,8 @@ class Screen:
             self._tasks.remove(task)
             self._progress.remove_task(task)
             if not self._tasks:
-                self._progress.stop()
+                with self._whatever_the_terminal():
+                    self._progress.stop()
                 self._progress = None
 
     def advance(self, loss_nats: float | None = None) -> None:

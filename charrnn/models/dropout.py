@@ -37,6 +37,6 @@ def dropout_masks(
     masks = []
     for layer in range(layers):
         generator = torch.Generator(device).manual_seed(derive_seed('dropout', seed, position, layer))
-        kept = torch.rand(shape, generator=generator, device=device) >= share
-        masks.append(kept / (1 - share))
+        kept = torch.rand(shape, generator=generator, device=device, dtype=torch.float32) >= share
+        masks.append(kept.to(torch.float32) / (1 - share))
     return masks

@@ -24,7 +24,13 @@ from charrnn.models.recurrence import gru
 
 def uniform(generator: torch.Generator, bound: float, *shape: int) -> nn.Parameter:
     """A parameter drawn from U(-bound, bound) by `generator`: torch's global stream is not touched."""
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+    empty = torch.empty(shape, dtype=torch.float32, device='cpu')  # whatever the caller's global defaults are
+    return nn.Parameter(empty.uniform_(-bound, bound, generator=generator))
+
+
+def zeros(size: int) -> nn.Parameter:
+    """A bias that begins at zero."""
+    return nn.Parameter(torch.zeros(size, dtype=torch.float32, device='cpu'))
 
 
 class GRULayer(nn.Module):
@@ -61,7 +67,7 @@ class GRUStack(LanguageModel):
             GRULayer(generator, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
         )
         self.readout_weight = uniform(generator, 1 / math.sqrt(H), vocab_size, H)
-        self.readout_bias = nn.Parameter(torch.zeros(vocab_size))
+        self.readout_bias = zeros(vocab_size)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """What the first recurrent layer is given for each symbol: ids (T, B) to (T, B, I or 3H)."""
@@ -90,7 +96,7 @@ class GRUEncode(GRUStack):
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
         super().__init__(vocab_size, hyper, generator, inputs=hyper.state_size)
         self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
-        self.encode_bias = nn.Parameter(torch.zeros(hyper.state_size))
+        self.encode_bias = zeros(hyper.state_size)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """The encoding of each symbol, (T, B, H)."""

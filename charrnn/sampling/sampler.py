@@ -87,7 +87,7 @@ def sample_indices(
         outputs, carry = read(prime[start : start + PRIME_AT_ONCE], carry)
     chosen: list[int] = []
     for draw in draws.random(length):
-        logits = model.logits(outputs)[0].double().cpu().numpy()
+        logits = model.logits(outputs)[0].cpu().double().numpy()
         if not emit_unknown:
             logits[0] = -math.inf
         if np.isnan(logits).any():

@@ -14,13 +14,14 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 from torch import Tensor
 
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
 from charrnn.storage.sealed import as_json, new_folder, verify
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
@@ -30,9 +31,12 @@ KEEP = 5
 
 def numbers(root: Path) -> list[int]:
     """The numbers of the checkpoints under `root`, rising.  Temporary and foreign names are passed over."""
-    if not root.is_dir():
+    try:
+        return sorted(int(path.name) for path in root.iterdir() if path.name.isascii() and path.name.isdigit())
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(int(path.name) for path in root.iterdir() if path.name.isascii() and path.name.isdigit())
+    except OSError as error:
+        raise WorkspaceError(f'cannot read {str(root)!r}: {error.strerror}.', 'check its permissions') from None
 
 
 def folder_of(root: Path, number: int) -> Path:
@@ -120,21 +124,19 @@ def read_newest(root: Path) -> tuple[int, dict[str, Tensor], dict[str, Any], lis
             troubles.append(error.what)
             continue
         return number, tensors, facts, troubles
-    raise CheckpointError(
-        f'no checkpoint in {str(root)!r} can be read. {" ".join(troubles)}'.strip(), 'a copy from a backup'
-    )
+    if not troubles:
+        raise CheckpointError(f'there is no checkpoint in {str(root)!r} yet.', 'ms.newcheckpoint()')
+    raise CheckpointError(f'no checkpoint in {str(root)!r} can be read. {" ".join(troubles)}', 'a copy from a backup')
 
 
-def resolve(root: Path, wanted: int | str | None) -> int:
-    """The number meant by a number, 'best', 'last' or None (last).
+def resolve(root: Path, wanted: object) -> int:
+    """The number meant by a number or by 'best'.
 
     Raises
     ------
     CheckpointError    there is no such checkpoint
     """
     found = numbers(root)
-    if wanted in (None, 'last') and found:
-        return found[-1]
     if wanted == 'best':
         best = best_number(readable_facts(root))
         if best is None:
@@ -143,13 +145,14 @@ def resolve(root: Path, wanted: int | str | None) -> int:
                 "ms.trainmodel() with valid_len=0, or ms.restore('last')",
             )
         return best
-    if isinstance(wanted, int) and wanted in found:
-        return wanted
+    if isinstance(wanted, Integral) and int(wanted) in found:
+        return int(wanted)
     there = ', '.join(map(str, found)) or 'none'
-    raise CheckpointError(f'no checkpoint {wanted!r}; there: {there}.', "ms.restore('best') or one of these numbers")
+    following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
+    raise CheckpointError(f'no checkpoint {wanted!r}; there: {there}.', following)
 
 
 def sweep(root: Path) -> None:
-    """Remove what interrupted writes left behind.  Only the owner of a run may call this."""
-    for path in root.glob('.*.tmp'):
+    """Remove what interrupted writes of checkpoints left behind.  Only the owner of a run may call this."""
+    for path in root.glob('.[0-9]*.tmp'):
         shutil.rmtree(path, ignore_errors=True)

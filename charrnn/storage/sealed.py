@@ -33,12 +33,16 @@ def new_folder(target: Path) -> Iterator[Path]:
     WorkspaceError    it cannot be written; nothing is left behind, and nothing else was touched
     """
     temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
+    aside = target.with_name(f'.{target.name}.{os.getpid()}.old.tmp')
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
         temporary.mkdir()
         yield temporary
         _seal(temporary)
+        if target.exists():  # what an interrupted beginning left; a folder that counts is never written over
+            target.rename(aside)
         temporary.rename(target)
         fsync_folder(target.parent)
     except OSError as error:
@@ -47,6 +51,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         raise cannot_write(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def cannot_write(path: Path, error: OSError) -> WorkspaceError:
@@ -98,6 +103,16 @@ def _seal(folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     fsync_folder(folder)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether `folder` holds what a seal left and nothing else; its bytes are not checked."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
+        names = {path.name for path in folder.iterdir()}
+        return names == {MANIFEST, *manifest['files']} and manifest['sha256'] == _own_digest(manifest)
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def verify(folder: Path) -> str:

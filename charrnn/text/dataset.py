@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ def open_source(path: Path) -> Iterator[IO[bytes]]:
             yield source
     except SourceTextError:
         raise
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, 'strerror', None) or str(error)
         raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', 'check the path and its permissions') from None
 
 
@@ -96,6 +97,8 @@ def scan(path: Path, encoding: str = 'utf-8') -> tuple[CharSet, int]:
         size += len(text)
     if not size:
         raise SourceTextError(f'{str(path)!r} is empty.', 'a file with at least one window of text')
+    if seen[0xD800:0xE000].any():  # utf-7 and the like can spell half a character
+        raise SourceTextError(f'{str(path)!r} holds half of a surrogate pair.', 'the encoding the file was written in')
     return CharSet(map(chr, np.flatnonzero(seen))), size
 
 
@@ -187,7 +190,7 @@ def write_dataset(folder: Path, source: Path, trainfrac: float, seq_len: int, en
         raise TrainingError(
             f'{str(source)!r} has {size:,} characters, of which {train_size:,} train (trainfrac={trainfrac:g}): '
             f'fewer than one window of seq_len={seq_len}.',
-            f'seq_len={max(train_size, 1)} or less, a longer text, or trainfrac=1.0',
+            f'seq_len={train_size} or less, or a longer text' if train_size else 'a longer text, or trainfrac=1.0',
         )
     with (folder / INDICES).open('wb') as out:
         encode(source, chars, size, out, encoding)
@@ -197,7 +200,7 @@ def write_dataset(folder: Path, source: Path, trainfrac: float, seq_len: int, en
         'dtype': chars.dtype.str,
         'symbols': chars.symbols,
         'level': 'char',
-        'source': str(source),
+        'source': os.fsencode(source).decode('utf-8', 'replace'),
         'encoding': encoding,
     }
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')

@@ -76,14 +76,14 @@ class Evaluation:
 
 
 def score_symbols(model: LanguageModel, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The nats of every symbol: outputs (B, T, H), targets (B, T) to (B, T) float64, logits built in pieces."""
+    """The nats of every symbol: outputs (B, T, H), targets (B, T) to (B, T) float64 on the CPU."""
     flat, wanted = outputs.flatten(0, 1), targets.flatten()
     rows = max(1, LOGITS_AT_ONCE // model.logits(flat[:1]).shape[-1])
     nats = [
         cross_entropy(model.logits(part), want, reduction='none')
         for part, want in zip(torch.split(flat, rows), torch.split(wanted, rows), strict=True)
     ]
-    return torch.cat(nats).double().view_as(targets)
+    return torch.cat(nats).cpu().double().view_as(targets)
 
 
 def cut_into_lanes(size: int, seq_len: int, windows: int = 0) -> tuple[int, int]:
@@ -138,7 +138,7 @@ def evaluate_split(
         last = min(first + T, longest)
         outputs, carry = model(read(first - 1, last - 1), carry)
         inside = np.arange(first, last) < lengths  # (lanes, window)
-        nats = score_symbols(model, outputs, read(first, last)).cpu().numpy()
+        nats = score_symbols(model, outputs, read(first, last)).numpy()
         sums.append((nats * inside).sum(1))
         counts.append(inside.sum(1))
     total, scored = np.concatenate(sums), np.concatenate(counts)

@@ -55,8 +55,9 @@ class History(Sequence[Row]):
         return [row[name] for row in rows if row.get(name) is not None]
 
     def validations(self) -> list[tuple[int, float]]:
-        """Round and loss of every validation, the untrained one first."""
-        return [(row['round'], row['valid_nats']) for row in self if row.get('valid_nats') is not None]
+        """Round and loss of the newest validation and of all before it that scored as many symbols, oldest first."""
+        scored = [row for row in self if row.get('valid_nats') is not None]
+        return [(r['round'], r['valid_nats']) for r in scored if r['valid_symbols'] == scored[-1]['valid_symbols']]
 
     def validated(self, position: int, symbols: int) -> float | None:
         """The validation loss over all `symbols` of the split at exactly this position, if it was measured."""
@@ -64,7 +65,8 @@ class History(Sequence[Row]):
             if row.get('position') != position:
                 break
             if symbols and row.get('valid_symbols') == symbols:
-                return row['valid_nats']  # type: ignore[no-any-return]
+                nats: float | None = row['valid_nats']
+                return nats
         return None
 
     @property
@@ -73,16 +75,18 @@ class History(Sequence[Row]):
         return len(self._written) + len(self._waiting)
 
     def add(self, row: Row) -> None:
-        """Append a row.  It waits for ``take_lines``."""
+        """Append a row.  It waits to be written: see ``waiting_lines``."""
         self._waiting.append(row)
         self._live.append(row)
 
-    def take_lines(self) -> list[str]:
-        """The lines to append to the file now; they count as written."""
-        lines = [json.dumps(_finite(row), ensure_ascii=False) for row in self._waiting]
+    def waiting_lines(self) -> list[str]:
+        """The lines to append to the file."""
+        return [json.dumps(_finite(row), ensure_ascii=False) for row in self._waiting]
+
+    def mark_written(self) -> None:
+        """What waited is in the file.  Not before: a full disk must not make us count lines that are not there."""
         self._written += self._waiting
         self._waiting = []
-        return lines
 
     def rewind(self, length: int) -> None:
         """Go back to the moment when the file held `length` lines: what came after is superseded."""
@@ -99,12 +103,20 @@ def _parse(line: str) -> Row:
 
 
 def _live_at(rows: Sequence[Row], length: int) -> list[Row]:
-    """The rows that counted when there were `length` lines: since the last resume row, and before what it kept."""
-    for last in range(min(length, len(rows)) - 1, -1, -1):
-        if rows[last]['kind'] == 'resume' and isinstance(keep := rows[last].get('keep'), int):
-            kept = _live_at(rows, min(keep, last))
-            return kept + _readable(rows[last + 1 : length])
-    return _readable(rows[:length])
+    """The rows that counted when there were `length` lines.
+
+    From the end backwards: what follows a resume row counts, then what counted when the lines that it kept were all.
+    """
+    pieces: list[Sequence[Row]] = []
+    end = here = min(length, len(rows))
+    while here > 0:
+        here -= 1
+        keep = rows[here].get('keep')
+        if rows[here]['kind'] == 'resume' and isinstance(keep, int):
+            pieces.append(rows[here + 1 : end])
+            end = here = max(0, min(keep, here))
+    pieces.append(rows[:end])
+    return _readable([row for piece in reversed(pieces) for row in piece])
 
 
 def _readable(rows: Sequence[Row]) -> list[Row]:

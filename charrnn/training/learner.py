@@ -166,7 +166,7 @@ class Learner:
         """Raise if an update was cut in half."""
         if self.torn:
             raise TornWindowError(
-                f'the update at position {self.position:,} was cut in half, so these weights are of no moment.',
+                f'an update or a restore was cut in half (position {self.position:,}): these weights are of no moment.',
                 'ms.restore()',
             )
 
@@ -219,10 +219,12 @@ class Learner:
 
         weights, parameters = named('model/'), dict(self.model.named_parameters())
         for name in weights.keys() | parameters.keys():
-            saved = tuple(weights[name].shape) if name in weights else 'nothing'
-            wanted = tuple(parameters[name].shape) if name in parameters else 'nothing'
+            saved, wanted = describe(weights.get(name)), describe(parameters.get(name))
             if saved != wanted:
-                raise CheckpointError(f'weight {name!r}: {saved} in the checkpoint, {wanted} in the model.', '')
+                raise CheckpointError(
+                    f'weight {name!r}: {saved} in the checkpoint, {wanted} in the model.', 'another checkpoint'
+                )
+        self.torn = True  # until everything below is done
         with torch.inference_mode(False), torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(weights[name])
@@ -234,6 +236,11 @@ class Learner:
         self.position, self.symbols, self.round = facts['position'], facts['symbols'], facts['round']
         self.schedule, self.seconds = Schedule(**facts['schedule']), facts['seconds']
         self.torn = False
+
+
+def describe(tensor: Tensor | None) -> str:
+    """The type and shape of a tensor: float32 (128, 65)."""
+    return f'{str(tensor.dtype).removeprefix("torch.")} {tuple(tensor.shape)}' if tensor is not None else 'nothing'
 
 
 @contextlib.contextmanager

@@ -5,11 +5,13 @@ Where a round begins and ends changes nothing that is learned: only what is meas
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from charrnn.errors import NonFiniteLossError
 from charrnn.training.evaluation import Validation, cut_into_lanes
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
@@ -120,7 +122,14 @@ def validate(learner: Learner, windows: int, stop: StopRequest, listener: Listen
         return stop.requested
 
     with listener.bar('validating', -(-longest // T), lanes * T):
-        return learner.validate(windows, tick)
+        found = learner.validate(windows, tick)
+    if found and not math.isfinite(found[0]):
+        raise NonFiniteLossError(
+            f'validation at position {learner.position:,} (round {learner.round}): {found[0]} nats/symbol. '
+            'The weights are finite but too large; no checkpoint was written.',
+            "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
+        )
+    return found
 
 
 def run_round(
@@ -143,7 +152,7 @@ def run_round(
     save_minutes : float     from checkpoint to checkpoint inside the round
     Raises
     ------
-    NonFiniteLossError       the round ends before the window that failed
+    NonFiniteLossError       the round ends before the window, or the checkpoint, that failed
     """
     learner.round += 1
     whole, recent = _Meter(), _Meter()

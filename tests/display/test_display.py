@@ -39,7 +39,7 @@ def test_counts_and_shortened_names() -> None:
         '999',
         '1k',
         '215k',
-        '1000k',
+        '1.0M',
         '3.2M',
     ]
     assert shorten('abc', 3) == 'abc' and shorten('abcdefg', 5) == 'ab…fg'
@@ -103,3 +103,27 @@ def test_checkpoints_print_as_a_table() -> None:
         '    1      0   0.00           -  2026-01-02T03:04:05\n'
         '    2      1   1.00      1.5000  2026-01-02T03:05:06  best'
     )
+
+
+class Gone(io.StringIO):
+    """A terminal that went away."""
+
+    def __init__(self, error: type[OSError]) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str) -> int:
+        raise self.error
+
+    def flush(self) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize('error', [BrokenPipeError, OSError])
+def test_a_terminal_that_went_away_does_not_stop_the_training(error: type[OSError]) -> None:
+    screen = Screen(Console(file=Gone(error), force_terminal=True))
+    screen.say('one')
+    with screen.bar('outer', 4, 10):
+        screen.advance(1.0)
+        screen.say('two')
+    screen.say('three')

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import MakeRun, moment, train
 
-from charrnn import ModelState, OwnershipError, WorkspaceError
+from charrnn import CharRNNError, ModelState, OwnershipError, WorkspaceError
+from charrnn.storage.workspace import Workspace
 
 
 def test_the_newest_object_owns_the_run_and_the_older_may_read(make_run: MakeRun) -> None:
@@ -74,8 +76,6 @@ def test_a_forked_child_cannot_write(make_run: MakeRun) -> None:
 
 
 def test_a_directory_that_was_deleted_can_hold_a_new_run(make_run: MakeRun, tmp_path: Path) -> None:
-    import shutil
-
     ms = make_run()
     shutil.rmtree(ms.curdir)
     again = make_run()
@@ -129,3 +129,111 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
     (other.curdir / 'dataset' / 'indices.bin').write_bytes(b'\1' * 300)
     with pytest.raises(WorkspaceError, match='indices.bin was changed'):
         ModelState.load(other.curdir, device='cpu')
+
+
+TRAIN = """
+import sys
+from charrnn import ModelState
+ModelState.load(sys.argv[1], device='cpu').trainmodel(train_len=5, batchsize=3, valid_len=1, print_every=0)
+"""
+
+
+def test_who_was_overtaken_by_another_process_does_not_write_over_it(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 1)
+    curdir = ms.curdir
+    del ms
+    early = ModelState.load(curdir, device='cpu')
+    subprocess.run([sys.executable, '-c', TRAIN, str(curdir)], check=True, capture_output=True)
+    with pytest.raises(OwnershipError, match=r'has trained .* since this ModelState was loaded.*\n.*ms.restore'):
+        train(early, 1)
+    early.restore()
+    assert early.position == 6 * 8
+    assert [row['position'] for row in early.history] == [0, 8, 48]
+    train(early, 1)
+    assert [row['position'] for row in ModelState.load(curdir, device='cpu').history] == [0, 8, 48, 56]
+
+
+def test_changing_the_directory_of_the_process_moves_nothing(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run()
+    monkeypatch.chdir(tmp_path)
+    ms = ModelState.load('run', device='cpu')
+    (tmp_path / 'elsewhere').mkdir()
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    train(ms, 1)
+    assert list((tmp_path / 'elsewhere').iterdir()) == []
+    assert ms.curdir == tmp_path / 'run' and "'run'" in repr(ms)
+
+
+def test_a_directory_that_was_moved_or_replaced_is_not_written(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run()
+    moved = ms.curdir.rename(tmp_path / 'moved')
+    with pytest.raises(WorkspaceError, match='is gone: moved, renamed or deleted'):
+        train(ms, 1)
+    assert not ms.curdir.exists()
+    shutil.copytree(moved, ms.curdir)
+    train(ModelState.load(moved, device='cpu'), 1)
+    with (ms.curdir / 'history.jsonl').open('a') as file:
+        file.write('{}\n')
+    with pytest.raises(OwnershipError, match='since this ModelState was loaded'):
+        train(ms, 1)
+
+
+def test_files_of_others_survive_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
+    theirs = tmp_path / 'project'
+    for name in ('dataset/manifest.json', 'dataset/photo.jpg', '.mine.tmp/x', 'history.jsonl'):
+        (theirs / name).parent.mkdir(parents=True, exist_ok=True)
+        (theirs / name).write_text('{}')
+    with pytest.raises(WorkspaceError, match='is not of a run'):
+        make_run('project')
+    shutil.rmtree(theirs / 'dataset')
+    with pytest.raises(WorkspaceError, match="holds a 'history.jsonl' that is not of a run"):
+        make_run('project')
+    (theirs / 'history.jsonl').unlink()
+    make_run('project')
+    assert (theirs / '.mine.tmp' / 'x').read_text() == '{}'
+
+
+BEGIN = """
+import sys
+from charrnn import ModelState
+ms = ModelState.initfromsrcfile(*sys.argv[1:], device='cpu', layers=1, state_size=6, seq_len=8)
+ms.trainmodel(train_len=1, batchsize=3, valid_len=1, print_every=0)
+"""
+
+
+def test_who_loses_the_race_to_begin_a_run_destroys_nothing(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Workspace.claim
+
+    def overtaken(workspace: Workspace) -> None:
+        if not workspace.holds_run() and workspace.name.endswith('run'):
+            monkeypatch.setattr(Workspace, 'claim', claim)
+            command = [sys.executable, '-c', BEGIN, str(tmp_path / 'source.txt'), str(workspace.path)]
+            subprocess.run(command, check=True, capture_output=True)
+        claim(workspace)
+
+    monkeypatch.setattr(Workspace, 'claim', overtaken)
+    with pytest.raises(WorkspaceError, match='already holds a run'):
+        make_run()
+    assert ModelState.load(tmp_path / 'run', device='cpu').position == 8
+
+
+def test_a_failed_call_does_not_take_the_run(make_run: MakeRun) -> None:
+    ms = make_run()
+    kept = []
+    for attempt in (make_run, lambda: ModelState.load(ms.curdir, device='cuda:9')):
+        with pytest.raises(CharRNNError) as caught:
+            attempt()
+        kept.append(caught)
+    train(ms, 1)
+
+
+def test_names_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError):
+        ModelState.load('nul\0name')
+    with pytest.raises(CharRNNError):
+        ModelState.initfromsrcfile('nul\0name', tmp_path / 'run')

@@ -12,6 +12,13 @@ def written(*numbers: int) -> list[str]:
     return [json.dumps({'kind': 'report', 'n': n}) for n in numbers]
 
 
+def take(history: History) -> list[str]:
+    """Append what waits."""
+    lines = history.waiting_lines()
+    history.mark_written()
+    return lines
+
+
 def test_rows_come_back_in_order_and_torn_lines_are_passed_over() -> None:
     lines = [*written(0, 1), '{"kind": "rep', '', '[1]', 'null', *written(2)]
     history = History(lines)
@@ -26,36 +33,61 @@ def test_what_came_after_the_restored_moment_is_superseded() -> None:
     history.rewind(2)
     assert rows(history) == [0, 1]
     history.add({'kind': 'report', 'n': 4})
-    lines = history.take_lines()
+    lines = take(history)
     assert [json.loads(line)['kind'] for line in lines] == ['resume', 'report']
     everything = [*written(0, 1, 2, 3), *lines]
     assert history.length == len(everything)
     assert rows(History(everything)) == rows(history) == [0, 1, 4]
-    assert history.take_lines() == []
+    assert take(history) == []
 
 
 def test_going_back_to_a_superseded_moment_brings_its_rows_back() -> None:
     history = History(written(0, 1, 2, 3))
     history.rewind(1)
     history.add({'kind': 'report', 'n': 4})
-    file = [*written(0, 1, 2, 3), *history.take_lines()]
+    file = [*written(0, 1, 2, 3), *take(history)]
     history.rewind(4)
     assert rows(history) == [0, 1, 2, 3]
     history.add({'kind': 'report', 'n': 5})
-    file += history.take_lines()
+    file += take(history)
     assert rows(History(file)) == [0, 1, 2, 3, 5]
 
 
 def test_reading_and_rewinding_write_nothing() -> None:
     history = History(written(0, 1, 2))
     history.rewind(3)
-    assert history.take_lines() == []
+    assert take(history) == []
     history.rewind(1)
     history.rewind(3)
-    assert history.take_lines() == []
+    assert take(history) == []
 
 
 def test_numbers_that_json_lacks_become_null() -> None:
     history = History()
     history.add({'kind': 'report', 'loss': math.nan, 'norm': math.inf, 'fine': 1.5})
-    assert json.loads(history.take_lines()[0]) == {'kind': 'report', 'loss': None, 'norm': None, 'fine': 1.5}
+    assert json.loads(take(history)[0]) == {'kind': 'report', 'loss': None, 'norm': None, 'fine': 1.5}
+
+
+def test_what_could_not_be_written_goes_on_waiting() -> None:
+    history = History(written(0))
+    history.add({'kind': 'report', 'n': 1})
+    first = history.waiting_lines()
+    history.add({'kind': 'report', 'n': 2})
+    assert history.waiting_lines()[:1] == first and len(history.waiting_lines()) == 2
+    assert history.length == 3
+
+
+def test_thousands_of_resumes_are_read() -> None:
+    lines = written(0)
+    for n in range(3000):
+        lines += [json.dumps({'kind': 'resume', 'keep': len(lines) - 1}), *written(n + 1)]
+    assert rows(History(lines))[-1] == 3000
+
+
+def test_only_validations_of_the_same_size_are_compared() -> None:
+    history = History()
+    for n, (nats, symbols) in enumerate([(4.0, 50), (2.0, 100), (1.0, 50), (1.5, 100)]):
+        history.add({'kind': 'round', 'round': n, 'position': n, 'valid_nats': nats, 'valid_symbols': symbols})
+    assert history.validations() == [(1, 2.0), (3, 1.5)]
+    assert history.validated(3, 100) == 1.5
+    assert history.validated(2, 100) is None and history.validated(3, 0) is None

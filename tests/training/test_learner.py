@@ -103,7 +103,7 @@ def test_a_second_interrupt_that_tears_an_update_says_so_and_asks_for_restore(
     assert 'in the middle of an update' in capsys.readouterr().out
     assert 'ms.restore()' in repr(ms).splitlines()[-1]
     for refused in (ms.trainmodel, ms.newcheckpoint):
-        with pytest.raises(TornWindowError, match=r'cut in half.*\n  Next: ms.restore\(\)'):
+        with pytest.raises(TornWindowError, match=r'cut in half .*\n  Next: ms.restore\(\)'):
             refused()
     ms.restore()
     assert moment(ms) == whole
@@ -187,3 +187,69 @@ def test_an_epoch_is_symbols_over_n(make_run: MakeRun) -> None:
     assert ms.position == 27 * 8 and ms.epoch == 27 * 24 / 630
     ms.trainmodel(batchsize=2, print_every=0)
     assert ms.epoch == (27 * 24 + 40 * 16) / 630
+
+
+def test_weights_whose_validation_is_not_finite_are_not_saved(make_run: MakeRun) -> None:
+    ms = make_run(learnrate=3e37, clip=0.0)
+    with pytest.raises(NonFiniteLossError, match=r'validation at position 8 .* no checkpoint was written'):
+        train(ms, 1, valid_len=0)
+    assert [row.number for row in ms.checkpoints()] == [1]
+    ms.restore()
+    assert ms.position == 0
+
+
+def test_a_restore_that_is_cut_in_half_says_so(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ms = make_run()
+    train(ms, 2)
+    train(ms, 2)
+    there = moment(ms)
+
+    def interrupt(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learner_module, 'load_optimizer_tensors', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ms.restore(2)
+    with pytest.raises(TornWindowError):
+        train(ms, 1)
+    ms.restore()
+    assert moment(ms) == there
+
+
+def test_lanes_stay_when_the_first_window_of_a_new_batch_size_fails(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ms = make_run()
+    train(ms, 3)
+    before = moment(ms)
+
+    def no_memory(*given: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learner_module, 'cross_entropy', no_memory)
+        with pytest.raises(MemoryError):
+            train(ms, 1, batchsize=5)
+    assert moment(ms) == before
+
+
+def test_global_defaults_of_torch_do_not_leak_in(make_run: MakeRun) -> None:
+    usual = make_run('usual', dropout=0.3)
+    train(usual, 4)
+    torch.set_default_dtype(torch.float64)
+    try:
+        strange = make_run('strange', dropout=0.3)
+        train(strange, 2)
+        strange = ModelState.load(strange.curdir, device='cpu')
+        train(strange, 2)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {p.dtype for p in strange._learner.model.parameters()} == {torch.float32}
+    assert strange.evaluate().nats == usual.evaluate().nats
+
+
+def test_without_a_validation_split_the_untrained_loss_is_a_training_loss(make_run: MakeRun) -> None:
+    ms = make_run(trainfrac=1.0)
+    assert ms.history[0]['train_nats'] > 0 and ms.history[0]['valid_nats'] is None
+    assert 'valid 2' not in repr(ms)
