@@ -104,12 +104,13 @@ def train_ours(ms: ModelState, lanes: int, windows: int, screen: TextIO) -> tupl
     bar, loop = Screen.bar, [0.0]
 
     @contextlib.contextmanager
-    def clocked(*given: object) -> Iterator[None]:  # the bar's block is exactly the loop
-        with bar(*given):
+    def clocked(screen: Screen, label: str, *given: int) -> Iterator[None]:
+        with bar(screen, label, *given):
             began = time.perf_counter()
             yield
             wait(ms.device)
-            loop[0] = time.perf_counter() - began
+            if label.startswith('round'):  # this bar's block is exactly the loop over windows
+                loop[0] = time.perf_counter() - began
 
     wait(ms.device)
     began = time.perf_counter()
