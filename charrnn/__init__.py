@@ -6,6 +6,7 @@
 >>> ms = ModelState.load('workspaces/s')                 # another day
 """
 
+from charrnn.comparing import Comparison, compare
 from charrnn.errors import (
     CharRNNError,
     CharSetError,
@@ -22,16 +23,20 @@ from charrnn.errors import (
 )
 from charrnn.hyperparams import HyperParams
 from charrnn.modelstate import ModelState, generatestring
+from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
-from charrnn.training.evaluation import Evaluation
+from charrnn.text.wordset import WordSet
 from charrnn.training.loop import TrainReport
+from charrnn.training.yardstick import Evaluation
 from charrnn.version import __version__
 
 __all__ = [
+    'ByteSet',
     'CharRNNError',
     'CharSet',
     'CharSetError',
     'CheckpointError',
+    'Comparison',
     'DeviceError',
     'Evaluation',
     'HyperParams',
@@ -44,8 +49,10 @@ __all__ = [
     'TornWindowError',
     'TrainReport',
     'TrainingError',
+    'WordSet',
     'WorkspaceError',
     '__version__',
+    'compare',
     'generatestring',
 ]
 

@@ -1,7 +1,7 @@
 """Every error a user can meet, in one tree.
 
     CharRNNError
-    ├── CharSetError          a character or an index the vocabulary does not hold     ValueError
+    ├── CharSetError          a symbol or an index the vocabulary does not hold        ValueError
     ├── HyperParamsError      an unknown name or an impossible value                   ValueError
     ├── SourceTextError       a source file that cannot be read as text                ValueError, OSError
     ├── TrainingError         a request that this text or this run cannot train        ValueError
@@ -35,7 +35,7 @@ class CharRNNError(Exception):
 
 
 class CharSetError(CharRNNError, ValueError):
-    """A character or an index that the vocabulary does not hold."""
+    """A symbol (character, word) or an index that the vocabulary does not hold."""
 
 
 class HyperParamsError(CharRNNError, ValueError):

@@ -37,6 +37,13 @@ OTHER_NAMES = {
     'batch_size': 'batchsize',
     'block_size': 'seq_len',
     'bptt': 'seq_len',
+    'emb_size': 'emsize',
+    'embedding_dim': 'emsize',
+    'embedding_size': 'emsize',
+    'tie_weights': 'tied',
+    'max_norm': 'clipnorm',
+    'clip_grad_norm': 'clipnorm',
+    'opt': 'optimizer',
     'checkpoint_every': 'save_minutes',
     'context_length': 'seq_len',
     'depth': 'layers',
@@ -132,6 +139,17 @@ def truth(name: str, value: object) -> bool:
     return value
 
 
+def choice(*known: str) -> Check:
+    """A check for one of a few names."""
+
+    def check(name: str, value: object) -> str:
+        if value not in known:
+            raise HyperParamsError(f'no {name} {value!r}.', ' or '.join(f'{name}={k!r}' for k in known))
+        return str(value)
+
+    return check
+
+
 def hyper(default: Any, check: Check, meaning: str) -> Any:
     """One field of HyperParams, with its check and its meaning."""
     return field(default=default, metadata={'check': check, 'meaning': meaning})
@@ -149,16 +167,28 @@ class HyperParams:
 
     layers: int = hyper(2, whole(1), 'recurrent layers, one above the other')
     state_size: int = hyper(128, whole(1), 'units in each layer (H); cost grows with about H²')
+    emsize: int = hyper(0, whole(0), 'size of the embedding, where the model type has one; 0 is state_size')
+    tied: bool = hyper(False, truth, 'whether embedding and output layer share their weights')
+    memory: int = hyper(0, whole(0), 'how many earlier outputs LSTMAttention sees; 0 is seq_len')
+    optimizer: str = hyper('rmsprop', choice('rmsprop', 'sgd', 'adamw'), 'rmsprop, sgd or adamw')
     learnrate: float = hyper(1e-3, real(0), 'RMSProp step size')
     decay: float = hyper(0.95, real(0, 1, open_high=True), 'smoothing of RMSProp, torch calls it alpha')
-    regcost: float = hyper(0.1, real(0), 'L2 on weights (not biases), in units of the loss summed over a window')
+    regcost: float = hyper(
+        0.1, real(0), 'L2 on weights (not biases), in units of the loss summed over a window; adamw: see optimizer.py'
+    )
     seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry does not')
     dropout: float = hyper(0.0, real(0, 1, open_high=True), 'share of each layer’s outputs dropped in training')
     clip: float = hyper(5.0, real(0), 'bound on each element of the gradient summed over a window; 0 does not clip')
+    clipnorm: float = hyper(0.0, real(0), 'bound on the norm of the mean gradient; 0 is off, else it replaces clip')
     anneal: float = hyper(
         1.0,
         real(0, 1, open_low=True),
         'factor on learnrate when an epoch did not improve validation; 1 is off',
+    )
+    warmup: float = hyper(0.0, real(0), 'epochs over which learnrate rises from zero to itself')
+    cosine: float = hyper(0.0, real(0), 'epochs over which learnrate falls to its tenth along a cosine; 0 is off')
+    sampling: str = hyper(
+        'lanes', choice('lanes', 'random'), 'lanes: continuous, with a carry; random: windows anywhere, fresh state'
     )
     deterministic: bool = hyper(False, truth, 'on CUDA use only kernels that give the same bits every time')
 

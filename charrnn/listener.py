@@ -17,6 +17,7 @@ class RunListener(Screen):
     record : callable(row)       append a row to the history
     save : callable → int        write a checkpoint
     unigram : callable → float   the unigram rung of the validation split
+    level : str                  what the losses are per: 'char', 'byte' or 'word'
     """
 
     def __init__(
@@ -25,8 +26,9 @@ class RunListener(Screen):
         record: Callable[[Row], None],
         save: Callable[[], int],
         unigram: Callable[[], float],
+        level: str,
     ) -> None:
-        super().__init__()
+        super().__init__(level=level)
         self.speak, self.save, self._record, self._unigram = speak, save, record, unigram
 
     def record(self, row: Row) -> None:

@@ -12,31 +12,42 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
-from charrnn.errors import HyperParamsError, SamplingError, WorkspaceError
+from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError
 from charrnn.hyperparams import HyperParams, known_names_only, real, truth, unknown_name, whole, with_hyperparameters
 from charrnn.listener import RunListener
-from charrnn.models import MODELTYPES, Carry, build_model, choose_device, derive_seed, environment
+from charrnn.measuring import Measurements
+from charrnn.models import (
+    MODELTYPES,
+    Carry,
+    LSTMAttention,
+    build_model,
+    choose_device,
+    derive_seed,
+    environment,
+    first_look_ahead,
+)
 from charrnn.sampling.sampler import Sample, sample_indices
 from charrnn.storage import checkpoints as store
 from charrnn.storage.sealed import new_folder, verify
 from charrnn.storage.workspace import Workspace
-from charrnn.text.charset import CharSet
-from charrnn.text.dataset import Dataset, read_dataset, write_dataset
-from charrnn.training.evaluation import Evaluation, cut_into_lanes, evaluate_split
+from charrnn.text.dataset import DEFAULT_TRAINFRAC, LEVELS, Dataset, read_dataset, write_dataset
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.evaluation import evaluate_split
 from charrnn.training.history import History, Row
 from charrnn.training.interrupt import StopRequest
-from charrnn.training.ladder import baseline_ladder
 from charrnn.training.learner import Learner
 from charrnn.training.loop import TrainReport, make_row, run_round, validation_columns
+from charrnn.training.yardstick import Evaluation
 from charrnn.version import __version__
 
 FIRST_LANES = 16
 FIRST_LOOK = 100_000  # the untrained loss is measured over at most so many symbols
 SLOW_BYTES = 100_000_000  # a text from here on takes so long to read that it is announced
-SPOKEN = 200  # characters of a sample on the way
+SPOKEN = {'char': 200, 'byte': 200, 'word': 40}  # symbols of a sample on the way
 
 
 class ModelState:
@@ -51,11 +62,11 @@ class ModelState:
     Looking (evaluating, generating, printing) never changes anything.
     """
 
-    __slots__ = ('__weakref__', '_history', '_ladders', '_learner', '_modeltype', '_saved', '_workspace')
+    __slots__ = ('__weakref__', '_history', '_learner', '_measurements', '_modeltype', '_saved', '_workspace')
 
     _history: History
-    _ladders: dict[str, dict[str, float]]  # by split: of the dataset alone, which never changes
     _learner: Learner
+    _measurements: Measurements
     _modeltype: str
     _saved: dict[str, int]  # of the checkpoint written or loaded last: number, position, round
     _workspace: Workspace
@@ -77,43 +88,51 @@ class ModelState:
         usedir: str | Path,
         modeltype: str = 'GRUEncode',
         *,
-        trainfrac: float = 0.9,
+        trainfrac: float = DEFAULT_TRAINFRAC,
         level: str = 'char',
         encoding: str = 'utf-8',
         device: str = 'auto',
         seed: int = 0,
         init_checkpoint: bool = True,
+        vocab_size: int | None = None,
+        lower: bool = False,
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile` in the directory `usedir`.
 
-        The first int(trainfrac·size) characters train, the rest
-        validates. `modeltype` is 'GRUEncode' or 'GRUResize', `level` is
-        'char', `device` 'auto', 'cpu', 'cuda' or 'mps'. The weights are a
-        function of `seed`. help(HyperParams) says what the others mean.
+        The first int(trainfrac·size) symbols train, the rest validates; a
+        directory with train.txt, valid.txt and test.txt is taken as it is
+        split. `modeltype` is GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
+        LSTM, GRU or LSTMAttention; `level` 'char', 'byte' or 'word' (the
+        `vocab_size` most frequent; in `lower` case); `device` 'auto',
+        'cpu', 'cuda' or 'mps'. The weights are a function of `seed`.
+        help(HyperParams) says what the others mean.
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
         hyper = HyperParams(**hyperparams)
         if modeltype not in MODELTYPES:
             raise HyperParamsError(*unknown_name('modeltype', str(modeltype), MODELTYPES))
-        if level != 'char':
-            raise HyperParamsError(f'no level {level!r}.', "level='char'")
+        if level not in LEVELS:
+            raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
+        options = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
+        if level != 'word' and (vocab_size is not None or lower):
+            raise HyperParamsError(f'vocab_size and lower are of words, and level={level!r}.', "level='word'")
         trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac)
-        if trainfrac == 1 and hyper.anneal < 1:
-            raise HyperParamsError(
-                f'anneal={hyper.anneal} needs a validation split, and trainfrac=1 leaves none.',
-                'trainfrac=0.9 or anneal=1.0',
-            )
         seed, chosen = whole(0)('seed', seed), choose_device(device)
         workspace = Workspace(Path(usedir))
         source = Path(srcfile)
         _announce_if_slow(source)
         with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, trainfrac, hyper.seq_len, encoding)
+                write_dataset(folder, source, trainfrac, hyper.seq_len, level, encoding, **options)
             workspace.history.unlink(missing_ok=True)
             self = cls._assemble(workspace, modeltype, hyper, seed, chosen)
+            if hyper.anneal < 1 and not len(self.data.valid):
+                raise HyperParamsError(
+                    f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
+                    'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
+                )
             self._record(self._untrained_row())
             if init_checkpoint:
                 self.newcheckpoint()
@@ -135,7 +154,8 @@ class ModelState:
         self = object.__new__(cls)
         self._workspace, self._modeltype = workspace, modeltype
         self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
-        self._history, self._saved, self._ladders = History(), {}, {}
+        self._history, self._saved = History(), {}
+        self._measurements = Measurements(data, workspace)
         return self
 
     @classmethod
@@ -202,7 +222,8 @@ class ModelState:
             'modeltype': self._modeltype,
             'hyper': self.hyper.facts(),
             'seed': learner.seed,
-            'vocabulary': self.chars.symbols,
+            'level': self.chars.level,
+            'vocabulary': self.chars.facts(),
             'data_digest': self.data.digest,
             'history_length': self._history.length,
             'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
@@ -260,7 +281,9 @@ class ModelState:
         self._workspace.claim()
         carry_before = learner.carry
         learner.lay_lanes(lanes, clear_state=clear_state)
-        listener = RunListener(self._speak, self._record, self.newcheckpoint, lambda: self._ladder('valid')['unigram'])
+        listener = RunListener(
+            self._speak, self._record, self.newcheckpoint, self._measurements.unigram, self.chars.level
+        )
         before, seconds, rounds = learner.symbols, learner.seconds, 0
         row: Row = {}
         with StopRequest() as stop:
@@ -308,37 +331,77 @@ class ModelState:
 
     def _speak(self) -> Sample:
         """A sample from lane 0's live carry, its next symbol first; the draws are a function of the position."""
-        learner = self._learner
-        first = self.data.train[self.position % len(self.data.train)]
+        learner, first = self._learner, self._learner.next_symbol()
         assert learner.carry is not None
         draws = np.random.default_rng(derive_seed('sample', learner.seed, self.position))
-        rest = self._sample(learner.carry.lane(0), [int(first)], SPOKEN - 1, 0.5, draws)
-        return Sample(self.chars.decode([first]) + rest)
+        length = SPOKEN[self.chars.level]
+        return self._sample(learner.carry.lane(0), [first], length - 1, 0.5, draws, echo=True)
 
     # ---- measuring and speaking -----------------------------------------------------------------------------
 
     @known_names_only
     def evaluate(self, split: str = 'valid') -> Evaluation:
-        """The loss of the split 'valid' or 'train', with its ladder.
+        """The loss of the split 'valid', 'train' or 'test', with its ladder.
 
-        Every character is scored once, under a protocol that the result
-        states. Raises TrainingError (there is no validation split).
+        Every symbol is scored once, under a protocol that the result
+        states. 'test' is measured on the best checkpoint. Nothing of the
+        run changes. Raises TrainingError (there is no such split).
         """
-        data = self.data
-        learner, indices, T = self._learner, data.split(split), self.hyper.seq_len
-        lanes, longest = cut_into_lanes(len(indices), T)
-        screen = Screen()
-        with screen.bar(f'evaluating {split}', -(-longest // T), lanes * T):
-            found = evaluate_split(learner.model, data.train, indices, T, learner.device, each_window=screen.advance)
-        assert found is not None
-        nats, stderr, symbols, protocol = found
-        return Evaluation(nats, stderr, symbols, dict(self._ladder(split)), f'{split}: {protocol}')
+        self.data.split(split)  # or it says what is wrong
+        learner, whose = self._best() if split == 'test' else (self._learner, '')
+        return self._measurements.evaluate(learner, split, whose)
 
-    def _ladder(self, split: str) -> dict[str, float]:
-        if split not in self._ladders:
-            data, chars = self.data, self.chars
-            self._ladders[split] = baseline_ladder(data.train, data.split(split), len(chars), len(chars.symbols))
-        return self._ladders[split]
+    def _best(self) -> tuple[Learner, str]:
+        """A learner of its own that stands at the best checkpoint, and its name; this one if none is best yet."""
+        root, learner = self._workspace.checkpoints, self._learner
+        best = store.best_number(store.readable_facts(root))
+        if best is None:
+            return learner, 'present weights (no checkpoint is best yet), '
+        twin = Learner(
+            build_model(self._modeltype, len(self.chars), self.hyper, learner.seed),
+            self.hyper,
+            self.data,
+            learner.seed,
+            learner.device,
+        )
+        twin.load(*store.read_checkpoint(root, best))
+        return twin, f'checkpoint {best} (best), '
+
+    def checkcausal(self) -> bool:
+        """Whether no later symbol changes an earlier prediction.
+
+        Tried on this model, with its weights as they are. A model that
+        looks ahead is named in a warning too: its losses are no losses of
+        prediction.
+        """
+        place = first_look_ahead(self._learner.model, len(self.chars))
+        if place is not None:
+            warnings.warn(
+                f'this {self._modeltype} looks ahead: the symbol at place {place} changed predictions before it. '
+                'Its losses are not losses of prediction.',
+                stacklevel=2,
+            )
+        return place is None
+
+    @known_names_only
+    def trackattention(self, text: str) -> NDArray[np.float32]:
+        """How much each symbol of `text` looks at each, (time, time).
+
+        Rows look, columns are looked at; each row sums to 1 and is zero
+        behind its diagonal. Raises TrainingError (this model type has no
+        attention), CharSetError (a foreign symbol), SamplingError (no
+        text).
+        """
+        model = self._learner.model
+        if not isinstance(model, LSTMAttention):
+            raise TrainingError(f'{self._modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
+        ids = self.chars.encode(text)
+        if not len(ids):
+            raise SamplingError('the text is empty: there is nothing to look at.', "ms.trackattention('some text')")
+        with torch.no_grad():
+            weights = model.attention_weights(torch.from_numpy(ids.astype(np.int64))[None].to(self.device))
+        found: NDArray[np.float32] = weights.cpu().numpy()
+        return found
 
     @known_names_only
     def generatestring(
@@ -350,33 +413,44 @@ class ModelState:
         seed: int | None = None,
         errors: str = 'strict',
     ) -> str:
-        """`numchars` characters drawn at softmax temperature `temp`.
+        """`numchars` symbols drawn at softmax temperature `temp`.
 
-        At `temp` 0 always the likeliest. `prime` is read first and is not
+        Symbols are characters, or bytes or words at those levels. At
+        `temp` 0 always the likeliest. `prime` is read first and is not
         part of the result; by default it is a newline, or the first
-        training character of a text without one. `seed` fixes the draws.
-        `errors='replace'` reads foreign characters of the prime as U+FFFD.
-        Raises CharSetError (a foreign character), SamplingError.
+        training symbol of a text without one. `seed` fixes the draws.
+        `errors='replace'` reads foreign symbols of the prime as unknown.
+        Raises CharSetError (a foreign symbol), SamplingError.
         """
         numchars, temp = whole(0)('numchars', numchars), real(0)('temp', temp)
-        if prime is None:
-            prime = '\n' if '\n' in self.chars else self.chars.decode(self.data.train[:1])
-        if not prime:
+        read = self._default_prime() if prime is None else self.chars.encode(prime, errors).tolist()
+        if not read:
             raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
         draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed))
-        read = self.chars.encode(prime, errors).tolist()
         return self._sample(self._learner.model.zero_carry(1), read, numchars, temp, draws)
 
-    def _sample(self, carry: Carry, prime: list[int], length: int, temp: float, draws: np.random.Generator) -> Sample:
-        emit_unknown = self.chars.holds_unknown
-        chosen = sample_indices(self._learner.model, carry, prime, length, temp, draws, emit_unknown=emit_unknown)
-        return Sample(self.chars.decode(chosen))
+    def _default_prime(self) -> list[int]:
+        """A line break, if the text knows it (it is never index 0), else the first training symbol."""
+        newline: list[int] = self.chars.encode('\n', errors='replace').tolist()
+        return newline if newline != [0] else [int(self.data.train[0])]
+
+    def _sample(
+        self,
+        carry: Carry,
+        prime: list[int],
+        length: int,
+        temp: float,
+        draws: np.random.Generator,
+        echo: bool = False,
+    ) -> Sample:
+        chosen = sample_indices(self._learner.model, carry, prime, length, temp, draws, silent=self.chars.silent)
+        return Sample(self.chars.decode([*prime, *chosen] if echo else chosen))
 
     # ---- what it is, and where it stands --------------------------------------------------------------------
 
     @property
-    def chars(self) -> CharSet:
-        """The vocabulary."""
+    def chars(self) -> Vocabulary[Any]:
+        """The vocabulary: a CharSet, ByteSet or WordSet."""
         return self._learner.data.chars
 
     @property
@@ -401,12 +475,12 @@ class ModelState:
 
     @property
     def epoch(self) -> float:
-        """Characters trained / characters of the training text."""
+        """Symbols trained / symbols of the training text."""
         return self._learner.epoch
 
     @property
     def position(self) -> int:
-        """How many characters lane 0 has walked since the run began."""
+        """How many symbols lane 0 has walked since the run began."""
         return self._learner.position
 
     @property
@@ -435,6 +509,7 @@ class ModelState:
                 modeltype=self._modeltype,
                 layers=self.hyper.layers,
                 state_size=self.hyper.state_size,
+                level=self.chars.level,
                 symbols=len(self.chars.symbols),
                 weights=sum(p.numel() for p in learner.model.parameters()),
                 device=str(learner.device),
@@ -491,7 +566,7 @@ def generatestring(
     seed: int | None = None,
     errors: str = 'strict',
 ) -> str:
-    """`numchars` characters drawn from `ms` at softmax temperature `temp`.
+    """`numchars` symbols drawn from `ms` at softmax temperature `temp`.
 
     help(ModelState.generatestring) says the rest.
     """

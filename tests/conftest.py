@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch comes: at these sizes a second thread only waits
+
 import torch
 
 from charrnn import ModelState

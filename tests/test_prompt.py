@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,11 +31,23 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**kept, 'HOME': str(tmp_path), 'TERM': 'xterm', 'LANG': 'C.UTF-8', 'PYTHON_BASIC_REPL': '1'}
 
 
+def interruptible() -> None:
+    """A process that was started in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def prompt(folder: Path, environment: dict[str, str]) -> Iterator[pexpect.spawn]:
     command = [sys.executable, '-i', '-m', 'charrnn']
     child = pexpect.spawn(
-        command[0], command[1:], cwd=folder, env=environment, encoding='utf-8', timeout=60, dimensions=(40, 100)
+        command[0],
+        command[1:],
+        cwd=folder,
+        env=environment,
+        encoding='utf-8',
+        timeout=60,
+        dimensions=(40, 100),
+        preexec_fn=interruptible,
     )
     child.expect_exact(PROMPT)
     yield child

@@ -20,21 +20,22 @@ from rich.progress import (
 from rich.text import Text
 
 from charrnn.display.printable import printable
-from charrnn.display.status import count
+from charrnn.display.status import NOUNS, count
 
 
 class _Speed(ProgressColumn):
-    """Characters a second."""
+    """Symbols a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f'{count(speed * task.fields["symbols"])} chars/s' if speed else '')
+        return Text(f'{count(speed * task.fields["symbols"])} {task.fields["level"]}s/s' if speed else '')
 
 
 class Screen:
     """Where training prints.  One for each call of trainmodel."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, level: str = 'char') -> None:
+        self.level = level
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._tasks: list[TaskID] = []
@@ -62,14 +63,14 @@ class Screen:
             parts.append(f'train {row["train_nats"]:.3f}{" (mean of the round)" if ends else ""}')
         if row.get('valid_nats') is not None:
             parts.append(f'valid {row["valid_nats"]:.4f}')
-        parts[-1] += ' nats/char'
+        parts[-1] += f' nats/{self.level}'
         if unigram is not None:
             parts.append(f'unigram {unigram:.3f}')
         if row.get('chars_per_second'):
-            parts.append(f'{count(row["chars_per_second"])} chars/s')
+            parts.append(f'{count(row["chars_per_second"])} {self.level}s/s')
         self.say('  '.join(parts), style='bold' if ends else '')
         if unigram is not None and row['valid_nats'] >= unigram:
-            self.say('  not yet better than the unigram rung: counting characters does as well')
+            self.say(f'  not yet better than the unigram rung: counting {NOUNS[self.level]} does as well')
         if row.get('sample'):
             self.say(''.join(f'  │ {line}\n' for line in printable(row['sample']).split('\n')), style='dim')
 
@@ -96,7 +97,7 @@ class Screen:
             )
             with self._whatever_the_terminal():
                 self._progress.start()
-        task = self._progress.add_task(label, total=windows, symbols=symbols, note='')
+        task = self._progress.add_task(label, total=windows, symbols=symbols, note='', level=self.level)
         self._tasks.append(task)
         try:
             yield

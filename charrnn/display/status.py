@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from charrnn.display.printable import printable, sparkline
 
 WIDTH = 80
+NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 
 
 def count(number: float) -> str:
@@ -39,6 +40,7 @@ class Status:
     modeltype: str
     layers: int
     state_size: int
+    level: str
     symbols: int
     weights: int
     device: str
@@ -56,7 +58,7 @@ class Status:
     torn: bool
 
     def __str__(self) -> str:
-        model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} chars, '
+        model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} {self.level}s, '
         model += f'{count(self.weights)} weights, {self.device}'
         name = shorten(printable(self.directory).replace('\n', '\\n'), max(8, WIDTH - len(model) - 16))
         lines = [f'ModelState {name!r}  {model}', f'  data   {self._data()}', f'  now    {self._now()}']
@@ -68,7 +70,7 @@ class Status:
 
     def _data(self) -> str:
         valid = f'{self.valid_size:,} valid' if self.valid_size else 'no validation'
-        return f'{self.train_size:,} train + {valid} characters'
+        return f'{self.train_size:,} train + {valid} {NOUNS[self.level]}'
 
     def _now(self) -> str:
         if not self.lanes:
@@ -80,7 +82,7 @@ class Status:
         parts += [f'valid {self.valid_nats[-1][1]:.2f}'] if self.valid_nats else []
         if not parts:
             return ''
-        text = f'{", ".join(parts)} nats/char'
+        text = f'{", ".join(parts)} nats/{self.level}'
         if len(self.valid_nats) > 1:
             best_round, best = min(self.valid_nats, key=lambda scored: scored[1])
             text += f', best {best:.2f} in round {best_round}'

@@ -9,15 +9,20 @@ import torch
 
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams, unknown_name
+from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
+from charrnn.models.causality import first_look_ahead
 from charrnn.models.contract import LanguageModel
 from charrnn.models.device import choose_device, environment
 from charrnn.models.dropout import Masks, derive_seed, dropout_masks
 from charrnn.models.gru import GRUEncode, GRUResize
+from charrnn.models.loss import readout_loss, readout_nats
+from charrnn.models.recurrent import GRU, LSTM, RNNRelu, RNNTanh
 
 __all__ = [
     'MODELTYPES',
     'Carry',
+    'LSTMAttention',
     'LanguageModel',
     'Masks',
     'build_model',
@@ -25,9 +30,20 @@ __all__ = [
     'derive_seed',
     'dropout_masks',
     'environment',
+    'first_look_ahead',
+    'readout_loss',
+    'readout_nats',
 ]
 
-MODELTYPES: dict[str, type[LanguageModel]] = {'GRUEncode': GRUEncode, 'GRUResize': GRUResize}
+MODELTYPES: dict[str, type[LanguageModel]] = {
+    'GRUEncode': GRUEncode,
+    'GRUResize': GRUResize,
+    'RNN_TANH': RNNTanh,
+    'RNN_RELU': RNNRelu,
+    'LSTM': LSTM,
+    'GRU': GRU,
+    'LSTMAttention': LSTMAttention,
+}
 
 
 def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int) -> LanguageModel:

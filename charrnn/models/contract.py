@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
+from charrnn.models.weights import uniform, zeros
 
 
 class LanguageModel(nn.Module):
-    """A recurrent language model.
+    """A recurrent language model; this class itself holds the output layer, which all families share.
 
     Parameters
     ----------
@@ -21,11 +23,20 @@ class LanguageModel(nn.Module):
     generator : torch.Generator      draws the weights: they are functions of it alone
     """
 
+    readout_weight: nn.Parameter
+
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
         super().__init__()
+        self.hyper = hyper
+        self.readout_weight = uniform(generator, hyper.state_size**-0.5, vocab_size, hyper.state_size)
+        self.readout_bias = zeros(vocab_size)
 
     def zero_carry(self, lanes: int) -> Carry:
         """The carry of lanes that have read nothing."""
+        raise NotImplementedError
+
+    def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
+        """The shapes of the dropout masks of one window: what ``forward`` takes as `masks`."""
         raise NotImplementedError
 
     def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
@@ -35,7 +46,7 @@ class LanguageModel(nn.Module):
         ----------
         ids : int64 (B, T)        symbols
         carry : Carry             left by the symbols before; not modified
-        masks : (T, B, H) each    dropout on the output of every layer; None drops nothing
+        masks : sequence          dropout, as ``mask_shapes`` says; None drops nothing
         Returns
         -------
         outputs : (B, T, H)       of the last layer; ``logits`` turns them into predictions
@@ -45,4 +56,4 @@ class LanguageModel(nn.Module):
 
     def logits(self, outputs: Tensor) -> Tensor:
         """(…, H) to unnormalised log-probabilities of the next symbol (…, V)."""
-        raise NotImplementedError
+        return linear(outputs, self.readout_weight, self.readout_bias)

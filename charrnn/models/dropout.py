@@ -22,20 +22,20 @@ def derive_seed(*facts: int | str) -> int:
 
 
 def dropout_masks(
-    seed: int, position: int, shape: tuple[int, int, int], layers: int, share: float, device: torch.device
+    seed: int, position: int, shapes: Sequence[tuple[int, ...]], share: float, device: torch.device
 ) -> list[Tensor] | None:
     """The masks of one window: 0 with probability `share`, else 1 / (1 - share); None when nothing is dropped.
 
     Parameters
     ----------
     seed, position : int       of the run; of lane 0 at the beginning of the window
-    shape : (T, B, H)          of each mask, one for each of `layers`
+    shapes : sequence          of each mask, as the model's ``mask_shapes`` says
     Source: Srivastava et al. 2014 (inverted scaling, so that evaluation needs none).
     """
     if not share:
         return None
     masks = []
-    for layer in range(layers):
+    for layer, shape in enumerate(shapes):
         generator = torch.Generator(device).manual_seed(derive_seed('dropout', seed, position, layer))
         kept = torch.rand(shape, generator=generator, device=device, dtype=torch.float32) >= share
         masks.append(kept.to(torch.float32) / (1 - share))

@@ -13,24 +13,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear
+from torch.nn.functional import embedding
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
 from charrnn.models.contract import LanguageModel
 from charrnn.models.dropout import Masks
 from charrnn.models.recurrence import gru
-
-
-def uniform(generator: torch.Generator, bound: float, *shape: int) -> nn.Parameter:
-    """A parameter drawn from U(-bound, bound) by `generator`: torch's global stream is not touched."""
-    empty = torch.empty(shape, dtype=torch.float32, device='cpu')  # whatever the caller's global defaults are
-    return nn.Parameter(empty.uniform_(-bound, bound, generator=generator))
-
-
-def zeros(size: int) -> nn.Parameter:
-    """A bias that begins at zero."""
-    return nn.Parameter(torch.zeros(size, dtype=torch.float32, device='cpu'))
+from charrnn.models.weights import uniform, zeros
 
 
 class GRULayer(nn.Module):
@@ -62,19 +52,19 @@ class GRUStack(LanguageModel):
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator, inputs: int | None) -> None:
         super().__init__(vocab_size, hyper, generator)
         H = hyper.state_size
-        self.state_size = H
         self.layers = nn.ModuleList(
             GRULayer(generator, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
         )
-        self.readout_weight = uniform(generator, 1 / math.sqrt(H), vocab_size, H)
-        self.readout_bias = zeros(vocab_size)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """What the first recurrent layer is given for each symbol: ids (T, B) to (T, B, I or 3H)."""
         raise NotImplementedError
 
     def zero_carry(self, lanes: int) -> Carry:
-        return Carry({'h': self.readout_bias.new_zeros(len(self.layers), lanes, self.state_size)})
+        return Carry({'h': self.readout_bias.new_zeros(self.hyper.layers, lanes, self.hyper.state_size)})
+
+    def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
+        return [(seq_len, lanes, self.hyper.state_size)] * self.hyper.layers
 
     def forward(self, ids: Tensor, carry: Carry, masks: Masks | None = None) -> tuple[Tensor, Carry]:
         x = self.look_up(ids.t())
@@ -85,9 +75,6 @@ class GRUStack(LanguageModel):
             if masks is not None:
                 x = x * masks[i]
         return x.transpose(0, 1), Carry({'h': torch.stack(last)})
-
-    def logits(self, outputs: Tensor) -> Tensor:
-        return linear(outputs, self.readout_weight, self.readout_bias)
 
 
 class GRUEncode(GRUStack):

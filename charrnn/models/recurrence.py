@@ -1,4 +1,4 @@
-"""The recurrence: one GRU layer over one window.  The one function that another engine can replace.
+"""The recurrences: one layer over one window.  Functions that another engine can replace.
 
 Convention (as in cuDNN and torch.nn.GRU: the reset gate comes after the recurrent product, so that one product per
 step serves all three gates), in the letters of the code, ⊙ elementwise:
@@ -16,7 +16,9 @@ product is the one of the cuDNN library and of charrnn/scratch/gru.py, which is 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -52,20 +54,55 @@ def _cudnn_gru(
 ) -> tuple[Tensor, Tensor]:
     if w_in is None:  # cuDNN always multiplies its input: by the identity, then
         w_in = torch.eye(x.shape[-1], device=x.device, dtype=x.dtype)
-    with warnings.catch_warnings():  # each weight is a tensor of its own; cuDNN copies them side by side
-        warnings.filterwarnings('ignore', message='RNN module weights are not part of single contiguous chunk')
+    # The states are cloned, because a slice of a carry may stand where cuDNN cannot align it.
+    with _torch_kernel():
         outputs, last = torch.gru(
-            x,
-            h0[None].clone(),  # a slice of a carry may stand where cuDNN cannot align it
-            [w_in, w_h, b_in, b_h],
-            True,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-            False,
+            x, h0[None].clone(), [w_in, w_h, b_in, b_h], True, 1, 0.0, torch.is_grad_enabled(), False, False
         )
     return outputs, last[0]
+
+
+def lstm(
+    x: Tensor, h0: Tensor, c0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run one LSTM layer over a window: x (T, B, I), h0 and c0 (B, H), gates stacked i, f, g, o.
+
+    Returns
+    -------
+    outputs (T, B, H), and h and c (B, H) after the last step
+    """
+    with _torch_kernel():
+        outputs, h, c = torch.lstm(
+            x, [h0[None].clone(), c0[None].clone()], [w_in, w_h, b_in, b_h], True, 1, 0.0, torch.is_grad_enabled(),
+            False, False,
+        )  # fmt: skip
+    return outputs, h[0], c[0]
+
+
+def rnn_tanh(x: Tensor, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor) -> tuple[Tensor, Tensor]:
+    """Run one plain recurrent layer with tanh over a window: as ``gru``, weights (H, ·)."""
+    with _torch_kernel():
+        outputs, last = torch.rnn_tanh(
+            x, h0[None].clone(), [w_in, w_h, b_in, b_h], True, 1, 0.0, torch.is_grad_enabled(), False, False
+        )
+    return outputs, last[0]
+
+
+def rnn_relu(x: Tensor, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor) -> tuple[Tensor, Tensor]:
+    """Run one plain recurrent layer with a rectifier over a window: as ``gru``, weights (H, ·)."""
+    with _torch_kernel():
+        outputs, last = torch.rnn_relu(
+            x, h0[None].clone(), [w_in, w_h, b_in, b_h], True, 1, 0.0, torch.is_grad_enabled(), False, False
+        )
+    return outputs, last[0]
+
+
+@contextlib.contextmanager
+def _torch_kernel() -> Iterator[None]:
+    """Around torch's own recurrences: each weight is a tensor of its own, which cuDNN remarks on and copies."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='RNN module weights are not part of single contiguous chunk')
+        yield
 
 
 class _GRU(torch.autograd.Function):

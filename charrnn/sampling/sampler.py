@@ -54,7 +54,7 @@ def sample_indices(
     temp: float,
     draws: np.random.Generator,
     *,
-    emit_unknown: bool,
+    silent: int | None,
 ) -> list[int]:
     """Read `prime`, then draw `length` symbols, each fed back.
 
@@ -62,7 +62,7 @@ def sample_indices(
     ----------
     carry : Carry            of one lane, from before the prime; not modified
     prime : at least one index
-    emit_unknown : bool      whether index 0 is a symbol of the text
+    silent : int or None     the index that must not come: the unknown symbol, unless the text holds it
     Returns
     -------
     list of int, (length,)   the prime is not among them
@@ -88,8 +88,8 @@ def sample_indices(
     chosen: list[int] = []
     for draw in draws.random(length):
         logits = model.logits(outputs)[0].cpu().double().numpy()
-        if not emit_unknown:
-            logits[0] = -math.inf
+        if silent is not None:
+            logits[silent] = -math.inf
         if np.isnan(logits).any():
             raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
         chosen.append(choose(logits, temp, draw))

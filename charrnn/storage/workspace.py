@@ -3,6 +3,7 @@
     dataset/          the encoded text, sealed: written once, never again
     checkpoints/      one sealed folder for each moment
     history.jsonl     one row for each report and validation, append-only
+    ladder/           the baselines of the dataset, sealed; computed again if it is missing
     lock              held by the writing process, empty
 
 One process writes at a time, and in that process the newest ModelState of the run.  The lock is taken at the first
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import shutil
 import weakref
@@ -23,7 +25,9 @@ import filelock
 
 from charrnn.errors import OwnershipError, WorkspaceError
 from charrnn.storage.checkpoints import numbers, sweep
-from charrnn.storage.sealed import cannot_write, is_sealed
+from charrnn.storage.sealed import as_json, cannot_write, is_sealed, new_folder, verify
+
+LADDERS = 'ladder.json'
 
 
 class _Run:
@@ -55,6 +59,7 @@ class Workspace:
         self.dataset = self.path / 'dataset'
         self.checkpoints = self.path / 'checkpoints'
         self.history = self.path / 'history.jsonl'
+        self.ladders = self.path / 'ladder'
         self.generation = next(_GENERATIONS)
         self._seen: tuple[int, int] | None = None
         try:
@@ -183,8 +188,9 @@ class Workspace:
                 f'ModelState.load({self.name!r}), or ms.restore()',
             )
         sweep(self.checkpoints)
-        for path in self.path.glob('.dataset.*.tmp'):
-            shutil.rmtree(path, ignore_errors=True)
+        for pattern in ('.dataset.*.tmp', '.ladder.*.tmp'):
+            for path in self.path.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
 
     def history_lines(self) -> list[str]:
         """Every line of the history, also blank and torn ones: a line's number is its place in this list."""
@@ -197,6 +203,25 @@ class Workspace:
                 f'cannot read {str(self.history)!r}: {error.strerror}.', 'check its permissions'
             ) from None
         return lines if lines[-1] else lines[:-1]
+
+    def read_ladders(self, digest: str) -> dict[str, dict[str, float]]:
+        """The baseline ladders that were kept for the dataset called `digest`; none where there is any doubt."""
+        try:
+            verify(self.ladders)
+            kept = json.loads((self.ladders / LADDERS).read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            return {}
+        ladders: dict[str, dict[str, float]] = kept['splits'] if kept['dataset'] == digest else {}
+        return ladders
+
+    def keep_ladders(self, digest: str, ladders: dict[str, dict[str, float]]) -> None:
+        """Keep them, if this is the writer of the run; who only reads computes them again another time."""
+        if self._run.writer != self.generation or not self._run.lock.is_locked:
+            return
+        with contextlib.suppress(WorkspaceError), new_folder(self.ladders) as folder:
+            (folder / LADDERS).write_text(
+                as_json({'dataset': digest, 'splits': ladders}), encoding='utf-8', newline='\n'
+            )
 
     def append_history(self, lines: list[str]) -> None:
         """Append lines (a torn last one is closed first) and make them durable."""

@@ -1,1 +1,1 @@
-"""What the model reads: the vocabulary, the encoded text, and who reads what, when.  Needs numpy only."""
+"""What the model reads: vocabularies, the encoded text, and who reads what, when.  Needs numpy only."""

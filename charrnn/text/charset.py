@@ -10,22 +10,18 @@ Characters are code points: no normalisation, no case folding, so that decode(en
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharSetError, HyperParamsError
+from charrnn.errors import CharSetError, SourceTextError
+from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, decoded_chunks
 
 UNKNOWN = '\ufffd'
 CODE_POINTS = 0x110000  # one more than the largest code point
-
-Indices = NDArray[np.unsignedinteger]
-
-
-def smallest_unsigned(vocab_size: int) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned type that holds the indices 0 … vocab_size - 1, little-endian (it goes to disk)."""
-    return np.dtype(np.uint8 if vocab_size <= 2**8 else '<u2' if vocab_size <= 2**16 else '<u4')
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -39,7 +35,7 @@ def name_character(char: str) -> str:
     return f"'{shown}' (U+{ord(char):04X})"
 
 
-class CharSet:
+class CharSet(Vocabulary[str]):
     """Characters and their indices.
 
     >>> chars = CharSet('hello')
@@ -57,27 +53,32 @@ class CharSet:
     text : str or iterable of str     any text; its different characters are the symbols
     """
 
-    __slots__ = ('_characters', '_dtype', '_to_index', 'symbols')
+    __slots__ = ('_characters', '_symbols', '_to_index')
+
+    level = 'char'
 
     _characters: str
-    _dtype: np.dtype[np.unsignedinteger]
+    _symbols: str
     _to_index: Indices
-    symbols: str
-    """The characters of the text, sorted by code point; U+FFFD is among them only if the text holds it."""
 
     def __init__(self, text: str | Iterable[str]) -> None:
         symbols = ''.join(sorted(set(''.join(text))))
         characters = UNKNOWN + symbols.replace(UNKNOWN, '')
-        dtype = smallest_unsigned(len(characters))
-        to_index = np.zeros(CODE_POINTS, dtype)  # 0, the unknown character, wherever nothing is written
+        object.__setattr__(self, '_symbols', symbols)
+        object.__setattr__(self, '_characters', characters)
+        to_index = np.zeros(CODE_POINTS, self.dtype)  # 0, the unknown character, wherever nothing is written
         to_index[code_points(characters)] = np.arange(len(characters))
-        for name, value in (
-            ('symbols', symbols),
-            ('_characters', characters),
-            ('_dtype', dtype),
-            ('_to_index', to_index),
-        ):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, '_to_index', to_index)
+
+    @property
+    def symbols(self) -> str:
+        """The characters of the text, sorted by code point; U+FFFD is among them only if the text holds it."""
+        return self._symbols
+
+    @property
+    def silent(self) -> int | None:
+        """U+FFFD, unless the text holds it."""
+        return None if self.holds_unknown else 0
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f'a CharSet is immutable: cannot set {name!r}')
@@ -107,11 +108,6 @@ class CharSet:
         """Whether the text itself holds U+FFFD, so that index 0 is a symbol like any other."""
         return UNKNOWN in self.symbols
 
-    @property
-    def dtype(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest unsigned type that holds every index."""
-        return self._dtype
-
     def encode(self, text: str, errors: str = 'strict') -> Indices:
         """The index of every character.
 
@@ -126,8 +122,7 @@ class CharSet:
         ------
         CharSetError                      names the first unknown character and its offset
         """
-        if errors not in ('strict', 'replace'):
-            raise HyperParamsError(f'errors={errors!r} is unknown.', "errors='strict' or errors='replace'")
+        check_errors_argument(errors)
         points = code_points(text)
         indices: Indices = self._to_index[points]
         if errors == 'strict':
@@ -160,3 +155,41 @@ class CharSet:
                 f'index {wrong} is outside this vocabulary of {len(self):,}.', 'decode what encode returned'
             )
         return code_points(self._characters)[indices].tobytes().decode('utf-32-le', 'surrogatepass')
+
+    @classmethod
+    def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
+        """The text of a file."""
+        return decoded_chunks(path, encoding)
+
+    @classmethod
+    def scan(
+        cls, files: Sequence[Path], trainfrac: float | None, encoding: str, **options: Any
+    ) -> tuple[Self, list[int]]:
+        """The characters of all files together, and how many each has."""
+        seen = np.zeros(CODE_POINTS, dtype=bool)
+        sizes = []
+        for path in files:
+            size = 0
+            for text in decoded_chunks(path, encoding):
+                seen[code_points(text)] = True
+                size += len(text)
+            sizes.append(size)
+            if seen[0xD800:0xE000].any():  # utf-7 and the like can spell half a character
+                raise SourceTextError(f'{str(path)!r} holds half of a surrogate pair.', 'the encoding of the file')
+        return cls(map(chr, np.flatnonzero(seen))), sizes
+
+    def encode_piece(self, piece: str) -> Indices:
+        """The indices of a piece of the text that was scanned."""
+        indices = self.encode(piece, errors='replace')
+        if not self.holds_unknown and not indices.all():
+            raise SourceTextError('the source changed while it was being read.', 'the same call again')
+        return indices
+
+    def facts(self) -> dict[str, Any]:
+        """The symbols."""
+        return {'symbols': self.symbols}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        """The inverse of ``facts``."""
+        return cls(facts['symbols'])

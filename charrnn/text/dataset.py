@@ -1,174 +1,137 @@
-"""Dataset: a text file, encoded once into a read-only, memory-mapped array of indices.
+"""Dataset: a source, encoded once into a read-only, memory-mapped array of indices.
 
-    text file ──scan──► CharSet ──encode──► indices on disk ──map──► Dataset ──► train | valid
+    source ──scan──► Vocabulary ──encode──► indices on disk ──map──► Dataset ──► train | valid | test
 
-Both passes stream, so the size of the text is bounded by the disk, not by memory.  The text is taken as it is:
-strict decoding, ``newline=''`` (CRLF stays CRLF), a byte order mark stays and counts as a character.
+A source is one text file, whose first share trains and whose rest validates, or a directory with train.txt and, where
+they exist, valid.txt and test.txt.  Every pass streams, so the size of a text is bounded by the disk, not by memory.
+The text is taken as it is: strict decoding, ``newline=''`` (CRLF stays CRLF), a byte order mark counts as a character.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import json
 import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError
-from charrnn.text.charset import CODE_POINTS, CharSet, Indices, code_points
+from charrnn.text.byteset import ByteSet
+from charrnn.text.charset import CharSet
+from charrnn.text.vocabulary import Indices, Vocabulary
+from charrnn.text.wordset import TOKEN, WordSet
 
-CHUNK_BYTES = 4 * 2**20
-INDICES, FACTS = 'indices.bin', 'dataset.json'
-
-
-@contextlib.contextmanager
-def open_source(path: Path) -> Iterator[IO[bytes]]:
-    """Open a source for reading bytes; every way this fails is a SourceTextError."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            kind = 'a directory' if path.is_dir() else 'not a regular file'
-            raise SourceTextError(f'{str(path)!r} is {kind}.', 'the path of one text file')
-        with path.open('rb') as source:
-            yield source
-    except SourceTextError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, 'strerror', None) or str(error)
-        raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', 'check the path and its permissions') from None
+LEVELS: dict[str, type[Vocabulary[Any]]] = {'char': CharSet, 'byte': ByteSet, 'word': WordSet}
+DEFAULT_TRAINFRAC = 0.9
+SPLITS = ('train', 'valid', 'test')
+INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 
 
-def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
-    """The text of a file, piece by piece.
+def source_files(source: Path) -> list[Path | None]:
+    """The files of a source: of each split, for a directory; else the one file.
 
     Raises
     ------
-    SourceTextError    names the offset and the value of the first byte that is not `encoding`
+    SourceTextError    a directory without train.txt
     """
     try:
-        decoder = codecs.getincrementaldecoder(encoding)('strict')
-        if not isinstance(decoder.decode(b''), str):
-            raise TypeError(encoding)
-    except (LookupError, TypeError):  # unknown, or a codec of bytes to bytes or text to text
-        raise HyperParamsError(
-            f'encoding={encoding!r} is no text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
-        ) from None
-    with open_source(path) as source:
-        read = 0
-        while True:
-            chunk = source.read(CHUNK_BYTES)
-            pending = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                offset = read - pending + error.start
-                raise SourceTextError(
-                    f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
-                    f'{offset:,} ({error.reason}).',
-                    "encoding='latin-1', 'cp1252', ... if the text has another encoding; a binary file is no text",
-                ) from None
-            except UnicodeError as error:  # utf-16 without its byte order mark, and the like
-                raise SourceTextError(
-                    f'{str(path)!r} is not {encoding} text: {error}.', 'the encoding the file was written in'
-                ) from None
-            read += len(chunk)
-            if text:
-                yield text
-            if not chunk:
-                return
-
-
-def scan(path: Path, encoding: str = 'utf-8') -> tuple[CharSet, int]:
-    """First pass: the characters of a text and how many there are in all.
-
-    Raises
-    ------
-    SourceTextError    the file is empty, unreadable or not text
-    """
-    seen = np.zeros(CODE_POINTS, dtype=bool)
-    size = 0
-    for text in decoded_chunks(path, encoding):
-        seen[code_points(text)] = True
-        size += len(text)
-    if not size:
-        raise SourceTextError(f'{str(path)!r} is empty.', 'a file with at least one window of text')
-    if seen[0xD800:0xE000].any():  # utf-7 and the like can spell half a character
-        raise SourceTextError(f'{str(path)!r} holds half of a surrogate pair.', 'the encoding the file was written in')
-    return CharSet(map(chr, np.flatnonzero(seen))), size
-
-
-def encode(path: Path, chars: CharSet, size: int, out: IO[bytes], encoding: str = 'utf-8') -> None:
-    """Second pass: write the index of every character to `out`, as ``chars.dtype``.
-
-    Raises
-    ------
-    SourceTextError    the file is no longer the one that was scanned
-    """
-    written = 0
-    for text in decoded_chunks(path, encoding):
-        indices = chars.encode(text, errors='replace')
-        if not chars.holds_unknown and not indices.all():
-            break
-        out.write(indices.data)
-        written += len(indices)
-    if written != size:
-        raise SourceTextError(f'{str(path)!r} changed while it was being read.', 'the same call again')
+        if not source.is_dir():
+            return [source]
+        files = [path if (path := source / f'{name}.txt').exists() else None for name in SPLITS]
+    except (OSError, ValueError):
+        return [source]  # who reads it will say what is wrong
+    if files[0] is None:
+        raise SourceTextError(
+            f'{str(source)!r} is a directory, and there is no train.txt in it.',
+            'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
+        )
+    return files
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """An encoded text and its split: the first symbols train, the rest validates.
+    """An encoded source and its splits.
 
     Parameters
     ----------
-    indices : unsigned integers, shape (n_source,)     read-only
-    train_size : int                                   n: the first so many are the training ring
-    source : str                                       the file it was read from, for people
-    chars : CharSet                                    its vocabulary
-    digest : str                                       names exactly this encoding and split; '' until sealed
+    indices : unsigned integers, shape (n_source,)     train, valid and test, one behind the other; read-only
+    sizes : tuple of int                               how many symbols of each: train, valid, test
+    source : str                                       the file or directory it was read from, for people
+    chars : Vocabulary
+    original : uint8 array and tuple of int, or None   the UTF-8 text and the bytes of each split, where the indices
+                                                       do not give it back (words)
+    digest : str                                       names exactly this encoding and split
     """
 
     indices: Indices
-    train_size: int
+    sizes: tuple[int, int, int]
     source: str
-    chars: CharSet
+    chars: Vocabulary[Any]
+    original: tuple[Indices, tuple[int, int, int]] | None = None
     digest: str = ''
+
+    @property
+    def train_size(self) -> int:
+        """n: how many symbols the training ring has."""
+        return self.sizes[0]
 
     @property
     def train(self) -> Indices:
         """The training ring, shape (n,)."""
-        return self.indices[: self.train_size]
+        return self.indices[: self.sizes[0]]
 
     @property
     def valid(self) -> Indices:
-        """The validation split, shape (n_source - n,); may be empty."""
-        return self.indices[self.train_size :]
+        """The validation split; may be empty."""
+        return self.indices[self.sizes[0] : self.sizes[0] + self.sizes[1]]
+
+    @property
+    def test(self) -> Indices:
+        """The test split; may be empty."""
+        return self.indices[self.sizes[0] + self.sizes[1] :]
 
     def split(self, name: str) -> Indices:
-        """The split called 'train' or 'valid'.
+        """The split called 'train', 'valid' or 'test'.
 
         Raises
         ------
         HyperParamsError    another name
-        TrainingError       there is no validation split
+        TrainingError       there is no such split in this run
         """
-        if name not in ('train', 'valid'):
-            raise HyperParamsError(f'no split {name!r}.', "evaluate('valid') or evaluate('train')")
-        indices = self.train if name == 'train' else self.valid
+        if name not in SPLITS:
+            raise HyperParamsError(f'no split {name!r}.', "evaluate('valid'), evaluate('train') or evaluate('test')")
+        indices: Indices = getattr(self, name)
         if not len(indices):
-            raise TrainingError(
-                'this run has no validation split: all of the text trains (trainfrac).',
-                "evaluate('train'), or a new run with trainfrac=0.9",
-            )
+            kind = {'valid': 'validation', 'test': 'test'}[name]
+            following = {
+                'valid': "evaluate('train'), or a new run with trainfrac=0.9",
+                'test': "evaluate('valid'), or a new run on a directory with train.txt, valid.txt and test.txt",
+            }[name]
+            raise TrainingError(f'this run has no {kind} split.', following)
         return indices
 
+    def before(self, name: str) -> Indices:
+        """What stands before a split: the end of the training text; before that one itself, on the ring, its own."""
+        return self.indices[: self.sizes[0] + (self.sizes[1] if name == 'test' else 0)]
+
+    def text(self, name: str, most: int | None = None) -> bytes:
+        """The text of a split as UTF-8 (bytes as they are), or its last `most` bytes."""
+        if self.original is not None:
+            text, sizes = self.original
+            end = sum(sizes[: SPLITS.index(name) + 1])
+            start = end - sizes[SPLITS.index(name)]
+            return text[start if most is None else max(start, end - most) : end].tobytes()
+        indices = self.split(name)
+        if most is not None:
+            indices = indices[max(0, len(indices) - most) :]
+        data = self.chars.decode(indices).encode('utf-8', 'surrogateescape')
+        return data if most is None else data[-most:]
+
     def __repr__(self) -> str:
-        return f'<Dataset {self.source!r}: {len(self.train):,} train + {len(self.valid):,} valid symbols>'
+        sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(self.sizes, SPLITS, strict=True) if size)
+        return f'<Dataset {self.source!r}: {sizes} symbols>'
 
 
 def split_size(trainfrac: float, size: int) -> int:
@@ -176,34 +139,108 @@ def split_size(trainfrac: float, size: int) -> int:
     return int(trainfrac * size)
 
 
-def write_dataset(folder: Path, source: Path, trainfrac: float, seq_len: int, encoding: str = 'utf-8') -> None:
-    """Encode a text file into an empty folder, in two streaming passes.
+def write_dataset(
+    folder: Path,
+    source: Path,
+    trainfrac: float,
+    seq_len: int,
+    level: str = 'char',
+    encoding: str = 'utf-8',
+    **options: Any,
+) -> None:
+    """Encode a source into an empty folder, in streaming passes.
 
     Raises
     ------
-    SourceTextError    the file is empty, unreadable or not text
+    SourceTextError    a file is empty, unreadable or not text
     TrainingError      its training split is shorter than one window
     """
-    chars, size = scan(source, encoding)
-    train_size = split_size(trainfrac, size)
-    if train_size < seq_len:
-        raise TrainingError(
-            f'{str(source)!r} has {size:,} characters, of which {train_size:,} train (trainfrac={trainfrac:g}): '
-            f'fewer than one window of seq_len={seq_len}.',
-            f'seq_len={train_size} or less, or a longer text' if train_size else 'a longer text, or trainfrac=1.0',
+    files = source_files(source)
+    one = len(files) == 1
+    if not one and trainfrac != DEFAULT_TRAINFRAC:
+        raise HyperParamsError(
+            f'trainfrac={trainfrac:g} is of one file; the directory {str(source)!r} is taken as it is split.',
+            'the path of train.txt itself, or leave trainfrac out',
         )
-    with (folder / INDICES).open('wb') as out:
-        encode(source, chars, size, out, encoding)
+    present = [path for path in files if path is not None]
+    vocabulary, found = LEVELS[level].scan(present, trainfrac if one else None, encoding, **options)
+    for path, size in zip(present, found, strict=True):
+        if not size:
+            raise SourceTextError(f'{str(path)!r} is empty.', 'a file with at least one window of text')
+    if one:
+        train_size = split_size(trainfrac, found[0])
+        sizes = [train_size, found[0] - train_size, 0]
+    else:
+        rest = iter(found)
+        sizes = [next(rest) if path is not None else 0 for path in files]
+    if sizes[0] < seq_len:
+        share = f', of which {sizes[0]:,} train (trainfrac={trainfrac:g})' if one else ' in train.txt'
+        raise TrainingError(
+            f'{str(source)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[level]}{share}: '
+            f'fewer than one window of seq_len={seq_len}.',
+            f'seq_len={sizes[0]} or less, or a longer text' if sizes[0] else 'a longer text, or trainfrac=1.0',
+        )
+    keeps = level == 'word'
+    boundary = sizes[0] if one else None
+    with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
+        bytes_of = [
+            _encode_file(path, vocabulary, encoding, size, out, text if keeps else None, boundary)
+            for path, size in zip(present, found, strict=True)
+        ]
+    if not keeps:
+        (folder / ORIGINAL).unlink()
+    if one:
+        byte_sizes = [*bytes_of[0], 0]
+    else:
+        written = iter(bytes_of)
+        byte_sizes = [sum(next(written)) if path is not None else 0 for path in files]
     facts = {
-        'size': size,
-        'train_size': train_size,
-        'dtype': chars.dtype.str,
-        'symbols': chars.symbols,
-        'level': 'char',
+        'sizes': sizes,
+        'byte_sizes': byte_sizes if keeps else None,
+        'level': level,
+        'vocabulary': vocabulary.facts(),
         'source': os.fsencode(source).decode('utf-8', 'replace'),
         'encoding': encoding,
     }
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
+
+
+NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
+
+
+def _encode_file(
+    path: Path,
+    vocabulary: Vocabulary[Any],
+    encoding: str,
+    size: int,
+    out: IO[bytes],
+    text: IO[bytes] | None,
+    boundary: int | None,
+) -> tuple[int, int]:
+    """Write the indices of one file, and its text if it is kept; the bytes of text before and after the boundary."""
+    written, before, after = 0, 0, 0
+    for piece in vocabulary.pieces(path, encoding):
+        indices = vocabulary.encode_piece(piece)
+        out.write(indices.data)
+        if text is not None:
+            head, tail = piece, ''
+            if boundary is not None and written + len(indices) > boundary:
+                cut = _end_of_word(piece, max(0, boundary - written))
+                head, tail = piece[:cut], piece[cut:]
+            before += text.write(head.encode())
+            after += text.write(tail.encode())
+        written += len(indices)
+    if written != size:
+        raise SourceTextError(f'{str(path)!r} changed while it was being read.', 'the same call again')
+    return before, after
+
+
+def _end_of_word(text: str, count: int) -> int:
+    """Where the first `count` words and line breaks of a text end."""
+    end = 0
+    for _, found in zip(range(count), TOKEN.finditer(text), strict=False):
+        end = found.end()
+    return end
 
 
 def read_dataset(folder: Path, digest: str) -> Dataset:
@@ -211,16 +248,24 @@ def read_dataset(folder: Path, digest: str) -> Dataset:
 
     Raises
     ------
-    SourceTextError    the indices on disk are more or fewer than were written
+    SourceTextError    a file on disk holds more or fewer bytes than were written
     """
     facts = json.loads((folder / FACTS).read_text(encoding='utf-8'))
-    chars, size = CharSet(facts['symbols']), facts['size']
-    found, wanted = (folder / INDICES).stat().st_size, size * chars.dtype.itemsize
+    vocabulary = LEVELS[facts['level']].from_facts(facts['vocabulary'])
+    train, valid, test = facts['sizes']
+    original = None
+    if facts['byte_sizes'] is not None:
+        a, b, c = facts['byte_sizes']
+        original = (_map(folder / ORIGINAL, a + b + c, np.dtype(np.uint8)), (a, b, c))
+    indices = _map(folder / INDICES, train + valid + test, vocabulary.dtype)
+    return Dataset(indices, (train, valid, test), facts['source'], vocabulary, original, digest)
+
+
+def _map(path: Path, size: int, dtype: np.dtype[np.unsignedinteger]) -> Indices:
+    found, wanted = path.stat().st_size, size * dtype.itemsize
     if found != wanted:  # before mapping: reading a mapping past the end of its file kills the process
         raise SourceTextError(
-            f'{str(folder / INDICES)!r} holds {found:,} bytes where {wanted:,} were written.',
-            'a copy from a backup',
+            f'{str(path)!r} holds {found:,} bytes where {wanted:,} were written.', 'a copy from a backup'
         )
     # A plain array over the mapping: np.memmap's own subclass makes every slice slower.
-    indices = np.memmap(folder / INDICES, dtype=chars.dtype, mode='r', shape=(size,)).view(np.ndarray)
-    return Dataset(indices, facts['train_size'], facts['source'], chars, digest)
+    return np.memmap(path, dtype=dtype, mode='r', shape=(size,)).view(np.ndarray)

@@ -30,7 +30,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.charset import Indices
+from charrnn.text.vocabulary import Indices
 
 
 def lane_starts(position: int, ring_size: int, lanes: int) -> NDArray[np.int64]:
@@ -43,14 +43,6 @@ def read_ring(ring: Indices, starts: NDArray[np.int64], length: int) -> NDArray[
     """`length` symbols from each start on, across the seam where it falls: shape (len(starts), length)."""
     places = (starts[:, None] + np.arange(length)) % len(ring)
     return np.asarray(ring[places], dtype=np.int64)
-
-
-def read_window(ring: Indices, position: int, lanes: int, seq_len: int) -> NDArray[np.int64]:
-    """The window of every lane and one symbol more, shape (B, T + 1).
-
-    Columns 0 … T-1 are read; columns 1 … T are their targets.
-    """
-    return read_ring(ring, lane_starts(position, len(ring), lanes), seq_len + 1)
 
 
 def read_before(ring: Indices, position: int, lanes: int, length: int) -> NDArray[np.int64]:

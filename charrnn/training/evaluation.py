@@ -10,80 +10,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from charrnn.models import LanguageModel
-from charrnn.text.charset import Indices
+from charrnn.models import LanguageModel, readout_nats
+from charrnn.text.vocabulary import Indices
 
 MOST_LANES = 64
 LEAST_WINDOWS = 8
 """A lane is at least this many windows long, so that the state it carries, not its beginning, decides its loss."""
-LOGITS_AT_ONCE = 2**24
-"""How many logits are built at once (64 MiB): a large vocabulary is scored in pieces."""
-
 
 Validation = tuple[float, float, int, str]
 """Nats per symbol, its standard error, how many symbols, and the protocol."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The loss of one split, and what it is measured against.
-
-    Parameters
-    ----------
-    nats : float         mean cross-entropy in nats per symbol
-    stderr : float       its standard error, from blocks of seq_len symbols; nan for a single block
-    symbols : int        how many symbols were scored, each once
-    ladder : dict        the same split in nats per symbol for readers who know less: 'uniform', 'unigram'
-    protocol : str       how it was measured
-    """
-
-    nats: float
-    stderr: float
-    symbols: int
-    ladder: dict[str, float] = field(default_factory=dict)
-    protocol: str = ''
-
-    @property
-    def bits_per_char(self) -> float:
-        """The loss in bits per character."""
-        return self.nats / math.log(2)
-
-    def __repr__(self) -> str:
-        ladder = ', '.join(f'{rung!r}: {nats:.4f}' for rung, nats in self.ladder.items())
-        return (
-            f'Evaluation(nats={self.nats:.4f}, stderr={self.stderr:.4f}, symbols={self.symbols}, '
-            f'ladder={{{ladder}}}, protocol={self.protocol!r})'
-        )
-
-    def __str__(self) -> str:
-        rungs = ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())
-        lines = [
-            f'{self.nats:.4f} ± {self.stderr:.4f} nats/char = {self.bits_per_char:.4f} bits/char '
-            f'over {self.symbols:,} characters',
-            f'ladder    {rungs}',
-            f'protocol  {self.protocol}',
-        ]
-        if self.nats >= self.ladder.get('unigram', math.inf):
-            lines.insert(1, 'not better than the unigram rung: counting characters does as well')
-        return '\n'.join(lines)
-
-
-def score_symbols(model: LanguageModel, outputs: Tensor, targets: Tensor) -> Tensor:
-    """The nats of every symbol: outputs (B, T, H), targets (B, T) to (B, T) float64 on the CPU."""
-    flat, wanted = outputs.flatten(0, 1), targets.flatten()
-    rows = max(1, LOGITS_AT_ONCE // model.logits(flat[:1]).shape[-1])
-    nats = [
-        cross_entropy(model.logits(part), want, reduction='none')
-        for part, want in zip(torch.split(flat, rows), torch.split(wanted, rows), strict=True)
-    ]
-    return torch.cat(nats).cpu().double().view_as(targets)
 
 
 def cut_into_lanes(size: int, seq_len: int, windows: int = 0) -> tuple[int, int]:
@@ -99,7 +39,7 @@ def cut_into_lanes(size: int, seq_len: int, windows: int = 0) -> tuple[int, int]
 @torch.no_grad()
 def evaluate_split(
     model: LanguageModel,
-    train: Indices,
+    before: Indices,
     split: Indices,
     seq_len: int,
     device: torch.device,
@@ -110,7 +50,8 @@ def evaluate_split(
 
     Parameters
     ----------
-    split : (n,) indices         `train` stands before it on the ring
+    before : (m,) indices        what stands before the split; for the training split the ring itself
+    split : (n,) indices
     windows : int                only so many windows of every lane; 0 is the whole split
     each_window : callable       called before every window; a true answer gives up
     Returns
@@ -125,7 +66,7 @@ def evaluate_split(
     def read(first: int, last: int) -> Tensor:
         """Symbols first … last - 1 of every slice; negative ones stand before it."""
         where = np.minimum(starts + np.arange(first, last), n - 1)
-        symbols = np.where(where < 0, train[where % len(train)], split[np.maximum(where, 0)])
+        symbols = np.where(where < 0, before[where % len(before)], split[np.maximum(where, 0)])
         return torch.from_numpy(symbols.astype(np.int64)).to(device)
 
     carry = model.zero_carry(lanes)
@@ -138,7 +79,9 @@ def evaluate_split(
         last = min(first + T, longest)
         outputs, carry = model(read(first - 1, last - 1), carry)
         inside = np.arange(first, last) < lengths  # (lanes, window)
-        nats = score_symbols(model, outputs, read(first, last)).numpy()
+        wanted = read(first, last)
+        flat = readout_nats(outputs.flatten(0, 1), model.readout_weight, model.readout_bias, wanted.flatten())
+        nats = flat.cpu().double().view_as(wanted).numpy()
         sums.append((nats * inside).sum(1))
         counts.append(inside.sum(1))
     total, scored = np.concatenate(sums), np.concatenate(counts)

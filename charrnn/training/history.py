@@ -80,8 +80,8 @@ class History(Sequence[Row]):
         self._live.append(row)
 
     def waiting_lines(self) -> list[str]:
-        """The lines to append to the file."""
-        return [json.dumps(_finite(row), ensure_ascii=False) for row in self._waiting]
+        """The lines to append to the file: plain ASCII, so that a sample of any bytes can be written."""
+        return [json.dumps(_finite(row)) for row in self._waiting]
 
     def mark_written(self) -> None:
         """What waited is in the file.  Not before: a full disk must not make us count lines that are not there."""

@@ -1,37 +1,117 @@
-"""The baseline ladder: what the same split costs a reader who knows less than a recurrent model."""
+"""The baseline ladder: what the same split costs a reader who knows less than a recurrent model.
+
+    uniform    every symbol is equally likely
+    unigram    symbol frequencies of the training split, one added to each count so that nothing is impossible
+    n-gram     frequencies in context, backed off to shorter contexts (6-gram of characters and bytes, 3-gram of words)
+    xz         what a general compressor adds for the split once it has seen the training split
+
+Each in mean nats per symbol of the split, fitted on the training split.
+
+Source: Laplace's rule of succession (unigram); Witten & Bell 1991, method C, interpolated (n-gram); xz is LZMA2.
+"""
 
 from __future__ import annotations
 
+import lzma
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.charset import Indices
+from charrnn.text.dataset import Dataset
+from charrnn.text.vocabulary import Indices
 
-CHUNK = 2**22
+COUNTED_AT_ONCE = 2**22
+MOST_SYMBOLS = 2**23
+"""The n-gram is fitted on the last so many symbols of the training split: beyond, memory grows and little is gained."""
+MOST_BYTES = 64 * 2**20
+"""xz sees the last so many bytes of the training split."""
+ORDERS = {'char': 6, 'byte': 6, 'word': 3}
+
+
+def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
+    """All rungs for the split called `name`, in nats per symbol."""
+    split, order = data.split(name), ORDERS[data.chars.level]
+    return {
+        'uniform': math.log(len(data.chars.symbols)),
+        'unigram': unigram_nats(data.train, split, len(data.chars)),
+        f'{order}-gram': ngram_nats(data.train, split, len(data.chars), order),
+        'xz': xz_bytes(data, data.text(name)) * 8 * math.log(2) / len(split),
+    }
 
 
 def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
     """How often each index occurs, shape (V,); in pieces, because bincount widens what it reads to eight bytes."""
     counts = np.zeros(vocab_size, dtype=np.int64)
-    for start in range(0, len(indices), CHUNK):
-        counts += np.bincount(indices[start : start + CHUNK], minlength=vocab_size)
+    for start in range(0, len(indices), COUNTED_AT_ONCE):
+        counts += np.bincount(indices[start : start + COUNTED_AT_ONCE], minlength=vocab_size)
     return counts
 
 
-def baseline_ladder(train: Indices, split: Indices, vocab_size: int, symbols: int) -> dict[str, float]:
-    """The rungs, each in mean nats per symbol of `split`, fitted on `train`.
+def unigram_probabilities(train: Indices, split: Indices, vocab_size: int) -> NDArray[np.float64]:
+    """The probability of each index; 0, the unknown symbol, has none unless one of the splits holds it."""
+    fitted, found = count_symbols(train, vocab_size) + 1, count_symbols(split, vocab_size)
+    if fitted[0] == 1 and not found[0] and vocab_size > 1:
+        fitted[0] = 0
+    probabilities: NDArray[np.float64] = fitted / fitted.sum()
+    return probabilities
 
-    uniform    every one of the `symbols` different symbols is equally likely
-    unigram    symbol frequencies of the training split, one added to each count so that nothing is impossible
 
-    Source: Laplace's rule of succession, for the added one.
-    """
-    fitted = count_symbols(train, vocab_size) + 1
-    if symbols < vocab_size:
-        fitted[0] = 0  # the unknown character, which is no symbol of this text
-    found = count_symbols(split, vocab_size)
+def unigram_nats(train: Indices, split: Indices, vocab_size: int) -> float:
+    """The unigram rung."""
+    probabilities, found = unigram_probabilities(train, split, vocab_size), count_symbols(split, vocab_size)
     seen = np.flatnonzero(found)
-    unigram = math.log(fitted.sum()) - float(found[seen] @ np.log(fitted[seen])) / len(split)
-    return {'uniform': math.log(symbols), 'unigram': unigram}
+    return -float(found[seen] @ np.log(probabilities[seen])) / len(split)
+
+
+def ngram_nats(train: Indices, split: Indices, vocab_size: int, order: int) -> float:
+    """The n-gram rung: each order is mixed with the next shorter one.
+
+    With c(h, w) how often w followed the context h in training, c(h) how often anything did and t(h) how many
+    different symbols did:  p(w | h) = (c(h, w) + t(h) · p(w | h without its first symbol)) / (c(h) + t(h))
+    """
+    unigram = unigram_probabilities(train, split, vocab_size)
+    train = train[-MOST_SYMBOLS:]
+    total = 0.0
+    for start in range(0, len(split), MOST_SYMBOLS):
+        before = split[max(0, start - order) : start]
+        block = split[start : start + MOST_SYMBOLS]
+        total -= float(np.log(_block_probabilities(train, before, block, unigram, order)).sum())
+    return total / len(split)
+
+
+def _block_probabilities(
+    train: Indices, before: Indices, block: Indices, unigram: NDArray[np.float64], order: int
+) -> NDArray[np.float64]:
+    n, m = len(train), len(block)
+    symbols = np.concatenate([train, before, block]).astype(np.int64)
+    probabilities = unigram[symbols[-m:]]
+    grams = symbols  # grams[i] names the gram of so many symbols that ends at place `ends + i`
+    for length in range(1, order):
+        if length >= n:
+            break
+        # Contexts of `length` symbols, and each with the symbol that follows it: the same names for train and block.
+        contexts, following = grams[:-1], symbols[length:]
+        _, grams = np.unique(contexts * len(unigram) + following, return_inverse=True)
+        fitted = n - length  # the first so many pairs lie in the training split
+        pair_counts = np.bincount(grams[:fitted], minlength=grams.max() + 1)
+        context_counts = np.bincount(contexts[:fitted], minlength=contexts.max() + 1)
+        _, first = np.unique(grams[:fitted], return_index=True)
+        kinds = np.bincount(contexts[:fitted][first], minlength=contexts.max() + 1)
+        pair, context = grams[-m:], contexts[-m:]
+        seen, different = context_counts[context], kinds[context]
+        mixed = (pair_counts[pair] + different * probabilities) / np.maximum(seen + different, 1)
+        probabilities = np.where(seen > 0, mixed, probabilities)
+    return probabilities
+
+
+def xz_bytes(data: Dataset, text: bytes) -> int:
+    """len(xz(train + text)) - len(xz(train)), with at most MOST_BYTES of the training split."""
+    train = data.text('train', MOST_BYTES)
+    return _xz(train + text) - _xz(train)
+
+
+def _xz(text: bytes) -> int:
+    window = max(2**20, min(MOST_BYTES, 1 << len(text).bit_length()))
+    filters = [{'id': lzma.FILTER_LZMA2, 'preset': 9, 'dict_size': window}]
+    return len(lzma.compress(text, format=lzma.FORMAT_XZ, filters=filters))

@@ -16,15 +16,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from charrnn.errors import CheckpointError, NonFiniteLossError, TornWindowError, TrainingError
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, LanguageModel, dropout_masks
+from charrnn.models import Carry, LanguageModel, derive_seed, dropout_masks, readout_loss
 from charrnn.text.dataset import Dataset
-from charrnn.text.lanes import read_before, read_window, windows_per_epoch
+from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
 from charrnn.training.evaluation import Validation, evaluate_split
 from charrnn.training.optimizer import (
     apply_update,
@@ -84,7 +85,23 @@ class Learner:
     @property
     def learnrate(self) -> float:
         """The step size of the next window."""
-        return self.schedule.learnrate(self.hyper)
+        lanes = self.carry.lanes if self.carry is not None else 1
+        return self.schedule.learnrate(self.hyper, self.epoch, lanes * self.hyper.seq_len / self.data.train_size)
+
+    def places(self, position: int) -> NDArray[np.int64]:
+        """Where each lane stands on the ring at this position, (B,): evenly spaced, or drawn anew for each window."""
+        assert self.carry is not None
+        n, lanes = self.data.train_size, self.carry.lanes
+        if self.hyper.sampling == 'lanes':
+            return lane_starts(position, n, lanes)
+        return np.random.default_rng(derive_seed('windows', self.seed, position)).integers(n, size=lanes)
+
+    def next_symbol(self) -> int:
+        """The symbol that follows what lane 0 has read."""
+        if not self.position:
+            return int(self.data.train[self.places(0)[0]])
+        last = self.places(self.position - self.hyper.seq_len)[0]
+        return int(self.data.train[(last + self.hyper.seq_len) % self.data.train_size])
 
     def epoch_windows(self) -> int:
         """How many windows an epoch has with the present number of lanes."""
@@ -130,19 +147,15 @@ class Learner:
         assert self.carry is not None, 'lay_lanes comes first'
         B, T = self.carry.lanes, self.hyper.seq_len
         with whole_windows(self):
-            ids = torch.from_numpy(read_window(self.data.train, self.position, B, T)).to(self.device)
-            masks = dropout_masks(
-                self.seed,
-                self.position,
-                (T, B, self.hyper.state_size),
-                self.hyper.layers,
-                self.hyper.dropout,
-                self.device,
-            )
+            ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
+            shapes = self.model.mask_shapes(B, T)
+            masks = dropout_masks(self.seed, self.position, shapes, self.hyper.dropout, self.device)
+            # A random window is a text of its own.
+            carry = self.carry.detach() if self.hyper.sampling == 'lanes' else self.model.zero_carry(B)
             self.optimizer.zero_grad()
-            outputs, carry = self.model(ids[:, :-1], self.carry.detach(), masks)
-            logits = self.model.logits(outputs)
-            loss = cross_entropy(logits.flatten(0, 1), ids[:, 1:].reshape(-1))
+            outputs, carry = self.model(ids[:, :-1], carry, masks)
+            weight, bias = self.model.readout_weight, self.model.readout_bias
+            loss = readout_loss(outputs.reshape(B * T, -1), weight, bias, ids[:, 1:].reshape(-1))
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
             norm = nn.utils.get_total_norm(gradients)
@@ -155,7 +168,7 @@ class Learner:
                     "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
                 )
             self.torn = True  # until the four lines below are done
-            apply_update(self.optimizer, self.hyper, self.learnrate, B * T)
+            apply_update(self.optimizer, self.hyper, self.learnrate, B * T, norm)
             self.carry = carry.detach()
             self.position += T
             self.symbols += B * T

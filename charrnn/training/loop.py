@@ -17,6 +17,9 @@ from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner, StepResult
 
+LOOKED_AT = 5
+"""Random windows have no epoch to wait for: each report has a validation, over so many windows of every lane."""
+
 
 class Listener(Protocol):
     """Who shows, records and saves: training itself knows no screen and no path."""
@@ -176,7 +179,11 @@ def run_round(
             recent.add(step, seconds)
             listener.advance(step.loss_nats)
             if print_every and done % print_every == 0:
-                listener.record(make_row('report', learner, **recent.columns(), sample=listener.speak()))
+                row = make_row('report', learner, **recent.columns(), sample=listener.speak())
+                if learner.hyper.sampling == 'random' and len(learner.data.valid):
+                    found = validate(learner, valid_len or LOOKED_AT, stop, listener)
+                    row = {**row, **validation_columns(found)}
+                listener.record(row)
                 recent = _Meter()
             if time.monotonic() - saved >= save_minutes * 60 and done < windows:
                 listener.save()

@@ -1,14 +1,20 @@
-"""RMSProp with clipping and L2, in the ancestor's units.
+"""The optimizers, with clipping and L2 in the ancestor's units.
 
 The ancestor's constants are in units of the loss *summed* over a window of all lanes, B·T symbols; ours is the mean
 loss, so they are divided by B·T.  In the order in which they act on the mean gradient g of a weight w:
 
     g ← clamp(g, -clip/(B·T), clip/(B·T))              each element by itself
     g ← g + regcost/(B·T) · w                          weights only, not biases
-    v ← decay · v + (1 - decay) · g²
-    w ← w - learnrate · g / (√v + 1e-8)
+    rmsprop    v ← decay · v + (1 - decay) · g²,  w ← w - learnrate · g / (√v + 1e-8)
+    sgd        w ← w - learnrate · g
+    adamw      Adam's step (0.9, 0.999), without the second line: its decay is decoupled, so regcost is torch's
+               weight_decay itself, w ← w - learnrate · regcost · w, in no units of a loss
 
-Source: Tieleman & Hinton 2012, lecture 6.5 (RMSProp); torch.optim.RMSprop, whose `alpha` is our `decay`.
+`clipnorm` replaces the first line by scaling all gradients together so that their norm is at most clipnorm, in mean
+units as everywhere else.
+
+Source: Tieleman & Hinton 2012, lecture 6.5 (RMSProp; torch's `alpha` is our `decay`); Pascanu et al. 2013,
+arXiv:1211.5063 (norm clipping); Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW).
 """
 
 from __future__ import annotations
@@ -22,21 +28,31 @@ from charrnn.hyperparams import HyperParams
 
 
 def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimizer:
-    """A fresh RMSProp over two groups: the weights (matrices, regularised) and the biases."""
+    """A fresh optimizer over two groups: the weights (matrices, regularised) and the biases."""
     parameters = list(model.parameters())
     groups = [
         {'params': [p for p in parameters if p.ndim > 1]},
         {'params': [p for p in parameters if p.ndim <= 1]},
     ]
+    if hyper.optimizer == 'sgd':
+        return torch.optim.SGD(groups, lr=hyper.learnrate)
+    if hyper.optimizer == 'adamw':
+        return torch.optim.AdamW(groups, lr=hyper.learnrate, weight_decay=0.0)
     return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8)
 
 
-def apply_update(optimizer: torch.optim.Optimizer, hyper: HyperParams, learnrate: float, symbols: int) -> None:
+def apply_update(
+    optimizer: torch.optim.Optimizer, hyper: HyperParams, learnrate: float, symbols: int, grad_norm: Tensor
+) -> None:
     """Clip, regularise and step, with the gradients of a mean loss over `symbols` = B·T symbols."""
     weights, biases = optimizer.param_groups
-    if hyper.clip:
-        nn.utils.clip_grad_value_([*weights['params'], *biases['params']], hyper.clip / symbols)
-    weights['weight_decay'] = hyper.regcost / symbols  # torch adds weight_decay · w to the clipped gradient
+    parameters = [*weights['params'], *biases['params']]
+    if hyper.clipnorm:
+        nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm)
+    elif hyper.clip:
+        nn.utils.clip_grad_value_(parameters, hyper.clip / symbols)
+    # torch adds weight_decay · w to the clipped gradient, except AdamW, which multiplies it by the rate.
+    weights['weight_decay'] = hyper.regcost if hyper.optimizer == 'adamw' else hyper.regcost / symbols
     weights['lr'] = biases['lr'] = learnrate
     optimizer.step()
 

@@ -1,4 +1,11 @@
-"""The learning rate as a function of how validation went."""
+"""The learning rate: a function of how far the run is and of how validation went.
+
+    rate(epoch) = learnrate · min(1, epoch / warmup) · cosine(epoch) · anneal^(epochs that did not improve)
+
+    cosine(epoch) falls from 1 to 0.1 along half a cosine over the epochs `cosine`, and stays there.
+
+Each factor is 1 unless it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +37,11 @@ class Schedule:
             return Schedule(epochs, self.annealings, valid_nats)
         return replace(self, epochs_judged=epochs, annealings=self.annealings + 1)
 
-    def learnrate(self, hyper: HyperParams) -> float:
-        """The step size of the next update."""
-        return hyper.learnrate * hyper.anneal**self.annealings
+    def learnrate(self, hyper: HyperParams, epoch: float, window: float) -> float:
+        """The step size of the next update, at `epoch`; a window is so many epochs long (no rate is exactly zero)."""
+        rate = hyper.learnrate * hyper.anneal**self.annealings
+        if hyper.warmup:
+            rate *= min(1.0, (epoch + window) / hyper.warmup)
+        if hyper.cosine:
+            rate *= 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, epoch / hyper.cosine)))
+        return rate

@@ -26,7 +26,7 @@ def test_many_windows_with_carry_equal_one_long_window(modeltype: str) -> None:
     model, ids = model_of(modeltype), ids_of()
     whole, whole_carry = model(ids, model.zero_carry(B))
     carry, parts = model.zero_carry(B), []
-    for part in ids.split([1, 4, 7], dim=1):  # type: ignore[no-untyped-call]
+    for part in ids.split([1, 1, 3, 7], dim=1):  # type: ignore[no-untyped-call]
         outputs, carry = model(part, carry)
         parts.append(outputs)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-12, atol=1e-14)
@@ -41,7 +41,8 @@ def test_lanes_never_meet(modeltype: str) -> None:
     for k in range(B):
         alone, lone_carry = model(ids[k : k + 1], model.zero_carry(1))
         torch.testing.assert_close(alone, together[k : k + 1], rtol=1e-5, atol=1e-12)
-        torch.testing.assert_close(lone_carry['h'], carry.lane(k)['h'], rtol=1e-5, atol=1e-12)
+        for name in carry:
+            torch.testing.assert_close(lone_carry[name], carry.lane(k)[name], rtol=1e-5, atol=1e-12)
 
 
 @every_model
@@ -102,7 +103,7 @@ def oracle_loss(model: LanguageModel, ids: np.ndarray) -> tuple[float, dict[str,
     return loss, grads
 
 
-@every_model
+@pytest.mark.parametrize('modeltype', ['GRUEncode', 'GRUResize'])
 def test_the_whole_model_equals_the_oracle(modeltype: str) -> None:
     model, ids = model_of(modeltype), ids_of(length=T + 1)
     outputs, _ = model(ids[:, :-1], model.zero_carry(B))
@@ -126,26 +127,29 @@ def test_weights_are_a_function_of_the_seed(modeltype: str) -> None:
 
 def test_dropout_masks_are_a_function_of_seed_position_and_layer() -> None:
     cpu, shape = torch.device('cpu'), (50, 20, 30)
-    masks = dropout_masks(1, 100, shape, 2, 0.25, cpu)
+    masks = dropout_masks(1, 100, [shape] * 2, 0.25, cpu)
     assert masks is not None
-    again = dropout_masks(1, 100, shape, 2, 0.25, cpu)
+    again = dropout_masks(1, 100, [shape] * 2, 0.25, cpu)
     assert again is not None and all(torch.equal(a, b) for a, b in zip(masks, again, strict=True))
-    others = [dropout_masks(2, 100, shape, 2, 0.25, cpu), dropout_masks(1, 108, shape, 2, 0.25, cpu)]
+    others = [dropout_masks(2, 100, [shape], 0.25, cpu), dropout_masks(1, 108, [shape], 0.25, cpu)]
     assert all(other is not None and not torch.equal(masks[0], other[0]) for other in others)
     assert not torch.equal(masks[0], masks[1])
     assert masks[0].unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
     assert masks[0].mean().item() == pytest.approx(1, abs=0.02)
-    assert dropout_masks(1, 100, shape, 2, 0.0, cpu) is None
+    assert dropout_masks(1, 100, [shape], 0.0, cpu) is None
 
 
 @every_model
-def test_dropout_acts_on_the_output_of_every_layer(modeltype: str) -> None:
+def test_every_dropout_mask_acts(modeltype: str) -> None:
     model, ids = model_of(modeltype), ids_of()
-    ones, zeros = torch.ones(T, B, H, dtype=torch.float64), torch.zeros(T, B, H, dtype=torch.float64)
+    shapes = model.mask_shapes(B, T)
+    ones = [torch.ones(shape, dtype=torch.float64) for shape in shapes]
     plain, _ = model(ids, model.zero_carry(B))
-    assert torch.equal(model(ids, model.zero_carry(B), [ones, ones])[0], plain)
-    assert not torch.equal(model(ids, model.zero_carry(B), [zeros, ones])[0], plain)
-    assert not model(ids, model.zero_carry(B), [ones, zeros])[0].any()
+    assert torch.equal(model(ids, model.zero_carry(B), ones)[0], plain)
+    for i in range(len(shapes)):
+        dropped = [mask * (j != i) for j, mask in enumerate(ones)]
+        assert not torch.equal(model(ids, model.zero_carry(B), dropped)[0], plain)
+    assert not model(ids, model.zero_carry(B), dropped)[0].any(), 'the last one is before the output layer'
 
 
 def test_an_unknown_model_type_is_a_clear_error() -> None:

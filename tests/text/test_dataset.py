@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn import HyperParamsError, SourceTextError, TrainingError
-from charrnn.text import dataset
-from charrnn.text.dataset import read_dataset, scan, split_size, write_dataset
+from charrnn.text import dataset, vocabulary
+from charrnn.text.charset import CharSet
+from charrnn.text.dataset import read_dataset, split_size, write_dataset
+from charrnn.text.vocabulary import decoded_chunks
 
 
 def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: object) -> dataset.Dataset:
@@ -38,19 +39,23 @@ def test_a_text_comes_back_exactly(tmp_path: Path, text: str) -> None:
     assert data.chars.decode(data.indices) == text
 
 
+def scan_one(path: Path) -> tuple[CharSet, int]:
+    chars, sizes = CharSet.scan([path], 1.0, 'utf-8')
+    return chars, sizes[0]
+
+
 @settings(max_examples=30)
 @given(text=st.text(st.characters(codec='utf-8'), min_size=1, max_size=300), chunk=st.integers(1, 7))
-def test_pieces_may_end_anywhere(tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int) -> None:
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_pieces_may_end_anywhere(tmp_path_factory: pytest.TempPathFactory, level: str, text: str, chunk: int) -> None:
     """Also in the middle of a character."""
-    path = tmp_path_factory.mktemp('pieces') / 'text'
-    path.write_bytes(text.encode())
+    folder = tmp_path_factory.mktemp('pieces')
+    whole = encoded(folder, ('a ' + text).encode(), level=level)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, 'CHUNK_BYTES', chunk)
-        chars, size = scan(path)
-        out = io.BytesIO()
-        dataset.encode(path, chars, size, out)
-    assert size == len(text)
-    assert chars.decode(np.frombuffer(out.getvalue(), chars.dtype)) == text
+        patch.setattr(vocabulary, 'CHUNK_BYTES', chunk)
+        pieces = encoded(folder, ('a ' + text).encode(), level=level)
+    assert pieces.indices.tolist() == whole.indices.tolist()
+    assert pieces.text('train') == ('a ' + text).encode()
 
 
 def test_seventy_thousand_different_symbols(tmp_path: Path) -> None:
@@ -70,35 +75,48 @@ def test_another_encoding_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('chunk', [1, 3, 4096])
 def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(dataset, 'CHUNK_BYTES', chunk)
+    monkeypatch.setattr(vocabulary, 'CHUNK_BYTES', chunk)
     (tmp_path / 'text').write_bytes('naïve '.encode() + b'\xff rest')
     with pytest.raises(SourceTextError, match=r'byte 0xFF at offset 7 '):
-        scan(tmp_path / 'text')
+        scan_one(tmp_path / 'text')
     (tmp_path / 'text').write_bytes('cut é'.encode()[:-1])
     with pytest.raises(SourceTextError, match=r'byte 0xC3 at offset 4 '):
-        scan(tmp_path / 'text')
+        scan_one(tmp_path / 'text')
 
 
 def test_what_is_no_text_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / 'empty').touch()
-    for name, why in [('empty', 'is empty'), ('.', 'is a directory'), ('missing', 'No such file')]:
+    (tmp_path / 'folder').mkdir()
+    for name, why in [('empty', 'is empty'), ('folder', 'no train.txt in it'), ('missing', 'No such file')]:
         with pytest.raises(SourceTextError, match=why) as caught:
-            scan(tmp_path / name)
+            write_dataset(tmp_path / 'folder', tmp_path / name, 1.0, 1)
         assert 'Next: ' in str(caught.value)
         assert isinstance(caught.value, OSError) and isinstance(caught.value, ValueError)
     for encoding in ('no-such-thing', 'hex', 'rot13'):
         with pytest.raises(HyperParamsError, match='no text encoding'):
-            list(dataset.decoded_chunks(tmp_path / 'empty', encoding))
+            list(decoded_chunks(tmp_path / 'empty', encoding))
 
 
-def test_a_text_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / 'text'
-    path.write_text('abc')
-    chars, size = scan(path)
-    for changed in ('abcd', 'ab', 'abx'):
-        path.write_text(changed)
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_text_that_changes_while_it_is_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    kind = dataset.LEVELS[level]
+    scan = kind.scan
+    for changed in ('abc d', 'abc', 'abx'):
+        (tmp_path / 'text').write_text('ab c')
+
+        def then_change(files: list[Path], *given: object, **named: object) -> object:
+            found = scan(files, *given, **named)  # type: ignore[arg-type]
+            files[0].write_text(changed)  # noqa: B023
+            return found
+
+        monkeypatch.setattr(kind, 'scan', then_change)
+        (tmp_path / changed).mkdir()
+        if level == 'word' and changed != 'abc':
+            continue  # as many words as before: the others are unknown words
         with pytest.raises(SourceTextError, match='changed while'):
-            dataset.encode(path, chars, size, io.BytesIO())
+            write_dataset(tmp_path / changed, tmp_path / 'text', 1.0, 1, level)
 
 
 def test_the_split_is_exact(tmp_path: Path) -> None:
@@ -107,8 +125,8 @@ def test_the_split_is_exact(tmp_path: Path) -> None:
     assert len(data.train) == int(0.9 * 1001) == split_size(0.9, 1001)
     assert data.chars.decode(data.train) + data.chars.decode(data.valid) == text
     assert data.split('train') is not None
-    with pytest.raises(HyperParamsError, match="no split 'test'"):
-        data.split('test')
+    with pytest.raises(HyperParamsError, match="no split 'other'"):
+        data.split('other')
     with pytest.raises(TrainingError, match='no validation split'):
         encoded(tmp_path, text.encode(), trainfrac=1.0).split('valid')
 
@@ -120,3 +138,38 @@ def test_the_mapping_is_read_only_and_never_past_the_end_of_its_file(tmp_path: P
     (tmp_path / 'dataset' / dataset.INDICES).write_bytes(b'\1\2')
     with pytest.raises(SourceTextError, match='holds 2 bytes where 6 were written'):
         read_dataset(tmp_path / 'dataset', '')
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+@pytest.mark.parametrize('trainfrac', [0.5, 0.77, 1.0])
+def test_the_text_of_every_split_comes_back(tmp_path: Path, level: str, trainfrac: float) -> None:
+    text = 'one  two\tthree\r\n\nfour é five' * 3
+    data = encoded(tmp_path, text.encode(), trainfrac=trainfrac, level=level)
+    parts = [data.text('train')] + ([data.text('valid')] if trainfrac < 1 else [])
+    assert b''.join(parts) == text.encode()
+    assert data.text('train', 5) == parts[0][-5:]
+    assert len(data.train) == int(trainfrac * sum(data.sizes))
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None:
+    source, folder = tmp_path / 'source', tmp_path / 'dataset'
+    source.mkdir()
+    folder.mkdir()
+    texts = {'train': 'the cat sat\n' * 5, 'valid': 'a new cat\n', 'test': 'the end\n'}
+    for name, text in texts.items():
+        (source / f'{name}.txt').write_text(text)
+    write_dataset(folder, source, 0.9, 1, level)
+    data = read_dataset(folder, '')
+    for name, text in texts.items():
+        assert data.text(name) == text.encode()
+        decoded = data.chars.decode(data.split(name))
+        assert (
+            decoded == text
+            if level != 'word'
+            else decoded == text.replace('a new', '<unk> <unk>').replace('end', '<unk>')
+        )
+    (source / 'valid.txt').unlink()
+    write_dataset(folder, source, 0.9, 1, level)
+    data = read_dataset(folder, '')
+    assert data.sizes[1] == 0 and data.text('test') == b'the end\n'

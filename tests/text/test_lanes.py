@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.text.lanes import lane_starts, read_before, read_window, windows_per_epoch
+from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
 
 
 @st.composite
@@ -13,6 +13,10 @@ def sizes(draw: st.DrawFn) -> tuple[int, int, int, int]:
     lanes, seq_len = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     n = draw(st.integers(lanes * seq_len, 300))
     return n, lanes, seq_len, draw(st.integers(0, 10**20))
+
+
+def read_window(ring: np.ndarray, position: int, lanes: int, seq_len: int) -> np.ndarray:
+    return read_ring(ring, lane_starts(position, len(ring), lanes), seq_len + 1)
 
 
 def ring(n: int) -> np.ndarray:

@@ -228,7 +228,7 @@ def test_lanes_stay_when_the_first_window_of_a_new_batch_size_fails(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner_module, 'cross_entropy', no_memory)
+        patch.setattr(learner_module, 'readout_loss', no_memory)
         with pytest.raises(MemoryError):
             train(ms, 1, batchsize=5)
     assert moment(ms) == before

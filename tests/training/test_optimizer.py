@@ -27,6 +27,43 @@ def test_updates_are_the_written_equations(clip: float) -> None:
                 g = g + hyper.regcost / symbols * expected[name]
             moments[name] = 0.9 * moments[name] + 0.1 * g**2
             expected[name] = expected[name] - learnrate * g / (np.sqrt(moments[name]) + 1e-8)
-        apply_update(optimizer, hyper, learnrate, symbols)
+        apply_update(optimizer, hyper, learnrate, symbols, torch.tensor(0.0))
     for name, parameter in model.named_parameters():
         np.testing.assert_allclose(parameter.detach().numpy(), expected[name], rtol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize('name', ['sgd', 'adamw'])
+@pytest.mark.parametrize('clipnorm', [0.0, 0.25])
+def test_sgd_and_adamw_are_the_written_equations(name: str, clipnorm: float) -> None:
+    hyper = HyperParams(
+        layers=1,
+        state_size=3,
+        optimizer=name,
+        learnrate=0.1,
+        regcost=2.0,
+        clip=0.0 if not clipnorm else 5.0,
+        clipnorm=clipnorm,
+    )
+    model = build_model('LSTM', 4, hyper, 0).double()
+    optimizer = build_optimizer(model, hyper)
+    symbols, draws = 20, np.random.default_rng(0)
+    expected = {key: p.detach().numpy().copy() for key, p in model.named_parameters()}
+    m, v = ({key: np.zeros_like(w) for key, w in expected.items()} for _ in range(2))
+    for step in (1, 2, 3):
+        gradients = {key: draws.normal(size=w.shape) for key, w in expected.items()}
+        for key, parameter in model.named_parameters():
+            parameter.grad = torch.from_numpy(gradients[key].copy())
+        norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
+        for key, w in expected.items():
+            g = gradients[key] * (min(1.0, clipnorm / (norm + 1e-6)) if clipnorm else 1.0)
+            if name == 'sgd':
+                expected[key] = w - 0.1 * (g + (2.0 / symbols * w if w.ndim > 1 else 0))
+                continue
+            m[key] = 0.9 * m[key] + 0.1 * g
+            v[key] = 0.999 * v[key] + 0.001 * g**2
+            shrunk = w * (1 - 0.1 * 2.0) if w.ndim > 1 else w
+            corrected = m[key] / (1 - 0.9**step) / (np.sqrt(v[key] / (1 - 0.999**step)) + 1e-8)
+            expected[key] = shrunk - 0.1 * corrected
+        apply_update(optimizer, hyper, 0.1, symbols, torch.tensor(norm))
+    for key, parameter in model.named_parameters():
+        np.testing.assert_allclose(parameter.detach().numpy(), expected[key], rtol=1e-9, atol=1e-12, err_msg=key)

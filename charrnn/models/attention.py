@@ -1,0 +1,100 @@
+"""LSTMAttention: an LSTM, and over its outputs causal scaled dot-product attention.
+
+    ids ──► embedding ──► LSTM layers ──► o ──┬──────────────────────────► + ──dropout──► readout ──► logits
+                                              └──► softmax(QKᵀ/√H) V ──►──┘
+
+    Q = o W_qᵀ,  K = o' W_kᵀ,  V = o' W_vᵀ        o' the outputs that a position may see: itself and the M before it
+
+M is `memory` (0: seq_len).  The last M outputs are part of the carry, with how many of them are filled, so attention
+does not notice where a window begins: symbol by symbol gives the same as a window at a time, and nothing is read twice.
+With T = 3, M = 4 and two outputs so far, position t of the window (rows) sees (x):
+
+    memory  .  .  3  4 │ 5  6  7         dots are slots not yet filled: masked, not zero keys
+    t = 5         x  x   x
+    t = 6         x  x   x  x
+    t = 7         x  x   x  x  x         later ones drop what is more than M back
+
+A later output is never seen: an attention without this mask is told the answers, and its loss is no loss of prediction.
+
+Source: Vaswani et al. 2017, arXiv:1706.03762 (scaled dot-product attention); Dai et al. 2019, arXiv:1901.02860 (a
+memory of earlier outputs, through which no gradient flows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, scaled_dot_product_attention
+
+from charrnn.hyperparams import HyperParams
+from charrnn.models.carry import Carry
+from charrnn.models.recurrent import LSTM
+from charrnn.models.weights import uniform
+
+
+def band_mask(filled: Tensor, memory: int, length: int) -> Tensor:
+    """Who sees whom.
+
+    Parameters
+    ----------
+    filled : (B,)                   how many memory slots of each lane hold an output; the last ones
+    Returns
+    -------
+    bool, (B, length, memory + length)     true where position t of the window (row) may see output j (column)
+    """
+    t = torch.arange(length, device=filled.device)[:, None]
+    j = torch.arange(memory + length, device=filled.device)[None, :]
+    band = (j >= t) & (j <= t + memory)  # the M outputs before t, and its own at column t + M
+    there = j >= memory - filled[:, None]
+    return band & there[:, None, :]
+
+
+class LSTMAttention(LSTM):
+    """LSTM → causal attention over its own outputs, with a residual path → readout."""
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+        super().__init__(vocab_size, hyper, generator)
+        H = hyper.state_size
+        self.memory = hyper.memory or hyper.seq_len
+        self.query_weight = uniform(generator, H**-0.5, H, H)
+        self.key_weight = uniform(generator, H**-0.5, H, H)
+        self.value_weight = uniform(generator, H**-0.5, H, H)
+
+    def zero_carry(self, lanes: int) -> Carry:
+        memory = self.readout_bias.new_zeros(self.memory, lanes, self.hyper.state_size)
+        filled = torch.zeros(1, lanes, dtype=torch.int64, device=memory.device)
+        return Carry({**super().zero_carry(lanes), 'memory': memory, 'filled': filled})
+
+    def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
+        own, seen, states, mask = self._see(ids, carry, masks)
+        attended = scaled_dot_product_attention(
+            linear(own, self.query_weight)[:, None],
+            linear(seen, self.key_weight)[:, None],
+            linear(seen, self.value_weight)[:, None],
+            attn_mask=mask[:, None],
+        )[:, 0]
+        outputs = own + attended
+        if masks is not None:
+            outputs = outputs * masks[-1].transpose(0, 1)
+        return outputs, Carry(states)
+
+    def _see(
+        self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor], Tensor]:
+        """The window's outputs (B, T, H), memory and them (B, M + T, H), the new states, and the mask."""
+        own, states = self.recur(ids, carry, masks)
+        seen = torch.cat([carry['memory'], own])
+        states['memory'] = seen[len(seen) - self.memory :]
+        states['filled'] = (carry['filled'] + len(own)).clamp(max=self.memory)
+        mask = band_mask(carry['filled'][0], self.memory, len(own))
+        return own.transpose(0, 1), seen.transpose(0, 1), states, mask
+
+    def attention_weights(self, ids: Tensor) -> Tensor:
+        """How much each position of a text looks at each, ids (1, T) to (T, T): rows look, columns are looked at."""
+        own, seen, _, mask = self._see(ids, self.zero_carry(1), None)
+        scores = linear(own, self.query_weight) @ linear(seen, self.key_weight).transpose(1, 2)
+        scores = scores / self.hyper.state_size**0.5
+        weights: Tensor = scores.masked_fill(~mask, float('-inf')).softmax(-1)
+        return weights[0, :, self.memory :]

@@ -1,0 +1,29 @@
+"""Whether a model looks ahead: a later symbol must not change an earlier prediction."""
+
+from __future__ import annotations
+
+import torch
+
+from charrnn.models.contract import LanguageModel
+
+
+@torch.no_grad()
+def first_look_ahead(model: LanguageModel, vocab_size: int, length: int = 32, lanes: int = 4) -> int | None:
+    """Change one symbol of a random text at a time and compare what was predicted before it.
+
+    Returns
+    -------
+    The first position whose symbol changes an earlier prediction by more than rounding; None if there is none.
+    """
+    draws = torch.Generator().manual_seed(0)
+    device = model.readout_bias.device
+    ids = torch.randint(vocab_size, (lanes, length), generator=draws).to(device)
+    _, carry = model(ids, model.zero_carry(lanes))  # so that what a model remembers is not empty
+    before, _ = model(ids, carry)
+    for t in range(1, length):
+        changed = ids.clone()
+        changed[:, t] = (changed[:, t] + 1) % vocab_size
+        after, _ = model(changed, carry)
+        if not torch.allclose(after[:, :t], before[:, :t], rtol=1e-5, atol=1e-6):
+            return t
+    return None

@@ -1,0 +1,200 @@
+"""WordSet: words between white space, and the end of a line as a word of its own.
+
+    'the cat\\nsat'  ──►  the  cat  <eos>  sat  ──►  'the cat\\nsat'
+
+The vocabulary is that of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by falling
+frequency (equals by code point).  Decoding puts one space between words and a line break for `<eos>`.  What that does
+not give back, unknown words, other white space and, with `lower`, capitals, is what ``unspoken`` returns: an honest
+score pays for it (see training/yardstick.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from charrnn.errors import CharSetError, HyperParamsError
+from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, decoded_chunks
+
+UNKNOWN, END = '<unk>', '<eos>'
+TOKEN = re.compile(r'\n|\S+')
+BREAK = re.compile(r'\s')
+
+
+def tokens_of(text: str) -> list[str]:
+    """The words of a text, with `<eos>` for every line break."""
+    return [END if token == '\n' else token for token in TOKEN.findall(text)]
+
+
+class WordSet(Vocabulary[str]):
+    """Words and their indices.
+
+    >>> words = WordSet(['<eos>', 'the', 'cat'])
+    >>> words
+    WordSet(['<eos>', 'the', 'cat'])
+    >>> words.encode('the cat\\n').tolist()
+    [2, 3, 1]
+    >>> words.decode([2, 3, 1, 2])
+    'the cat\\nthe'
+
+    Parameters
+    ----------
+    words : sequence of str    the symbols, in the order of their indices from 1 on (`<unk>`, if it is among them, is 0)
+    lower : bool               whether a text is read in lower case
+    """
+
+    __slots__ = ('_index', '_words', 'holds_unknown', 'lower')
+
+    level = 'word'
+
+    def __init__(self, words: Iterable[str], lower: bool = False) -> None:
+        given = list(dict.fromkeys(words))
+        self.holds_unknown = UNKNOWN in given
+        self.lower = lower
+        self._words = [UNKNOWN, *(word for word in given if word != UNKNOWN)]
+        self._index = {word: i for i, word in enumerate(self._words)}
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The words of the text; `<unk>` is among them only if the text holds it."""
+        return self._words if self.holds_unknown else self._words[1:]
+
+    @property
+    def silent(self) -> int | None:
+        """`<unk>`, unless the text holds it."""
+        return None if self.holds_unknown else 0
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
+    def __contains__(self, word: object) -> bool:
+        return (word in self._index) and (word != UNKNOWN or self.holds_unknown)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, WordSet):
+            return NotImplemented
+        return (self._words, self.lower, self.holds_unknown) == (other._words, other.lower, other.holds_unknown)
+
+    def __hash__(self) -> int:
+        return hash((tuple(self._words), self.lower))
+
+    def __repr__(self) -> str:
+        if len(self) <= 20:
+            return f'WordSet({list(self.symbols)!r}{", lower=True" if self.lower else ""})'
+        return f'<WordSet of {len(self.symbols):,} words {self.symbols[0]!r} … {self.symbols[-1]!r}>'
+
+    def encode(self, text: str, errors: str = 'strict') -> Indices:
+        """The index of every word and line break.
+
+        Raises
+        ------
+        CharSetError    errors='strict', and a word is unknown
+        """
+        check_errors_argument(errors)
+        words = tokens_of(text.lower() if self.lower else text)
+        if errors == 'strict':
+            unknown = next((word for word in words if word not in self), None)
+            if unknown is not None:
+                raise CharSetError(
+                    f'{unknown!r} is not among this model’s {len(self.symbols):,} words.',
+                    "ms.chars shows them; errors='replace' reads it as <unk>.",
+                )
+        get = self._index.get
+        return np.fromiter((get(word, 0) for word in words), dtype=self.dtype, count=len(words))
+
+    def decode(self, indices: Iterable[int]) -> str:
+        """The text that `indices` spell: one space between words, a line break for `<eos>`."""
+        spelled: list[str] = []
+        for i in indices:
+            if not 0 <= i < len(self):
+                raise CharSetError(
+                    f'index {i} is outside this vocabulary of {len(self):,}.', 'decode what encode returned'
+                )
+            word = self._words[i]
+            if word == END:
+                spelled.append('\n')
+            else:
+                spelled.append(f' {word}' if spelled and spelled[-1] != '\n' else word)
+        return ''.join(spelled)
+
+    def unspoken(self, text: str) -> Iterator[str]:
+        """What decode(encode(text)) does not give back, each as it must be spelled: a word, or odd white space."""
+        position, before = 0, ''
+        for found in TOKEN.finditer(text):
+            token, gap = found[0], text[position : found.start()]
+            expected = '' if before in ('', '\n') or token == '\n' else ' '
+            # A piece may begin in the middle of a line, behind a word that is not in it.
+            if gap != expected and not (before == '' and gap == ' '):
+                yield gap
+            read = END if token == '\n' else token.lower() if self.lower else token
+            comes_back = read in self and (read == token or token == '\n')
+            if not comes_back:
+                yield token
+            position, before = found.end(), token
+        if text[position:] not in ('', ' '):
+            yield text[position:]
+
+    @classmethod
+    def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
+        """A text in pieces of whole lines, or, of a very long line, of whole words."""
+        rest = ''
+        for text in decoded_chunks(path, encoding):
+            rest += text
+            cut = rest.rfind('\n') + 1
+            if not cut and len(rest) > 2**20:
+                cut = max((m.end() for m in BREAK.finditer(rest)), default=0)
+            if cut:
+                yield rest[:cut]
+                rest = rest[cut:]
+        if rest:
+            yield rest
+
+    @classmethod
+    def scan(
+        cls,
+        files: Sequence[Path],
+        trainfrac: float | None,
+        encoding: str,
+        vocab_size: int | None = None,
+        lower: bool = False,
+        **options: Any,
+    ) -> tuple[Self, list[int]]:
+        """The `vocab_size` most frequent words of the training text (all of them for None), `<unk>` counted."""
+        sizes = [sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, encoding)) for path in files]
+        left = sizes[0] if trainfrac is None else int(trainfrac * sizes[0])
+        counts: Counter[str] = Counter()
+        for piece in cls.pieces(files[0], encoding):
+            words = list(islice(tokens_of(piece.lower() if lower else piece), left))
+            counts.update(words)
+            left -= len(words)
+            if not left:
+                break
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        if vocab_size is not None:
+            if vocab_size < 2:
+                raise HyperParamsError(f'vocab_size={vocab_size} leaves no word but <unk>.', 'vocab_size=10000')
+            others = [word for word in ranked if word != UNKNOWN][: vocab_size - 1]
+            ranked = [*([UNKNOWN] if UNKNOWN in counts else []), *others]
+        return cls(ranked, lower), sizes
+
+    def encode_piece(self, piece: str) -> Indices:
+        """The indices of a piece; unknown words are 0."""
+        return self.encode(piece, errors='replace')
+
+    def facts(self) -> dict[str, Any]:
+        """The words in order, and whether a text is read in lower case."""
+        return {'words': list(self.symbols), 'lower': self.lower}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        """The inverse of ``facts``."""
+        return cls(facts['words'], facts['lower'])

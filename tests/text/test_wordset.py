@@ -1,0 +1,69 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn import ByteSet, CharSetError, WordSet
+from charrnn.text.wordset import tokens_of
+
+any_text = st.text(st.sampled_from('ab é\n\t \r'), max_size=60)
+
+
+@given(any_text)
+def test_a_text_that_a_word_set_was_made_of_comes_back_but_for_white_space(text: str) -> None:
+    words = WordSet(tokens_of(text))
+    decoded = words.decode(words.encode(text))
+    assert tokens_of(decoded) == tokens_of(text)
+    assert words.decode(words.encode(decoded)) == decoded
+
+
+@given(any_text, st.sets(st.sampled_from(['a', 'b', 'ab', 'é'])), st.booleans())
+def test_what_must_be_spelled_is_what_does_not_come_back(text: str, known: set[str], lower: bool) -> None:
+    """A text of which nothing must be spelled comes back to the letter; one that does not come back costs something."""
+    words = WordSet(['<eos>', *sorted(known)], lower=lower)
+    comes_back = words.decode(words.encode(text, errors='replace')) == text
+    assert comes_back or list(words.unspoken(text)) or text.startswith(' ') or text.endswith(' ')
+    if not list(words.unspoken(text)) and not text.startswith(' ') and not text.endswith(' '):
+        assert comes_back
+
+
+def test_what_must_be_spelled() -> None:
+    words = WordSet(['<eos>', 'the', 'cat', 'sat'])
+    assert list(words.unspoken('the cat sat\nthe cat\n')) == []
+    assert list(words.unspoken('the dog sat')) == ['dog']
+    assert list(words.unspoken('the  cat\tsat \nthe')) == ['  ', '\t', ' ']
+    assert list(WordSet(['<eos>', 'the'], lower=True).unspoken('The the\n')) == ['The']
+    assert list(WordSet(['<eos>', '<unk>']).unspoken('<unk>\n')) == []
+    assert list(WordSet(['<eos>', 'a']).unspoken('<unk>\n')) == ['<unk>']
+
+
+def test_the_most_frequent_words_of_the_training_text_are_kept(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / 'text'
+    path.write_text('b a b c\nb a d e\n' + 'new ' * 8)
+    words, sizes = WordSet.scan([path], 0.5, 'utf-8')
+    assert sizes == [18] and list(words.symbols) == ['b', 'a', '<eos>', 'c', 'd', 'e']
+    few, _ = WordSet.scan([path], 0.5, 'utf-8', vocab_size=3)
+    assert list(few) == ['<unk>', 'b', 'a'] and len(few) == 3
+    assert few.encode('c b', errors='replace').tolist() == [0, 1]
+    assert list(few.unspoken('b\n')) == ['\n'], 'a line break that is no word of it must be spelled, too'
+
+
+def test_words_are_values() -> None:
+    words = WordSet(['<eos>', 'the'])
+    assert eval(repr(words)) == words and WordSet.from_facts(words.facts()) == words
+    assert words.silent == 0 and WordSet(['<unk>', 'a']).silent is None
+    assert 'the' in words and '<unk>' not in words and list(words.symbols) == ['<eos>', 'the']
+    with pytest.raises(CharSetError, match="'dog' is not among this model’s 2 words"):
+        words.encode('the dog')
+    with pytest.raises(CharSetError, match='outside'):
+        words.decode([3])
+    assert words.encode('').tolist() == [] and words.decode([]) == ''
+
+
+@given(st.lists(st.integers(0, 255)))
+def test_any_bytes_come_back(values: list[int]) -> None:
+    chars = ByteSet()
+    assert chars.encode(chars.decode(values)).tolist() == values
+
+
+def test_there_is_one_byte_set() -> None:
+    assert ByteSet() == ByteSet() and len(ByteSet()) == len(ByteSet().symbols) == 256 and ByteSet().silent is None
