@@ -115,7 +115,9 @@ class ModelState:
             raise HyperParamsError(*unknown_name('modeltype', str(modeltype), MODELTYPES))
         if level not in LEVELS:
             raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
-        options = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
+        options: dict[str, Any] = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
+        if vocab_size is not None:
+            options['vocab_size'] = whole(2)('vocab_size', vocab_size)
         if level != 'word' and (vocab_size is not None or lower):
             raise HyperParamsError(f'vocab_size and lower are of words, and level={level!r}.', "level='word'")
         trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac)

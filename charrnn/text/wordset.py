@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from charrnn.errors import CharSetError, HyperParamsError
+from charrnn.errors import CharSetError
 from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, decoded_chunks
 
 UNKNOWN, END = '<unk>', '<eos>'
@@ -180,8 +180,6 @@ class WordSet(Vocabulary[str]):
                 break
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         if vocab_size is not None:
-            if vocab_size < 2:
-                raise HyperParamsError(f'vocab_size={vocab_size} leaves no word but <unk>.', 'vocab_size=10000')
             others = [word for word in ranked if word != UNKNOWN][: vocab_size - 1]
             ranked = [*([UNKNOWN] if UNKNOWN in counts else []), *others]
         return cls(ranked, lower), sizes
