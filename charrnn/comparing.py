@@ -67,6 +67,8 @@ def compare(*states: ModelState) -> Comparison:
     if not states:
         raise TrainingError('there is nothing to compare.', 'compare(ms1, ms2)')
     for ms in states:
+        if not isinstance(ms, ModelState):
+            raise TrainingError(f'{ms!r} is no ModelState.', f'compare(ModelState.load({ms!r}), ...)')
         ms.data.split('valid')  # or it says that there is none
     texts = [ms.data.text('valid') for ms in states]
     common = min(texts, key=len)
@@ -82,7 +84,8 @@ def compare(*states: ModelState) -> Comparison:
     rows = [_compare_one(ms, text[: len(text) - len(common)], common) for ms, text in zip(states, texts, strict=True)]
     result = Comparison(sorted(rows, key=lambda row: row.bits_per_byte))
     result.text_bytes = len(common)
-    result.xz_bits_per_byte = xz_bytes(states[0].data, common) * 8 / len(common)
+    earliest = max(zip(texts, states, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
+    result.xz_bits_per_byte = xz_bytes(earliest.data, common) * 8 / len(common)
     return result
 
 

@@ -84,7 +84,25 @@ OTHER_NAMES = {
 # Where a name belongs that is right elsewhere.
 ARGUMENTS_OF = {
     **dict.fromkeys(
-        ('layers', 'state_size', 'learnrate', 'decay', 'regcost', 'seq_len', 'dropout', 'clip', 'anneal'),
+        (
+            'layers',
+            'state_size',
+            'emsize',
+            'tied',
+            'memory',
+            'optimizer',
+            'learnrate',
+            'decay',
+            'regcost',
+            'seq_len',
+            'dropout',
+            'clip',
+            'clipnorm',
+            'anneal',
+            'warmup',
+            'cosine',
+            'sampling',
+        ),
         'it is a hyperparameter of the run: ModelState.initfromsrcfile(..., {}=...)',
     ),
     **dict.fromkeys(
@@ -93,6 +111,7 @@ ARGUMENTS_OF = {
     ),
     **dict.fromkeys(('temp', 'numchars', 'prime'), 'generatestring(ms, {}=...)'),
 }
+ARGUMENTS_OF_A_RUN = {name for name, where in ARGUMENTS_OF.items() if 'hyperparameter' in where}
 ARGUMENTS_OF = {name: where.format(name) for name, where in ARGUMENTS_OF.items()}
 
 Check = Callable[[str, Any], Any]
@@ -126,7 +145,7 @@ def real(low: float, high: float = math.inf, *, open_low: bool = False, open_hig
                 return number
         raise HyperParamsError(
             f'{name}={value!r} is not a finite number in {left}{low:g}, {high:g}{right}.',
-            f'help(charrnn.HyperParams) says what {name} means',
+            f'help(charrnn.HyperParams) says what {name} means' if name in ARGUMENTS_OF_A_RUN else f'{name}=0.5',
         )
 
     return check

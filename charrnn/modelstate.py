@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import time
 import warnings
 from dataclasses import fields
@@ -111,9 +112,9 @@ class ModelState:
         a text), WorkspaceError (there is a run already).
         """
         hyper = HyperParams(**hyperparams)
-        if modeltype not in MODELTYPES:
+        if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
             raise HyperParamsError(*unknown_name('modeltype', str(modeltype), MODELTYPES))
-        if level not in LEVELS:
+        if not isinstance(level, str) or level not in LEVELS:
             raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
         options: dict[str, Any] = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
         if vocab_size is not None:
@@ -121,9 +122,12 @@ class ModelState:
         if level != 'word' and (vocab_size is not None or lower):
             raise HyperParamsError(f'vocab_size and lower are of words, and level={level!r}.', "level='word'")
         trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac)
+        for name in ('emsize', 'tied', 'memory'):
+            if getattr(hyper, name) and name not in MODELTYPES[modeltype].settings:
+                takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
+                raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
         seed, chosen = whole(0)('seed', seed), choose_device(device)
-        workspace = Workspace(Path(usedir))
-        source = Path(srcfile)
+        workspace, source = Workspace(_path('usedir', usedir)), _path('srcfile', srcfile)
         _announce_if_slow(source)
         with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
@@ -170,7 +174,7 @@ class ModelState:
         is unpickled or executed. Raises WorkspaceError (no run there),
         CheckpointError (nothing good is left, or a newer format).
         """
-        workspace = Workspace(Path(dir))
+        workspace = Workspace(_path('dir', dir))
         workspace.require_run()
         chosen = choose_device(device)
         number, tensors, facts, troubles = store.read_newest(workspace.checkpoints)
@@ -216,6 +220,7 @@ class ModelState:
         """
         learner = self._learner
         learner.refuse_if_torn()
+        learner.refuse_if_diverged()
         self._workspace.claim()
         self._write_history()
         facts = {
@@ -269,7 +274,7 @@ class ModelState:
         begins with zeros. Ctrl-C ends the round at a window's end and
         saves; a second one stops at once.
         Raises TrainingError (too short a text), NonFiniteLossError
-        (nothing changed), OwnershipError, WorkspaceError (disk full, ...).
+        (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
         """
         num_rounds = whole(1)('num_rounds', num_rounds)
         train_len, valid_len = whole(0)('train_len', train_len), whole(0)('valid_len', valid_len)
@@ -386,7 +391,7 @@ class ModelState:
         return place is None
 
     @known_names_only
-    def trackattention(self, text: str) -> NDArray[np.float32]:
+    def trackattention(self, text: str, *, errors: str = 'strict') -> NDArray[np.float32]:
         """How much each symbol of `text` looks at each, (time, time).
 
         Rows look, columns are looked at; each row sums to 1 and is zero
@@ -397,11 +402,11 @@ class ModelState:
         model = self._learner.model
         if not isinstance(model, LSTMAttention):
             raise TrainingError(f'{self._modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
-        ids = self.chars.encode(text)
-        if not len(ids):
+        ids = self._read(text, errors)
+        if not ids:
             raise SamplingError('the text is empty: there is nothing to look at.', "ms.trackattention('some text')")
         with torch.no_grad():
-            weights = model.attention_weights(torch.from_numpy(ids.astype(np.int64))[None].to(self.device))
+            weights = model.attention_weights(torch.tensor([ids], device=self.device))
         found: NDArray[np.float32] = weights.cpu().numpy()
         return found
 
@@ -425,11 +430,17 @@ class ModelState:
         Raises CharSetError (a foreign symbol), SamplingError.
         """
         numchars, temp = whole(0)('numchars', numchars), real(0)('temp', temp)
-        read = self._default_prime() if prime is None else self.chars.encode(prime, errors).tolist()
+        read = self._default_prime() if prime is None else self._read(prime, errors)
         if not read:
             raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
         draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed))
         return self._sample(self._learner.model.zero_carry(1), read, numchars, temp, draws)
+
+    def _read(self, text: str, errors: str) -> list[int]:
+        if not isinstance(text, str):
+            raise SamplingError(f'{text!r} is no text.', "a str, such as prime='The '")
+        indices: list[int] = self.chars.encode(text, errors).tolist()
+        return indices
 
     def _default_prime(self) -> list[int]:
         """A line break, if the text knows it (it is never index 0), else the first training symbol."""
@@ -527,6 +538,7 @@ class ModelState:
                 rounds_behind=learner.round - self._saved.get('round', 0),
                 saved=self._saved.get('position') == self.position,
                 torn=learner.torn,
+                diverged=learner.diverged,
             )
         )
 
@@ -545,6 +557,12 @@ class ModelState:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError('a ModelState is not pickled: ms.newcheckpoint() saves it, ModelState.load(dir) brings it back')
+
+
+def _path(name: str, given: str | Path) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise WorkspaceError(f'{name}={given!r} is no path.', f"{name}='a/path'")
+    return Path(given)
 
 
 def _warn_of(troubles: list[str], number: int) -> None:

@@ -17,6 +17,7 @@ from charrnn import (
     SourceTextError,
     TrainingError,
     WorkspaceError,
+    compare,
 )
 
 
@@ -52,13 +53,22 @@ from charrnn import (
         ({'level': 'word', 'vocab_size': 1}, HyperParamsError, 'vocab_size=1', ''),
         ({'vocab_size': 99}, HyperParamsError, "of words, and level='char'", "level='word'"),
         ({'modeltype': 'LSTM', 'tied': True, 'emsize': 4}, HyperParamsError, 'emsize=4 and state_size=6', 'emsize=6'),
+        ({'modeltype': 'GRUEncode', 'tied': True}, HyperParamsError, 'GRUEncode has no tied', 'modeltype of RNN_TANH'),
+        ({'modeltype': 'LSTM', 'memory': 3}, HyperParamsError, 'LSTM has no memory', 'modeltype of LSTMAttention'),
+        ({'level': ['word']}, HyperParamsError, 'no level', ''),
+        ({'trainfrac': 90}, HyperParamsError, 'trainfrac=90', 'trainfrac=0.5'),
         ({'optimizer': 'adam'}, HyperParamsError, "no optimizer 'adam'", "optimizer='rmsprop' or"),
         ({'sampling': 'blocks'}, HyperParamsError, "no sampling 'blocks'", "sampling='lanes'"),
         ({'seed': -1}, HyperParamsError, 'seed=-1', ''),
         ({'device': 'gpu'}, DeviceError, "no device 'gpu'", "device='auto', 'cpu'"),
         ({'device': 'cuda:99'}, DeviceError, "device='cuda:99'", "device='cpu'"),
         ({'encoding': 'utf-9'}, HyperParamsError, "encoding='utf-9'", "encoding='utf-8'"),
-        ({'seq_len': 631}, TrainingError, '700 characters, of which 630 train .*fewer than one window', 'seq_len=630'),
+        (
+            {'seq_len': 631},
+            TrainingError,
+            '700 characters, of which 630 train .*fewer than one window',
+            'seq_len=630, or',
+        ),
     ],
 )
 def test_a_beginning_that_cannot_be(
@@ -212,3 +222,15 @@ def test_hyperparameters_are_values() -> None:
     assert eval(repr(HyperParams(layers=3, dropout=0.25))) == HyperParams(layers=3, dropout=0.25)
     assert HyperParams(**HyperParams(clip=1).facts()) == HyperParams(clip=1)
     assert isinstance(HyperParams(learnrate=1).learnrate, float)
+
+
+def test_what_is_no_text_and_no_path(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run()
+    for wrong in (5, b'bytes', ['x']):
+        with pytest.raises(CharRNNError, match='is no text'):
+            ms.generatestring(prime=wrong)  # type: ignore[arg-type]
+    for call in (lambda: ModelState.load(None), lambda: ModelState.initfromsrcfile('x', None)):  # type: ignore[arg-type]
+        with pytest.raises(WorkspaceError, match='is no path'):
+            call()
+    with pytest.raises(CharRNNError, match='is no ModelState'):
+        compare(ms, 'run')  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from rich.text import Text
 
 from charrnn.display.printable import printable
 from charrnn.display.status import NOUNS, count
+
+_BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be little else
 
 
 class _Speed(ProgressColumn):
@@ -72,7 +75,10 @@ class Screen:
         if unigram is not None and row['valid_nats'] >= unigram:
             self.say(f'  not yet better than the unigram rung: counting {NOUNS[self.level]} does as well')
         if row.get('sample'):
-            self.say(''.join(f'  │ {line}\n' for line in printable(row['sample']).split('\n')), style='dim')
+            self.say(
+                ''.join(f'  │ {line}\n' for line in _BLANK_LINES.sub('\n\n', printable(row['sample'])).split('\n')),
+                style='dim',
+            )
 
     @contextlib.contextmanager
     def bar(self, label: str, windows: int, symbols: int) -> Iterator[None]:

@@ -56,6 +56,7 @@ class Status:
     rounds_behind: int
     saved: bool
     torn: bool
+    diverged: bool
 
     def __str__(self) -> str:
         model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} {self.level}s, '
@@ -79,7 +80,11 @@ class Status:
 
     def _loss(self) -> str:
         parts = [f'train {self.train_nats:.2f}'] if self.train_nats is not None else []
-        parts += [f'valid {self.valid_nats[-1][1]:.2f}'] if self.valid_nats else []
+        if self.valid_nats:
+            when, nats = self.valid_nats[-1]
+            parts.append(
+                f'valid {nats:.2f}' + ('' if when == self.round else f' in round {when}' if when else ' untrained')
+            )
         if not parts:
             return ''
         text = f'{", ".join(parts)} nats/{self.level}'
@@ -91,6 +96,8 @@ class Status:
     def _saved(self) -> str:
         if self.torn:
             return 'the last update was cut in half.  Next: ms.restore()'
+        if self.diverged:
+            return 'the newest window was not finite.  Next: ms.restore()'
         if self.checkpoint is None:
             return 'nothing yet.  Next: ms.newcheckpoint()'
         if not self.saved:

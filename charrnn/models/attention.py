@@ -54,6 +54,8 @@ def band_mask(filled: Tensor, memory: int, length: int) -> Tensor:
 class LSTMAttention(LSTM):
     """LSTM → causal attention over its own outputs, with a residual path → readout."""
 
+    settings = ('emsize', 'tied', 'memory')
+
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
         super().__init__(vocab_size, hyper, generator)
         H = hyper.state_size

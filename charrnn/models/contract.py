@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ class LanguageModel(nn.Module):
     generator : torch.Generator      draws the weights: they are functions of it alone
     """
 
+    settings: ClassVar[tuple[str, ...]] = ()
+    """The hyperparameters that only some families have, of those that this one has."""
     readout_weight: nn.Parameter
 
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:

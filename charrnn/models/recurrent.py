@@ -14,6 +14,7 @@ emsize and state_size must agree.  Dropout is at the three places of Zaremba et 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,7 @@ class Layer(nn.Module):
 class Recurrent(LanguageModel):
     """What the four share; a subclass names its cell."""
 
+    settings: ClassVar[tuple[str, ...]] = ('emsize', 'tied')
     gates: int
     state_names: tuple[str, ...] = ('h',)
 

@@ -86,8 +86,11 @@ def readable_facts(root: Path) -> dict[int, dict[str, Any]]:
 
 
 def best_number(facts: Mapping[int, Mapping[str, Any]]) -> int | None:
-    """The checkpoint with the lowest whole-split validation loss, the earliest of equals; None if none has one."""
-    scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None}
+    """The checkpoint with the lowest whole-split validation loss, the earliest of equals; None if none has one.
+
+    The untrained beginning is never best: it would win whenever nothing after it was validated on the whole split.
+    """
+    scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None and f.get('position', 1)}
     return min(scored, key=lambda n: (scored[n], n), default=None)
 
 

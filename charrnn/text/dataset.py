@@ -166,7 +166,8 @@ def write_dataset(
     vocabulary, found = LEVELS[level].scan(present, trainfrac if one else None, encoding, **options)
     for path, size in zip(present, found, strict=True):
         if not size:
-            raise SourceTextError(f'{str(path)!r} is empty.', 'a file with at least one window of text')
+            what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[level]}'
+            raise SourceTextError(f'{str(path)!r} {what}.', 'a file with at least one window of text')
     if one:
         train_size = split_size(trainfrac, found[0])
         sizes = [train_size, found[0] - train_size, 0]
@@ -178,7 +179,9 @@ def write_dataset(
         raise TrainingError(
             f'{str(source)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[level]}{share}: '
             f'fewer than one window of seq_len={seq_len}.',
-            f'seq_len={sizes[0]} or less, or a longer text' if sizes[0] else 'a longer text, or trainfrac=1.0',
+            f'seq_len={sizes[0]}, or a longer text'
+            if sizes[0]
+            else 'a longer text' + (', or trainfrac=1.0' if trainfrac < 1 else ''),
         )
     keeps = level == 'word'
     boundary = sizes[0] if one else None

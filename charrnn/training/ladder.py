@@ -32,8 +32,9 @@ ORDERS = {'char': 6, 'byte': 6, 'word': 3}
 def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
     """All rungs for the split called `name`, in nats per symbol."""
     split, order = data.split(name), ORDERS[data.chars.level]
+    unknown = data.chars.silent is not None and bool((split == data.chars.silent).any())  # a target like the others
     return {
-        'uniform': math.log(len(data.chars.symbols)),
+        'uniform': math.log(len(data.chars.symbols) + unknown),
         'unigram': unigram_nats(data.train, split, len(data.chars)),
         f'{order}-gram': ngram_nats(data.train, split, len(data.chars), order),
         'xz': xz_bytes(data, data.text(name)) * 8 * math.log(2) / len(split),
@@ -61,7 +62,7 @@ def unigram_nats(train: Indices, split: Indices, vocab_size: int) -> float:
     """The unigram rung."""
     probabilities, found = unigram_probabilities(train, split, vocab_size), count_symbols(split, vocab_size)
     seen = np.flatnonzero(found)
-    return -float(found[seen] @ np.log(probabilities[seen])) / len(split)
+    return max(0.0, -float(found[seen] @ np.log(probabilities[seen])) / len(split))  # never -0.0
 
 
 def ngram_nats(train: Indices, split: Indices, vocab_size: int, order: int) -> float:

@@ -61,6 +61,8 @@ class Learner:
     symbols : int            symbols trained, all lanes together
     round : int              rounds begun
     carry : Carry or None    of every lane; None before the first window
+    torn : bool              an update or a restore was cut in half
+    diverged : bool          the newest window or validation was not finite
     schedule : Schedule      what validation decided about the learning rate
     seconds : float          spent training
     """
@@ -76,6 +78,7 @@ class Learner:
         self.schedule = Schedule()
         self.seconds = 0.0
         self.torn = False
+        self.diverged = False
 
     @property
     def epoch(self) -> float:
@@ -162,6 +165,7 @@ class Learner:
             loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
             if not (math.isfinite(loss_nats) and math.isfinite(grad_norm)):
                 self.optimizer.zero_grad()
+                self.diverged = True
                 raise NonFiniteLossError(
                     f'window at position {self.position:,} (round {self.round}): loss {loss_nats} nats/symbol, '
                     f'gradient norm {grad_norm}. The update was not applied.',
@@ -172,7 +176,7 @@ class Learner:
             self.carry = carry.detach()
             self.position += T
             self.symbols += B * T
-            self.torn = False
+            self.torn = self.diverged = False
         return StepResult(loss_nats, grad_norm, B * T)
 
     def refuse_if_torn(self) -> None:
@@ -181,6 +185,14 @@ class Learner:
             raise TornWindowError(
                 f'an update or a restore was cut in half (position {self.position:,}): these weights are of no moment.',
                 'ms.restore()',
+            )
+
+    def refuse_if_diverged(self) -> None:
+        """Raise if the newest window or validation was not finite: such weights are not worth a checkpoint."""
+        if self.diverged:
+            raise NonFiniteLossError(
+                f'the newest window or validation (position {self.position:,}) was not finite: no checkpoint is made.',
+                "ms.restore() or ms.restore('best')",
             )
 
     def epoch_ended(self) -> bool:
@@ -248,7 +260,7 @@ class Learner:
         self.optimizer.zero_grad()
         self.position, self.symbols, self.round = facts['position'], facts['symbols'], facts['round']
         self.schedule, self.seconds = Schedule(**facts['schedule']), facts['seconds']
-        self.torn = False
+        self.torn = self.diverged = False
 
 
 def describe(tensor: Tensor | None) -> str:

@@ -127,6 +127,7 @@ def validate(learner: Learner, windows: int, stop: StopRequest, listener: Listen
     with listener.bar('validating', -(-longest // T), lanes * T):
         found = learner.validate(windows, tick)
     if found and not math.isfinite(found[0]):
+        learner.diverged = True
         raise NonFiniteLossError(
             f'validation at position {learner.position:,} (round {learner.round}): {found[0]} nats/symbol. '
             'The weights are finite but too large; no checkpoint was written.',

@@ -142,4 +142,4 @@ def in_every_unit(
 
 
 def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
+    return math.inf if nats >= 700 else math.exp(nats)  # nan stays nan

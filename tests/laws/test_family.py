@@ -20,7 +20,7 @@ def test_stopping_anywhere_changes_nothing(make_run: MakeRun, modeltype: str, le
     """With dropout, over an epoch's end of the words, and with much looking in between."""
     given = {
         'modeltype': modeltype, 'level': level, 'sampling': sampling, 'dropout': 0.3, 'text': LONG,
-        'optimizer': 'adamw' if sampling == 'random' else 'rmsprop', 'memory': 5,
+        'optimizer': 'adamw' if sampling == 'random' else 'rmsprop',
     }  # fmt: skip
     straight, stopped = make_run('straight', **given), make_run('stopped', **given)
     train(straight, 19)
@@ -35,7 +35,7 @@ def test_stopping_anywhere_changes_nothing(make_run: MakeRun, modeltype: str, le
 
 @every_run
 def test_new_lanes_are_primed(make_run: MakeRun, modeltype: str, level: str) -> None:
-    ms = make_run(modeltype=modeltype, level=level, text=LONG, memory=4)
+    ms = make_run(modeltype=modeltype, level=level, text=LONG)
     train(ms, 3)
     ms._learner.lay_lanes(2)
     n, carry = ms.data.train_size, ms.carry

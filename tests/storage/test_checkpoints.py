@@ -112,6 +112,7 @@ def test_best_is_the_lowest_whole_split_validation(make_run: MakeRun) -> None:
     scored = {row.number: row.valid_nats for row in table if row.valid_nats is not None}
     assert len(scored) == 4, 'three rounds and the untrained beginning'
     best = min(scored, key=lambda n: scored[n])
+    assert best_number({1: {'valid_nats': 1.0, 'position': 0}, 2: {'valid_nats': None, 'position': 8}}) is None
     assert [row.number for row in table if row.is_best] == [best]
     ms.restore('best')
     assert ms.evaluate().nats == pytest.approx(scored[best], rel=1e-12)

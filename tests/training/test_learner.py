@@ -194,7 +194,11 @@ def test_weights_whose_validation_is_not_finite_are_not_saved(make_run: MakeRun)
     with pytest.raises(NonFiniteLossError, match=r'validation at position 8 .* no checkpoint was written'):
         train(ms, 1, valid_len=0)
     assert [row.number for row in ms.checkpoints()] == [1]
+    assert repr(ms).endswith('was not finite.  Next: ms.restore()')
+    with pytest.raises(NonFiniteLossError, match='no checkpoint is made'):
+        ms.newcheckpoint()
     ms.restore()
+    assert ms.newcheckpoint() == 2
     assert ms.position == 0
 
 
