@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from charrnn import *  # noqa: F403  all names, for the prompt at the end
 from charrnn import CharRNNError, ModelState, generatestring
 
 HOME = Path('workspaces')
