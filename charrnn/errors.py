@@ -7,7 +7,7 @@
     ├── TrainingError         a request that this text or this run cannot train        ValueError
     ├── SamplingError         an impossible temperature, length or seed                ValueError
     ├── DeviceError           a device this machine or this torch does not have        RuntimeError
-    ├── NonFiniteLossError    a loss or gradient that is not a number; nothing changed ArithmeticError
+    ├── NonFiniteLossError    a window or a validation that is not finite              ArithmeticError
     ├── TornWindowError       an update was cut in half; restore() mends it            RuntimeError
     ├── WorkspaceError        a working directory that is missing, taken or unreadable OSError
     │   └── CheckpointError   a checkpoint that is missing or damaged                  OSError
@@ -59,7 +59,7 @@ class DeviceError(CharRNNError, RuntimeError):
 
 
 class NonFiniteLossError(CharRNNError, ArithmeticError):
-    """A loss or a gradient was not finite. The update was not applied: nothing changed."""
+    """A loss or a gradient was not finite. That update was not applied, and no checkpoint is made of such weights."""
 
 
 class TornWindowError(CharRNNError, RuntimeError):

@@ -1,8 +1,9 @@
 """Sealed folders: a folder of files that appears whole or not at all, and that notices any changed byte.
 
 A folder is written under a temporary name beside its place, every file is fsynced, a manifest with the size and the
-SHA-256 of each file (and of itself) is added, and one rename puts it in place.  A sealed folder is never written to
-again.  Everything of a run that must survive is in one of these, or is a line of the history.
+SHA-256 of each file (and of itself) is added, and one rename puts it in place.  No file in a sealed folder is written
+to again; the ladder, which can be computed anew, is replaced whole.  Everything of a run that must survive is in one of
+these, or is a line of the history.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         temporary.mkdir()
         yield temporary
         _seal(temporary)
-        if target.exists():  # what an interrupted beginning left; a folder that counts is never written over
+        if target.exists():  # what an interrupted beginning left, or a ladder that gained a split: replaced whole
             target.rename(aside)
         temporary.rename(target)
         fsync_folder(target.parent)

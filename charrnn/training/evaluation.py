@@ -3,7 +3,7 @@
 The split is cut into lanes, as many as its length gives, whatever the training batch size.  Each lane first reads
 the seq_len symbols before its slice and then its slice, with the carry running on; every symbol is scored exactly
 once, by a model that has read everything before it in its lane and nothing after it.  What stands before a split is
-the end of the training text (for the training split itself, the ring's).
+what stands before it in the source (for the training split itself, its own end: it is a ring).
 """
 
 from __future__ import annotations
