@@ -77,7 +77,9 @@ def run_command(arguments: Sequence[str]) -> int:
         ms = ModelState.load(given.dir, device=given.device)
         if given.command == 'train':
             return 130 if ms.trainmodel(**options_of(given, ModelState.trainmodel)).interrupted else 0
-        print(ms.generatestring(**options_of(given, ModelState.generatestring)))
+        found = ms.generatestring(**options_of(given, ModelState.generatestring))
+        for text in [found] if isinstance(found, str) else found:
+            print(text)
         return 0
     except CharRNNError as error:
         print(f'{type(error).__name__}: {error}', file=sys.stderr)

@@ -7,6 +7,7 @@
     ├── TrainingError         a request that this text or this run cannot train        ValueError
     ├── SamplingError         an impossible temperature, length or seed                ValueError
     ├── DeviceError           a device this machine or this torch does not have        RuntimeError
+    ├── EngineError           an engine (CHARRNN_ENGINE) that is not there             RuntimeError
     ├── NonFiniteLossError    a window or a validation that is not finite              ArithmeticError
     ├── TornWindowError       an update was cut in half; restore() mends it            RuntimeError
     ├── WorkspaceError        a working directory that is missing, taken or unreadable OSError
@@ -56,6 +57,10 @@ class SamplingError(CharRNNError, ValueError):
 
 class DeviceError(CharRNNError, RuntimeError):
     """A device that this machine, or this build of torch, does not have."""
+
+
+class EngineError(CharRNNError, RuntimeError):
+    """An engine that CHARRNN_ENGINE asks for, but this machine, this installation or this device does not have."""
 
 
 class NonFiniteLossError(CharRNNError, ArithmeticError):

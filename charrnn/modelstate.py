@@ -24,9 +24,11 @@ from charrnn.measuring import Measurements
 from charrnn.models import (
     MODELTYPES,
     Carry,
+    Engine,
     LSTMAttention,
     build_model,
     choose_device,
+    choose_engine,
     derive_seed,
     environment,
     first_look_ahead,
@@ -342,7 +344,8 @@ class ModelState:
         assert learner.carry is not None
         draws = np.random.default_rng(derive_seed('sample', learner.seed, self.position))
         length = SPOKEN[self.chars.level]
-        return self._sample(learner.carry.lane(0), [first], length - 1, 0.5, draws, echo=True)
+        (rest,) = self._draw(learner.carry.lane(0), [first], length - 1, 0.5, draws)
+        return Sample(self.chars.decode([first, *rest]))
 
     # ---- measuring and speaking -----------------------------------------------------------------------------
 
@@ -419,7 +422,8 @@ class ModelState:
         prime: str | None = None,
         seed: int | None = None,
         errors: str = 'strict',
-    ) -> str:
+        n: int | None = None,
+    ) -> str | list[str]:
         """`numchars` symbols drawn at softmax temperature `temp`.
 
         Symbols are characters, or bytes or words at those levels. At
@@ -427,6 +431,7 @@ class ModelState:
         part of the result; by default it is a newline, or the first
         training symbol of a text without one. `seed` fixes the draws.
         `errors='replace'` reads foreign symbols of the prime as unknown.
+        `n` asks for a list of so many texts, drawn side by side.
         Raises CharSetError (a foreign symbol), SamplingError.
         """
         numchars, temp = whole(0)('numchars', numchars), real(0)('temp', temp)
@@ -434,7 +439,10 @@ class ModelState:
         if not read:
             raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
         draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed))
-        return self._sample(self._learner.model.zero_carry(1), read, numchars, temp, draws)
+        streams = 1 if n is None else whole(1)('n', n)
+        drawn = self._draw(self._learner.model.zero_carry(1), read, numchars, temp, draws, streams)
+        texts: list[str] = [Sample(self.chars.decode(indices)) for indices in drawn]
+        return texts[0] if n is None else texts
 
     def _read(self, text: str, errors: str) -> list[int]:
         if not isinstance(text, str):
@@ -447,17 +455,13 @@ class ModelState:
         newline: list[int] = self.chars.encode('\n', errors='replace').tolist()
         return newline if newline != [0] else [int(self.data.train[0])]
 
-    def _sample(
-        self,
-        carry: Carry,
-        prime: list[int],
-        length: int,
-        temp: float,
-        draws: np.random.Generator,
-        echo: bool = False,
-    ) -> Sample:
-        chosen = sample_indices(self._learner.model, carry, prime, length, temp, draws, silent=self.chars.silent)
-        return Sample(self.chars.decode([*prime, *chosen] if echo else chosen))
+    def _draw(
+        self, carry: Carry, prime: list[int], length: int, temp: float, draws: np.random.Generator, streams: int = 1
+    ) -> list[list[int]]:
+        drawn: list[list[int]] = sample_indices(
+            self._learner.model, carry, prime, length, temp, draws, silent=self.chars.silent, streams=streams
+        ).tolist()
+        return drawn
 
     # ---- what it is, and where it stands --------------------------------------------------------------------
 
@@ -485,6 +489,11 @@ class ModelState:
     def device(self) -> torch.device:
         """Where it computes."""
         return self._learner.device
+
+    @property
+    def engine(self) -> Engine:
+        """Who computes the recurrences, and why: CHARRNN_ENGINE overrides."""
+        return choose_engine(self.device)
 
     @property
     def epoch(self) -> float:
@@ -585,9 +594,10 @@ def generatestring(
     prime: str | None = None,
     seed: int | None = None,
     errors: str = 'strict',
-) -> str:
+    n: int | None = None,
+) -> str | list[str]:
     """`numchars` symbols drawn from `ms` at softmax temperature `temp`.
 
     help(ModelState.generatestring) says the rest.
     """
-    return ms.generatestring(numchars, temp, prime=prime, seed=seed, errors=errors)
+    return ms.generatestring(numchars, temp, prime=prime, seed=seed, errors=errors, n=n)

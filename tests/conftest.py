@@ -15,6 +15,11 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch comes: at these si
 import torch
 
 from charrnn import ModelState
+from charrnn.models import native
+
+NATIVE_SETS = native.instruction_sets()
+ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
+"""Those that the laws are tried with on this machine; tests/gpu tries cudnn."""
 
 Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]

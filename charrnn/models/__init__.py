@@ -12,9 +12,10 @@ from charrnn.hyperparams import HyperParams, unknown_name
 from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
 from charrnn.models.causality import first_look_ahead
-from charrnn.models.contract import LanguageModel
+from charrnn.models.contract import LanguageModel, Stack
 from charrnn.models.device import choose_device, environment
 from charrnn.models.dropout import Masks, derive_seed, dropout_masks
+from charrnn.models.engines import Engine, choose_engine, native
 from charrnn.models.gru import GRUEncode, GRUResize
 from charrnn.models.loss import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, RNNRelu, RNNTanh
@@ -22,15 +23,19 @@ from charrnn.models.recurrent import GRU, LSTM, RNNRelu, RNNTanh
 __all__ = [
     'MODELTYPES',
     'Carry',
+    'Engine',
     'LSTMAttention',
     'LanguageModel',
     'Masks',
+    'Stack',
     'build_model',
     'choose_device',
+    'choose_engine',
     'derive_seed',
     'dropout_masks',
     'environment',
     'first_look_ahead',
+    'native',
     'readout_loss',
     'readout_nats',
 ]

@@ -82,6 +82,9 @@ class LSTMAttention(LSTM):
             outputs = outputs * masks[-1].transpose(0, 1)
         return outputs, Carry(states)
 
+    def stack(self) -> None:
+        """None: it also looks back."""
+
     def _see(
         self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None
     ) -> tuple[Tensor, Tensor, dict[str, Tensor], Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,32 @@ from torch.nn.functional import linear
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
 from charrnn.models.weights import uniform, zeros
+
+
+class LayerWeights(NamedTuple):
+    """Of one recurrent layer, gates stacked: w_in and w_h (G·H, H), b_in and b_h (G·H,)."""
+
+    w_in: Tensor | None
+    b_in: Tensor
+    w_h: Tensor
+    b_h: Tensor
+
+
+class Stack(NamedTuple):
+    """A model that is no more than recurrent layers between a table and the readout: all that speaking needs.
+
+    Parameters
+    ----------
+    cell : str               'gru', 'lstm', 'rnn_tanh' or 'rnn_relu'
+    table : (V, G·H)         the first layer's input products of each symbol
+    layers : list            of every layer; w_in and b_in of the first are in the table and not read
+    states : tuple of str    their names in the carry
+    """
+
+    cell: str
+    table: Tensor
+    layers: list[LayerWeights]
+    states: tuple[str, ...]
 
 
 class LanguageModel(nn.Module):
@@ -56,6 +82,10 @@ class LanguageModel(nn.Module):
         carry : Carry             after the last symbol
         """
         raise NotImplementedError
+
+    def stack(self) -> Stack | None:
+        """The model as a Stack, to speak fast; None if it is more than that."""
+        return None
 
     def logits(self, outputs: Tensor) -> Tensor:
         """(…, H) to unnormalised log-probabilities of the next symbol (…, V)."""

@@ -8,6 +8,7 @@ import platform
 import torch
 
 from charrnn.errors import DeviceError
+from charrnn.models.engines import choose_engine
 
 
 def choose_device(name: str) -> torch.device:
@@ -44,4 +45,5 @@ def environment(device: torch.device) -> dict[str, str | int]:
         'machine': platform.machine(),
         'device': str(device),
         'threads': torch.get_num_threads(),
+        'engine': choose_engine(device).label,
     }

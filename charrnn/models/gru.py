@@ -13,13 +13,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
+from torch.nn.functional import linear
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
-from charrnn.models.contract import LanguageModel
+from charrnn.models.contract import LanguageModel, LayerWeights, Stack
 from charrnn.models.dropout import Masks
 from charrnn.models.recurrence import gru
+from charrnn.models.rows import Rows, each_row, look_up
 from charrnn.models.weights import uniform, zeros
 
 
@@ -41,8 +42,12 @@ class GRULayer(nn.Module):
         self.w_h = uniform(generator, bound, 3 * H, H)
         self.b_h = uniform(generator, bound, 3 * H)
 
-    def forward(self, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
-        """(T, B, I) and (B, H) to outputs (T, B, H) and the last state (B, H)."""
+    @property
+    def weights(self) -> LayerWeights:
+        return LayerWeights(self.w_in, self.b_in, self.w_h, self.b_h)
+
+    def forward(self, x: Tensor | Rows, h0: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, B, I) or Rows, and (B, H), to outputs (T, B, H) and the last state (B, H)."""
         return gru(x, h0, self.w_in, self.b_in, self.w_h, self.b_h)
 
 
@@ -56,7 +61,7 @@ class GRUStack(LanguageModel):
             GRULayer(generator, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
         )
 
-    def look_up(self, ids: Tensor) -> Tensor:
+    def encode(self, ids: Tensor) -> Tensor | Rows:
         """What the first recurrent layer is given for each symbol: ids (T, B) to (T, B, I or 3H)."""
         raise NotImplementedError
 
@@ -67,14 +72,21 @@ class GRUStack(LanguageModel):
         return [(seq_len, lanes, self.hyper.state_size)] * self.hyper.layers
 
     def forward(self, ids: Tensor, carry: Carry, masks: Masks | None = None) -> tuple[Tensor, Carry]:
-        x = self.look_up(ids.t())
-        last = []
+        x = self.encode(ids.t())
+        last: list[Tensor] = []
         for i, layer in enumerate(self.layers):
             x, h = layer(x, carry['h'][i])
             last.append(h)
             if masks is not None:
-                x = x * masks[i]
-        return x.transpose(0, 1), Carry({'h': torch.stack(last)})
+                x = look_up(x) * masks[i]
+        return look_up(x).transpose(0, 1), Carry({'h': torch.stack(last)})
+
+    def stack(self) -> Stack:
+        every = torch.arange(len(self.readout_bias), device=self.readout_bias.device)
+        table = look_up(self.encode(every[:, None]))[:, 0]
+        layers = [layer.weights for layer in self.layers if isinstance(layer, GRULayer)]
+        w_in, b_in = layers[0].w_in, layers[0].b_in
+        return Stack('gru', table + b_in if w_in is None else linear(table, w_in, b_in), layers, ('h',))
 
 
 class GRUEncode(GRUStack):
@@ -85,9 +97,9 @@ class GRUEncode(GRUStack):
         self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
         self.encode_bias = zeros(hyper.state_size)
 
-    def look_up(self, ids: Tensor) -> Tensor:
+    def encode(self, ids: Tensor) -> Tensor | Rows:
         """The encoding of each symbol, (T, B, H)."""
-        return torch.tanh(embedding(ids, self.encode_weight) + self.encode_bias)
+        return each_row(Rows(self.encode_weight, ids), lambda rows: torch.tanh(rows + self.encode_bias))
 
 
 class GRUResize(GRUStack):
@@ -98,6 +110,6 @@ class GRUResize(GRUStack):
         # The input weights of the first layer, one row for each symbol: the transpose of (3H, V).
         self.resize_weight = uniform(generator, 1 / math.sqrt(hyper.state_size), vocab_size, 3 * hyper.state_size)
 
-    def look_up(self, ids: Tensor) -> Tensor:
+    def encode(self, ids: Tensor) -> Tensor | Rows:
         """The first layer's input products of each symbol, (T, B, 3H)."""
-        return embedding(ids, self.resize_weight)
+        return Rows(self.resize_weight, ids)

@@ -18,13 +18,14 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
+from torch.nn.functional import linear
 
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
-from charrnn.models.contract import LanguageModel
+from charrnn.models.contract import LanguageModel, LayerWeights, Stack
 from charrnn.models.recurrence import gru, lstm, rnn_relu, rnn_tanh
+from charrnn.models.rows import Rows, look_up
 from charrnn.models.weights import uniform
 
 
@@ -39,11 +40,16 @@ class Layer(nn.Module):
         self.w_h = uniform(generator, bound, gates * H, H)
         self.b_h = uniform(generator, bound, gates * H)
 
+    @property
+    def weights(self) -> LayerWeights:
+        return LayerWeights(self.w_in, self.b_in, self.w_h, self.b_h)
+
 
 class Recurrent(LanguageModel):
     """What the four share; a subclass names its cell."""
 
     settings: ClassVar[tuple[str, ...]] = ('emsize', 'tied')
+    cell: str
     gates: int
     state_names: tuple[str, ...] = ('h',)
 
@@ -60,8 +66,8 @@ class Recurrent(LanguageModel):
         )
         self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, 0.1, vocab_size, emsize)
 
-    def step(self, x: Tensor, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        """One layer over a window: x (T, B, I) and its states, each (B, H), to outputs (T, B, H) and new states."""
+    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
+        """One layer over a window: x (T, B, I) or Rows, and its states (B, H), to outputs (T, B, H) and new states."""
         raise NotImplementedError
 
     def zero_carry(self, lanes: int) -> Carry:
@@ -74,14 +80,15 @@ class Recurrent(LanguageModel):
 
     def recur(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Embedding and all layers: outputs (T, B, H), the last layer's dropout not yet applied, and the states."""
-        x = embedding(ids.t(), self.embedding_weight)
+        x: Tensor | Rows = Rows(self.embedding_weight, ids.t())
         last: list[list[Tensor]] = []
         for i, layer in enumerate(self.layers):
             if masks is not None:
-                x = x * masks[i]
+                x = look_up(x) * masks[i]
             assert isinstance(layer, Layer)
             x, states = self.step(x, [carry[name][i] for name in self.state_names], layer)
             last.append(states)
+        assert isinstance(x, Tensor)
         stacked = (torch.stack(states) for states in zip(*last, strict=True))
         return x, dict(zip(self.state_names, stacked, strict=True))
 
@@ -91,13 +98,20 @@ class Recurrent(LanguageModel):
             x = x * masks[-1]
         return x.transpose(0, 1), Carry(states)
 
+    def stack(self) -> Stack | None:
+        layers = [layer.weights for layer in self.layers if isinstance(layer, Layer)]
+        first = layers[0]
+        assert first.w_in is not None
+        return Stack(self.cell, linear(self.embedding_weight, first.w_in, first.b_in), layers, self.state_names)
+
 
 class RNNTanh(Recurrent):
     """The plain recurrent network of Elman 1990, with tanh."""
 
+    cell = 'rnn_tanh'
     gates = 1
 
-    def step(self, x: Tensor, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
+    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
         x, h = rnn_tanh(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
         return x, [h]
 
@@ -105,9 +119,10 @@ class RNNTanh(Recurrent):
 class RNNRelu(Recurrent):
     """The plain recurrent network, with a rectifier."""
 
+    cell = 'rnn_relu'
     gates = 1
 
-    def step(self, x: Tensor, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
+    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
         x, h = rnn_relu(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
         return x, [h]
 
@@ -115,9 +130,10 @@ class RNNRelu(Recurrent):
 class GRU(Recurrent):
     """The gated recurrent unit, on an embedding."""
 
+    cell = 'gru'
     gates = 3
 
-    def step(self, x: Tensor, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
+    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
         x, h = gru(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
         return x, [h]
 
@@ -125,9 +141,10 @@ class GRU(Recurrent):
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000)."""
 
+    cell = 'lstm'
     gates = 4
     state_names = ('h', 'c')
 
-    def step(self, x: Tensor, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
+    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
         x, h, c = lstm(x, states[0], states[1], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
         return x, [h, c]

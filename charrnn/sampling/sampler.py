@@ -1,24 +1,33 @@
-"""Drawing text from a model: softmax with a temperature, one symbol at a time.
+"""Drawing text from a model: softmax with a temperature, one symbol at a time, on any number of streams at once.
 
 Draws come from a NumPy generator of their own, so that sampling never touches torch's random stream and a seed fixes
-a text on any device.
+a text on any device.  Who computes the steps:
+
+    C        a Stack on the CPU, with the native engine
+    NumPy    a Stack on the CPU, without
+    torch    all else: the model itself, symbol by symbol
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from charrnn.display.printable import printable
 from charrnn.errors import SamplingError
-from charrnn.models import Carry, LanguageModel
+from charrnn.models import Carry, LanguageModel, choose_engine, native
+from charrnn.sampling.steps import reader
 
 PRIME_AT_ONCE = 1000
+LARGEST_TABLE = 2**24
+"""Numbers in a first layer's table (64 MiB); for larger vocabularies it is not worth making."""
+
+Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Reads one symbol on every stream, (B,), and returns the next one's logits, (B, V)."""
 
 
 class Sample(str):
@@ -55,8 +64,9 @@ def sample_indices(
     draws: np.random.Generator,
     *,
     silent: int | None,
-) -> list[int]:
-    """Read `prime`, then draw `length` symbols, each fed back.
+    streams: int = 1,
+) -> NDArray[np.int64]:
+    """Read `prime`, then draw `length` symbols on every stream, each fed back.
 
     Parameters
     ----------
@@ -65,34 +75,69 @@ def sample_indices(
     silent : int or None     the index that must not come: the unknown symbol, unless the text holds it
     Returns
     -------
-    list of int, (length,)   the prime is not among them
+    (streams, length)        the prime is not among them
     Raises
     ------
-    SamplingError            an impossible length or temperature, or logits that are not numbers
+    SamplingError            logits that are not numbers
     """
-    if length < 0:
-        raise SamplingError(f'numchars={length} is negative.', 'numchars=500')
-    if not (math.isfinite(temp) and temp >= 0):
-        raise SamplingError(
-            f'temp={temp} is not a finite number of at least 0.',
-            'temp=0.5; 0 always takes the likeliest, 1 is as learned',
-        )
     device = next(model.parameters()).device
+    *before, last = prime
+    for start in range(0, len(before), PRIME_AT_ONCE):
+        ids = torch.tensor([before[start : start + PRIME_AT_ONCE]], dtype=torch.int64, device=device)
+        _, carry = model(ids, carry)
+    carry = Carry({name: state.expand(-1, streams, *state.shape[2:]).clone() for name, state in carry.items()})
+    symbols, numbers = np.full(streams, last, np.int64), draws.random((length, streams))
+    found = speak(model, carry, symbols, numbers, temp, silent)
+    if found is None:
+        raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
+    return found.T
 
-    def read(indices: Sequence[int], carry: Carry) -> tuple[Tensor, Carry]:
-        outputs, after = model(torch.tensor([indices], dtype=torch.int64, device=device), carry)
-        return outputs[:, -1], after
 
-    for start in range(0, len(prime), PRIME_AT_ONCE):
-        outputs, carry = read(prime[start : start + PRIME_AT_ONCE], carry)
-    chosen: list[int] = []
-    for draw in draws.random(length):
-        logits = model.logits(outputs)[0].cpu().double().numpy()
+def speak(
+    model: LanguageModel,
+    carry: Carry,
+    symbols: NDArray[np.int64],
+    draws: NDArray[np.float64],
+    temp: float,
+    silent: int | None,
+) -> NDArray[np.int64] | None:
+    """Read `symbols` (B,), then draw with `draws` (length, B); returns (length, B), None if a logit is not a number."""
+    weights, engine = model.readout_weight, choose_engine(model.readout_weight.device, model.readout_weight.dtype)
+    readout = (weights, model.readout_bias)
+    stack = model.stack() if weights.device.type == 'cpu' and _table_is_small(model) else None
+    if stack and engine.name == 'native':
+        return native.speak(engine.instruction_set, stack, readout, carry, symbols, draws, temp, silent)
+    return _draw(reader(stack, readout, carry) if stack else _model_reader(model, carry), symbols, draws, temp, silent)
+
+
+def _draw(
+    read: Read, symbols: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
+) -> NDArray[np.int64] | None:
+    chosen = np.empty(draws.shape, np.int64)
+    for t, row in enumerate(draws):
+        logits = read(symbols).astype(np.float64)
         if silent is not None:
-            logits[silent] = -math.inf
+            logits[:, silent] = -math.inf
         if np.isnan(logits).any():
-            raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
-        chosen.append(choose(logits, temp, draw))
-        if len(chosen) < length:
-            outputs, carry = read(chosen[-1:], carry)
+            return None
+        chosen[t] = [choose(each, temp, draw) for each, draw in zip(logits, row, strict=True)]
+        symbols = chosen[t]
     return chosen
+
+
+def _model_reader(model: LanguageModel, carry: Carry) -> Read:
+    """The model itself, symbol by symbol."""
+    device = model.readout_weight.device
+
+    def read(symbols: NDArray[np.int64]) -> NDArray[np.float32]:
+        nonlocal carry
+        outputs, carry = model(torch.from_numpy(symbols).to(device)[:, None], carry)
+        logits: NDArray[np.float32] = model.logits(outputs[:, -1]).cpu().numpy()
+        return logits
+
+    return read
+
+
+def _table_is_small(model: LanguageModel) -> bool:
+    V, H = model.readout_weight.shape
+    return V * 4 * H <= LARGEST_TABLE

@@ -158,10 +158,11 @@ class Learner:
             self.optimizer.zero_grad()
             outputs, carry = self.model(ids[:, :-1], carry, masks)
             weight, bias = self.model.readout_weight, self.model.readout_bias
-            loss = readout_loss(outputs.reshape(B * T, -1), weight, bias, ids[:, 1:].reshape(-1))
+            # Step by step rather than lane by lane, as most models have them in memory.
+            loss = readout_loss(outputs.transpose(0, 1).reshape(T * B, -1), weight, bias, ids.t()[1:].reshape(-1))
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-            norm = nn.utils.get_total_norm(gradients)
+            norm = nn.utils.get_total_norm(gradients, foreach=True)
             loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
             if not (math.isfinite(loss_nats) and math.isfinite(grad_norm)):
                 self.optimizer.zero_grad()

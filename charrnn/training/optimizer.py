@@ -35,10 +35,10 @@ def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimiz
         {'params': [p for p in parameters if p.ndim <= 1]},
     ]
     if hyper.optimizer == 'sgd':
-        return torch.optim.SGD(groups, lr=hyper.learnrate)
+        return torch.optim.SGD(groups, lr=hyper.learnrate, fused=True)
     if hyper.optimizer == 'adamw':
-        return torch.optim.AdamW(groups, lr=hyper.learnrate, weight_decay=0.0)
-    return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8)
+        return torch.optim.AdamW(groups, lr=hyper.learnrate, weight_decay=0.0, fused=True)
+    return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8, foreach=True)
 
 
 def apply_update(
@@ -48,9 +48,9 @@ def apply_update(
     weights, biases = optimizer.param_groups
     parameters = [*weights['params'], *biases['params']]
     if hyper.clipnorm:
-        nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm)
+        nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm, foreach=True)
     elif hyper.clip:
-        nn.utils.clip_grad_value_(parameters, hyper.clip / symbols)
+        nn.utils.clip_grad_value_(parameters, hyper.clip / symbols, foreach=True)
     # torch adds weight_decay · w to the clipped gradient, except AdamW, which multiplies it by the rate.
     weights['weight_decay'] = hyper.regcost if hyper.optimizer == 'adamw' else hyper.regcost / symbols
     weights['lr'] = biases['lr'] = learnrate

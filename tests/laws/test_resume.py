@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MakeRun, moment, train
+from conftest import ENGINES, MakeRun, moment, train
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ for windows in map(int, sys.argv[2:]):
 """
 
 
+@pytest.mark.parametrize('engine', ENGINES[-1:], indirect=True)  # processes are slow to start
 @pytest.mark.parametrize('modeltype', ['GRUEncode', 'LSTMAttention'])
 def test_over_several_processes(make_run: MakeRun, modeltype: str) -> None:
     given = {'dropout': 0.3, 'modeltype': modeltype, 'seed': 5}

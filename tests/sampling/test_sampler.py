@@ -56,6 +56,19 @@ def test_a_seed_fixes_the_text_and_temperature_0_needs_none(make_run: MakeRun) -
     assert set(ms.generatestring(300, temp=100.0)) <= set(ms.chars.symbols)
 
 
+def test_several_streams_side_by_side(make_run: MakeRun) -> None:
+    """A list of n texts; with one, the text that is drawn without n."""
+    ms = make_run()
+    train(ms, 20)
+    texts = ms.generatestring(40, seed=3, n=5)
+    assert isinstance(texts, list) and len(set(texts)) == 5 and {len(text) for text in texts} == {40}
+    assert texts == generatestring(ms, 40, seed=3, n=5)
+    assert ms.generatestring(40, seed=3, n=1) == [ms.generatestring(40, seed=3)]
+    assert ms.generatestring(9, temp=0, n=3) == [ms.generatestring(9, temp=0)] * 3
+    with pytest.raises(HyperParamsError, match='n=0'):
+        ms.generatestring(5, n=0)
+
+
 def test_the_prime_is_read_and_is_not_part_of_the_result(make_run: MakeRun) -> None:
     ms = make_run()
     for _ in range(4):

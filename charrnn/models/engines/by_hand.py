@@ -1,0 +1,89 @@
+"""The GRU's loops by hand, in torch: for any device and any precision.  The other cells are torch's own.
+
+torch.nn.GRU on a CPU builds a graph of every operation of each step; here the backward loop computes only what the
+next (earlier) step needs, and the weights' gradients come from one large product after it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
+
+from charrnn.models.engines.by_torch import lstm, rnn_relu, rnn_tanh
+from charrnn.models.rows import Rows, each_row, look_up
+
+__all__ = ['gru', 'lstm', 'rnn_relu', 'rnn_tanh']
+
+
+def gru(
+    x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One GRU layer over a window; see ``charrnn.models.recurrence``."""
+    products = look_up(each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in)))
+    outputs: Tensor = _GRU.apply(products, h0, w_h, b_h)  # type: ignore[no-untyped-call]
+    return outputs, outputs[-1]
+
+
+class _GRU(torch.autograd.Function):
+    """(T, B, 3H) input products to (T, B, H) outputs."""
+
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, h0: Tensor, w_h: Tensor, b_h: Tensor) -> Tensor:
+        T, B, H3 = projected.shape
+        H = H3 // 3
+        states = projected.new_empty(T + 1, B, H)  # states[t] is h before step t
+        states[0] = h0
+        candidates = projected.new_empty(T, B, H)  # n
+        # What the recurrent product is added to: r and z take in their input at once, q keeps to itself.
+        gates = torch.cat([projected[..., : 2 * H] + b_h[: 2 * H], b_h[2 * H :].expand(T, B, H)], dim=-1)
+        w_t = w_h.t()
+        for x, h, after, rzq, rz, r, z, q, n in zip(
+            projected[..., 2 * H :].unbind(),
+            states[:-1].unbind(),
+            states[1:].unbind(),
+            gates.unbind(),
+            gates[..., : 2 * H].unbind(),
+            gates[..., :H].unbind(),
+            gates[..., H : 2 * H].unbind(),
+            gates[..., 2 * H :].unbind(),
+            candidates.unbind(),
+            strict=True,
+        ):
+            rzq.addmm_(h, w_t)
+            rz.sigmoid_()
+            torch.addcmul(x, r, q, out=n).tanh_()
+            torch.lerp(n, h, z, out=after)
+        ctx.save_for_backward(states, gates, candidates, w_h)
+        return states[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        states, gates, n, w_h = ctx.saved_tensors
+        T, B, H = n.shape
+        before = states[:-1]
+        r, z, q = gates.split(H, dim=-1)
+        # What each pre-activation's gradient is a multiple of, for all steps at once: of dh, the state's.
+        to_n = (1 - z) * (1 - n * n)
+        to_q = to_n * r
+        slopes = torch.stack([to_q * q * (1 - r), (before - n) * z * (1 - z), to_q], dim=2)  # r, z, q: (T, B, 3, H)
+        d_products = torch.empty_like(slopes)
+        d_states = torch.cat([torch.zeros_like(d_outputs[:1]), d_outputs])  # d_states[t + 1] is dh after step t
+        for dh, dh_before, z_t, slope, d_product in zip(
+            reversed(d_states[1:].unbind()),
+            reversed(d_states[:-1].unbind()),
+            reversed(z.unbind()),
+            reversed(slopes.unbind()),
+            reversed(d_products.unbind()),
+            strict=True,
+        ):
+            torch.mul(dh[:, None], slope, out=d_product)
+            dh_before.addcmul_(dh, z_t).addmm_(d_product.view(B, 3 * H), w_h)
+        d_products = d_products.view(T, B, 3 * H)
+        d_projected = torch.cat([d_products[..., : 2 * H], d_states[1:] * to_n], dim=-1)
+        flat = d_products.view(T * B, 3 * H)
+        return d_projected, d_states[0], flat.t() @ before.reshape(T * B, H), flat.sum(0)

@@ -1,0 +1,189 @@
+"""The recurrences in C: the autograd functions around the extension ``_native``, whose arithmetic is in c/kernels.h.
+
+What C does is one layer's loop over a window, forward and backward.  All that is one large product, the input products
+and the weights' gradients, is torch's.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
+
+from charrnn.models.carry import Carry
+from charrnn.models.contract import Stack
+from charrnn.models.rows import Rows, each_row
+
+try:
+    _native: Any = importlib.import_module('charrnn.models.engines._native')
+except ImportError:
+    _native = None
+
+MISSING = 'the C extension is not built'
+BUILD_IT = 'with a C compiler there, `pip install` builds it'
+
+GATES = {'gru': 3, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
+SAVED = {'gru': 4, 'lstm': 5, 'rnn_tanh': 0, 'rnn_relu': 0}
+"""Numbers for each unit that the backward pass needs of every step, besides the states; see c/window.h."""
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Those of this processor that are built in, best first; none without the extension."""
+    found: tuple[str, ...] = _native.instruction_sets() if _native else ()
+    return found
+
+
+class Recurrences:
+    """The four functions, with the kernels of one instruction set."""
+
+    def __init__(self, instruction_set: str) -> None:
+        self.instruction_set = instruction_set
+
+    def gru(
+        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One GRU layer over a window; see ``charrnn.models.recurrence``."""
+        outputs, _ = self._layer('gru', x, h0, None, w_in, b_in, w_h, b_h)
+        return outputs, outputs[-1]
+
+    def lstm(
+        self, x: Tensor | Rows, h0: Tensor, c0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One LSTM layer over a window."""
+        outputs, c = self._layer('lstm', x, h0, c0, w_in, b_in, w_h, b_h)
+        return outputs, outputs[-1], c
+
+    def rnn_tanh(
+        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One plain recurrent layer with tanh over a window."""
+        outputs, _ = self._layer('rnn_tanh', x, h0, None, w_in, b_in, w_h, b_h)
+        return outputs, outputs[-1]
+
+    def rnn_relu(
+        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One plain recurrent layer with a rectifier over a window."""
+        outputs, _ = self._layer('rnn_relu', x, h0, None, w_in, b_in, w_h, b_h)
+        return outputs, outputs[-1]
+
+    def _layer(
+        self,
+        cell: str,
+        x: Tensor | Rows,
+        h0: Tensor,
+        c0: Tensor | None,
+        w_in: Tensor | None,
+        b_in: Tensor,
+        w_h: Tensor,
+        b_h: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        products = each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in))
+        table, ids = products if isinstance(products, Rows) else (products, None)
+        found: tuple[Tensor, Tensor] = _Layer.apply(  # type: ignore[no-untyped-call]
+            self.instruction_set, cell, torch.is_grad_enabled(), table, ids, h0, c0, w_h, b_h
+        )
+        return found
+
+
+def speak(
+    instruction_set: str,
+    stack: Stack,
+    readout: tuple[Tensor, Tensor],
+    carry: Carry,
+    symbols: NDArray[np.int64],
+    draws: NDArray[np.float64],
+    temp: float,
+    silent: int | None,
+) -> NDArray[np.int64] | None:
+    """Read `symbols` (B,), then draw as many as there are `draws` (length, B), each read before the next.
+
+    Returns
+    -------
+    (length, B), or None if a logit was not a number
+    """
+    length, B = draws.shape
+    V, H = readout[0].shape
+    spoken = np.empty((length + 1, B), np.int64)
+    spoken[0] = symbols
+    weights = [view(weight) for layer in stack.layers for weight in layer]
+    states = [view(carry[name]) for name in stack.states] + [None]
+    numbers = _native.speak(
+        instruction_set, stack.cell, torch.get_num_threads(), length, B, H, V, len(stack.layers), view(stack.table),
+        tuple(weights), view(readout[0]), view(readout[1]), states[0], states[1], draws, temp,
+        -1 if silent is None else silent, spoken,
+    )  # fmt: skip
+    return spoken[1:] if numbers else None
+
+
+def view(tensor: Tensor | None) -> NDArray[Any] | None:
+    """A tensor's own memory, as what C can check and read; made contiguous if it is not."""
+    return None if tensor is None else tensor.detach().contiguous().numpy()
+
+
+class _Layer(torch.autograd.Function):
+    """Input products (T, B, G·H), or a table (V, G·H) of them with ids (T, B), to outputs (T, B, H) and the last c."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        chosen: str,
+        cell: str,
+        learns: bool,
+        x: Tensor,
+        ids: Tensor | None,
+        h0: Tensor,
+        c0: Tensor | None,
+        w_h: Tensor,
+        b_h: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        T, B = x.shape[:2] if ids is None else ids.shape
+        H = h0.shape[1]
+        h = h0.new_empty(T + 1, B, H)  # h[t] is the state before step t
+        h[0] = h0
+        c = None
+        if c0 is not None:
+            c = torch.empty_like(h)
+            c[0] = c0
+        saved = h0.new_empty(T, B, SAVED[cell], _native.padded(chosen, H)) if learns else None
+        _native.forward(
+            chosen, cell, torch.get_num_threads(), T, B, H, len(x), view(x), view(ids), view(w_h), view(b_h), view(h),
+            view(c), view(saved),
+        )  # fmt: skip
+        if learns:
+            ctx.save_for_backward(ids, h, c, saved, w_h)
+            ctx.chosen, ctx.cell, ctx.rows = chosen, cell, len(x)
+        last_c = h0.new_empty(0) if c is None else c[-1].clone()
+        return h[1:], last_c
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_outputs: Tensor, d_last_c: Tensor) -> tuple[Tensor | None, ...]:
+        ids, h, c, saved, w_h = ctx.saved_tensors
+        T, B, H = d_outputs.shape
+        G = GATES[ctx.cell]
+        gru = ctx.cell == 'gru'
+        d_gates = h.new_empty(T * B, (4 if gru else G) * H)
+        d_h = h.new_zeros(B, H)
+        d_c = d_last_c.clone() if c is not None else None
+        _native.backward(
+            ctx.chosen, ctx.cell, torch.get_num_threads(), T, B, H, view(h), view(c), view(saved), view(d_outputs),
+            view(w_h), view(d_gates), view(d_h), view(d_c),
+        )  # fmt: skip
+        # The GRU's gradients stand as q r z n: the recurrent product's are the first three, the input's the others.
+        d_products, d_x = (d_gates[:, : 3 * H], d_gates[:, H:]) if gru else (d_gates, d_gates)
+        d_w_h = d_products.t() @ h[:-1].reshape(T * B, H)
+        d_b_h = d_products.sum(0)
+        if gru:  # q r z to r z q, as the weights stand
+            d_w_h, d_b_h = d_w_h.roll(-H, 0), d_b_h.roll(-H, 0)
+        if ids is None:
+            d_x = d_x.view(T, B, G * H)
+        else:
+            d_x = torch.ops.aten.embedding_dense_backward(d_x, ids.reshape(T * B), ctx.rows, -1, False)
+        return None, None, None, d_x, None, d_h, d_c, d_w_h, d_b_h

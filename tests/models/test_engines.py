@@ -1,0 +1,319 @@
+"""Every engine computes the same recurrences; the native one whatever its sizes, threads and neighbours are."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import NATIVE_SETS, MakeRun
+
+from charrnn import EngineError
+from charrnn.hyperparams import HyperParams
+from charrnn.models import MODELTYPES, build_model, engines, recurrence
+from charrnn.models.engines import by_hand, choose_engine, native
+from charrnn.models.rows import Rows, each_row, look_up
+from charrnn.sampling import sampler
+
+GATES = native.GATES
+needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
+every_set = pytest.mark.parametrize('instruction_set', NATIVE_SETS)
+every_cell = pytest.mark.parametrize('cell', GATES)
+# Remainders of every kind of vector (4, 8, 16 units, and panels of three) and of every tile (8, 4, 2, 1 lanes).
+SIZES = [(1, 1, 1), (3, 2, 5), (2, 5, 16), (4, 7, 17), (2, 13, 50), (3, 8, 64)]  # T, B, H
+
+
+def draw(T: int, B: int, H: int, cell: str, seed: int = 0, V: int = 0) -> dict[str, Any]:
+    """Arguments of a recurrence in float32; x is Rows of V symbols if V is given."""
+    generator = torch.Generator().manual_seed(seed)
+    G = GATES[cell]
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator) * shape[-1] ** -0.5
+
+    x: Any = normal(T, B, 3)
+    if V:
+        x = Rows(normal(V, 3), torch.randint(V, (T, B), generator=generator))
+    states = {'h0': normal(B, H), **({'c0': normal(B, H)} if cell == 'lstm' else {})}
+    weights = {'w_in': normal(G * H, 3), 'b_in': normal(G * H), 'w_h': normal(G * H, H), 'b_h': normal(G * H)}
+    return {'x': x, **states, **weights}
+
+
+def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dtype) -> list[torch.Tensor]:
+    """All outputs and, of a weighted sum of them, all gradients."""
+
+    def leaf(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(dtype).clone().requires_grad_()
+
+    given = {name: leaf(t) for name, t in arguments.items() if name != 'x'}
+    x = arguments['x']
+    table = leaf(x.table if isinstance(x, Rows) else x)
+    outputs = function(Rows(table, x.ids) if isinstance(x, Rows) else table, **given)
+    generator = torch.Generator().manual_seed(9)
+    total = sum((o * torch.randn(o.shape, generator=generator).to(dtype)).sum() for o in outputs)
+    gradients = torch.autograd.grad(total, [table, *given.values()])  # type: ignore[arg-type]
+    return [*outputs, *gradients]
+
+
+@every_set
+@every_cell
+@pytest.mark.parametrize('V', [0, 2, 500])
+@pytest.mark.parametrize(('T', 'B', 'H'), SIZES)
+def test_native_equals_the_loops_by_hand(instruction_set: str, cell: str, V: int, T: int, B: int, H: int) -> None:
+    arguments = draw(T, B, H, cell, V=V)
+    ours = run(getattr(native.Recurrences(instruction_set), cell), arguments, torch.float32)
+    expected = run(getattr(by_hand, cell), arguments, torch.float64)
+    for our, their in zip(ours, expected, strict=True):
+        torch.testing.assert_close(our.double(), their, rtol=1e-4, atol=1e-5)
+
+
+@every_set
+@every_cell
+def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, cell: str) -> None:
+    T, B, H = 20, 11, 65  # enough work for several threads
+    arguments = draw(T, B, H, cell)
+    function = getattr(native.Recurrences(instruction_set), cell)
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2, 3, 5):
+            torch.set_num_threads(1)
+            # Products that torch makes stay out: their bits may depend on its threads.
+            products = torch.nn.functional.linear(arguments['x'], arguments['w_in'], arguments['b_in'])
+            given = {**arguments, 'x': products, 'w_in': None, 'b_in': torch.zeros_like(arguments['b_in'])}
+            torch.set_num_threads(threads)
+            with torch.no_grad():
+                found.append(function(**given))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    for lane in (0, 4, 10):
+        one = slice(lane, lane + 1)
+        states = {name: given[name][one] for name in ('h0', 'c0') if name in given}
+        with torch.no_grad():
+            alone = function(**{**given, **states, 'x': products[:, one]})
+        assert torch.equal(alone[0], found[0][0][:, one])
+
+
+@every_set
+@every_cell
+def test_gradients_do_not_depend_on_threads(instruction_set: str, cell: str) -> None:
+    arguments = draw(20, 11, 65, cell)
+    before, found = torch.get_num_threads(), []
+    weights = native.Recurrences(instruction_set)
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            h0 = arguments['h0'].clone().requires_grad_()
+            outputs = getattr(weights, cell)(**{**arguments, 'h0': h0})
+            found.append(torch.autograd.grad(outputs[0].sum(), h0)[0])
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
+@every_set
+@every_cell
+def test_what_is_not_a_number_stays_so_and_stays_in_its_lane(instruction_set: str, cell: str) -> None:
+    arguments = draw(3, 9, 20, cell)
+    arguments['h0'][4, 7] = float('nan')
+    with torch.no_grad():
+        outputs = getattr(native.Recurrences(instruction_set), cell)(**arguments)[0]
+    assert outputs[:, 4].isnan().all()
+    assert not outputs[:, [0, 1, 2, 3, 5, 6, 7, 8]].isnan().any()
+
+
+@every_set
+def test_large_arguments_of_the_gates_saturate(instruction_set: str) -> None:
+    arguments = draw(2, 3, 7, 'lstm')
+    for size in (50.0, 1e3, 1e30):
+        with torch.no_grad():
+            outputs = native.Recurrences(instruction_set).lstm(**{**arguments, 'b_in': arguments['b_in'] * size})[0]
+        assert outputs.isfinite().all() and outputs.abs().max() <= 1
+
+
+@needs_native
+def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
+    T, B, H, V = 2, 3, 4, 5
+    good: dict[str, Any] = {
+        'x': np.zeros((V, 3 * H), 'f'), 'rows': np.zeros((T, B), 'q'), 'w_h': np.zeros((3 * H, H), 'f'),
+        'b_h': np.zeros(3 * H, 'f'), 'h': np.zeros((T + 1, B, H), 'f'), 'c': None, 'saved': None,
+    }  # fmt: skip
+
+    def forward(**changed: Any) -> None:
+        sizes = {'T': T, 'B': B, 'H': H, 'V': V}
+        sizes.update((k, changed.pop(k)) for k in list(changed) if k in sizes)
+        native._native.forward(NATIVE_SETS[0], 'gru', 1, *sizes.values(), *{**good, **changed}.values())
+
+    forward()
+    read_only = np.zeros((T + 1, B, H), 'f')
+    read_only.flags.writeable = False
+    for wrong, error in [
+        ({'x': np.zeros((V, 3 * H - 1), 'f')}, ValueError),
+        ({'h': np.zeros((T, B, H), 'f')}, ValueError),
+        ({'h': read_only}, (BufferError, ValueError)),
+        ({'w_h': np.zeros((3 * H, 2 * H), 'f')[:, ::2]}, (BufferError, ValueError)),
+        ({'w_h': np.zeros((3 * H, H))}, TypeError),
+        ({'rows': np.zeros((T, B), 'i')}, TypeError),
+        ({'rows': np.full((T, B), V)}, IndexError),
+        ({'rows': np.full((T, B), -1)}, IndexError),
+        ({'saved': np.zeros(3, 'f')}, ValueError),
+        ({'T': -1}, (OverflowError, ValueError)),
+        ({'B': 2**62, 'H': 2**62}, OverflowError),
+        ({'x': None}, TypeError),
+    ]:
+        with pytest.raises(error):  # type: ignore[arg-type]
+            forward(**wrong)
+
+
+def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
+    cpu = torch.device('cpu')
+    monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
+    assert repr(make_run().engine) == 'torch: CHARRNN_ENGINE=torch'
+    monkeypatch.delenv('CHARRNN_ENGINE')
+    assert choose_engine(cpu).name == ('native' if NATIVE_SETS else 'torch')
+    assert choose_engine(torch.device('cuda')).name == 'cudnn'
+    assert choose_engine(torch.device('mps')).name == 'torch'
+    assert choose_engine(cpu, torch.float64).name == 'torch'
+    for wrong, says in [('fast', 'no such engine'), ('cudnn', 'but the device is cpu'), ('native:avx9', 'avx9')]:
+        monkeypatch.setenv('CHARRNN_ENGINE', wrong)
+        if NATIVE_SETS or wrong != 'native:avx9':
+            with pytest.raises(EngineError, match=says):
+                choose_engine(cpu)
+    monkeypatch.setattr(native, '_native', None)
+    engines._choose.cache_clear()
+    monkeypatch.delenv('CHARRNN_ENGINE')
+    assert choose_engine(cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
+    monkeypatch.setenv('CHARRNN_ENGINE', 'native')
+    with pytest.raises(EngineError, match='not built'):
+        choose_engine(cpu)
+    engines._choose.cache_clear()
+
+
+@pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
+@pytest.mark.parametrize('H', [7, 290])  # 290: weights beyond one core's cache, so that threads share each stream
+def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: str, H: int) -> None:
+    V, B, length = 11, 3, 12
+    model = build_model(modeltype, V, HyperParams(layers=2, state_size=H), seed=3)
+    draws = np.random.default_rng(0)
+    symbols, numbers = draws.integers(V, size=B), draws.random((length, B))
+    carry = model.zero_carry(B)
+
+    def speak(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
+        monkeypatch.setenv('CHARRNN_ENGINE', engine)
+        with torch.no_grad():
+            lane_carry = model.zero_carry(len(symbols[lanes]))
+            found = sampler.speak(model, lane_carry, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2)
+        assert found is not None
+        return found.tolist()
+
+    with torch.no_grad():
+        by_model = sampler._draw(sampler._model_reader(model, carry), symbols, numbers, 1.5, 2)
+    assert by_model is not None and 2 not in by_model
+    ways = ['torch', *(f'native:{each}' for each in NATIVE_SETS)]
+    for engine in ways:
+        assert speak(engine, 1.5) == by_model.tolist()
+        assert speak(engine, 0.0) == speak('torch', 0.0)
+        for lane in range(B):  # a stream does not depend on its neighbours
+            assert speak(engine, 1.5, slice(lane, lane + 1)) == [[row[lane]] for row in by_model.tolist()]
+        before = torch.get_num_threads()
+        try:
+            for threads in (2, 4):
+                torch.set_num_threads(threads)
+                assert speak(engine, 1.5) == by_model.tolist()
+                assert speak(engine, 1.5, slice(1, 2)) == [[row[1]] for row in by_model.tolist()]
+        finally:
+            torch.set_num_threads(before)
+    with torch.no_grad():
+        model.readout_bias[4] = float('nan')
+        for engine in ways:
+            monkeypatch.setenv('CHARRNN_ENGINE', engine)
+            assert sampler.speak(model, carry, symbols, numbers, 1.0, None) is None
+
+
+def test_rows_are_looked_up_once_for_each_symbol_or_for_each_place() -> None:
+    table, seen = torch.arange(12.0).view(4, 3), []
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(x.shape))
+        return 2 * x
+
+    for ids in (torch.tensor([[0, 3, 1]]), torch.tensor([[0, 3, 1], [2, 2, 2]])):
+        assert torch.equal(look_up(each_row(Rows(table, ids), double)), 2 * table[ids])
+    assert seen == [(1, 3, 3), (4, 3)]
+
+
+def test_every_recurrence_asks_the_engine_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in GATES:
+        arguments = draw(2, 3, 5, cell)
+        monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
+        expected = getattr(by_hand, cell)(**arguments)
+        found = getattr(recurrence, cell)(**arguments)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+SANITIZED = """
+import importlib.util, itertools, sys
+import numpy as np
+spec = importlib.util.spec_from_file_location('_native', sys.argv[1])
+native = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(native)
+draws = np.random.default_rng(0)
+f = lambda *shape: draws.normal(size=shape).astype('f')
+count = 0
+for name in native.instruction_sets():
+    for (cell, gates, saved, d), T, B, H in itertools.product(
+        [('gru', 3, 4, 4), ('lstm', 4, 5, 4), ('rnn_tanh', 1, 0, 1), ('rnn_relu', 1, 0, 1)],
+        [1, 2], [1, 3, 9], [1, 16, 49],
+    ):
+        rows, w_h, h = draws.integers(5, size=(T, B)), f(gates * H, H), f(T + 1, B, H)
+        c = f(T + 1, B, H) if cell == 'lstm' else None
+        planes = f(T * B * saved * native.padded(name, H)) if saved else None
+        for x, ids in ((f(5, gates * H), rows), (f(T, B, gates * H), None)):
+            native.forward(name, cell, 3, T, B, H, 5, x, ids, w_h, f(gates * H), h, c, planes)
+        native.backward(name, cell, 3, T, B, H, h, c, planes, f(T, B, H), w_h, f(T, B, d, H), f(B, H), f(B, H))
+        layer = f(gates * H, H), f(gates * H), f(gates * H, H), f(gates * H)
+        spoken = np.zeros((6, B), 'q')
+        assert native.speak(name, cell, 3, 5, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7), f(2, B, H),
+                            f(2, B, H) if c is not None else None, draws.random((5, B)), 0.7, 3, spoken)
+        assert 0 <= spoken.min() and spoken.max() < 7 and 3 not in spoken[1:]
+        count += 1
+    big = [f(3 * 300, 300), f(900), f(900, 300), f(900)]  # shared by the threads
+    spoken = np.zeros((6, 1), 'q')
+    native.speak(name, 'gru', 3, 5, 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7), f(2, 1, 300), None,
+                 draws.random((5, 1)), 0.0, -1, spoken)
+print('ran', count)
+"""
+
+
+@needs_native
+def test_sanitizers_find_nothing(tmp_path: Path) -> None:
+    """Also the way without torch in the process, whose threads are the extension's own."""
+    compiler = os.environ.get('CC', 'gcc')
+    source = Path(native.__file__).parent / 'c' / 'module.c'
+    library = tmp_path / '_native.so'
+    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-Wno-psabi', '-DPy_LIMITED_API=0x030b0000']
+    sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+    include = f'-I{sysconfig.get_paths()["include"]}'
+    try:
+        built = subprocess.run(
+            [compiler, *flags, *sanitizers, include, str(source), '-o', str(library), '-lm'],
+            capture_output=True,
+            text=True,
+        )
+        asan = subprocess.run([compiler, '-print-file-name=libasan.so'], capture_output=True, text=True).stdout.strip()
+    except OSError:
+        pytest.skip(f'no compiler {compiler!r} here')
+    if built.returncode or not Path(asan).is_file():
+        pytest.skip(f'{compiler} has no sanitizers here: {built.stderr[-200:]}')
+    environment = {**os.environ, 'LD_PRELOAD': asan, 'ASAN_OPTIONS': 'detect_leaks=0', 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(
+        [sys.executable, '-c', SANITIZED, str(library)], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0 and done.stdout.startswith('ran'), done.stdout + done.stderr[-3000:]
