@@ -29,8 +29,7 @@ from unittest import mock
 
 import torch
 from encoding import machine
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from plain import PlainLoop, wait
 
 from charrnn import ModelState, generatestring
 from charrnn.display.progress import Screen
@@ -39,64 +38,6 @@ from charrnn.text.lanes import windows_per_epoch
 HEADER = """\
 | B x T, L x H | screen | bare, chars/s | windows, chars/s | ratio | round, chars/s | ratio | round’s end, ms |
 |---|---|---|---|---|---|---|---|"""
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has done all it was asked."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-
-
-class BareLoop:
-    """The training loop of a hundred tutorials: the same model as ours, and nothing around it.
-
-    Parameters
-    ----------
-    ms : ModelState       whose text and sizes it has
-    lanes : int
-    """
-
-    def __init__(self, ms: ModelState, lanes: int) -> None:
-        hyper, device = ms.hyper, ms.device
-        V, H, ids = len(ms.chars), hyper.state_size, torch.from_numpy(ms.data.train.astype('int64'))
-        with torch.random.fork_rng(devices=[]):  # the constructors draw from torch's global stream
-            self.encode = nn.Embedding(V, H) if ms.modeltype == 'GRUEncode' else None
-            self.gru = nn.GRU(H if self.encode else V, H, hyper.layers)
-            self.readout = nn.Linear(H, V)
-        self.model = nn.ModuleList([m for m in (self.encode, self.gru, self.readout) if m]).to(device)
-        self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=hyper.learnrate, alpha=hyper.decay)
-        self.bound, self.seq_len, self.device = hyper.clip / (lanes * hyper.seq_len), hyper.seq_len, device
-        self.data = ids[: len(ids) // lanes * lanes].view(lanes, -1).t().contiguous().to(device)  # (n / B, B)
-        self.h = torch.zeros(hyper.layers, lanes, H, device=device)
-        self.place = 0
-        self.nats = torch.zeros((), device=device)
-
-    def look_up(self, ids: Tensor) -> Tensor:
-        """What the first recurrent layer reads."""
-        if self.encode is None:
-            return one_hot(ids, self.gru.input_size).float()
-        return torch.tanh(self.encode(ids))
-
-    def train(self, windows: int) -> float:
-        """Train so many windows; the seconds."""
-        T = self.seq_len
-        wait(self.device)
-        began = time.perf_counter()
-        for _ in range(windows):
-            if self.place + T >= len(self.data):
-                self.place = 0
-            read = self.data[self.place : self.place + T + 1]
-            self.optimizer.zero_grad()
-            outputs, h = self.gru(self.look_up(read[:-1]), self.h)
-            loss = cross_entropy(self.readout(outputs).flatten(0, 1), read[1:].flatten())
-            loss.backward()
-            nn.utils.clip_grad_value_(self.model.parameters(), self.bound)
-            self.optimizer.step()
-            self.h = h.detach()
-            self.nats += loss.detach()
-            self.place += T
-        wait(self.device)
-        return time.perf_counter() - began
 
 
 def train_ours(ms: ModelState, lanes: int, windows: int, screen: TextIO) -> tuple[float, float]:
@@ -144,7 +85,7 @@ def pseudo_terminal() -> Iterator[TextIO]:
 def compare(ms: ModelState, lanes: int, windows: int, blocks: int, screens: dict[str, TextIO]) -> Iterator[str]:
     """Alternate blocks of both loops; yields a row of the table for each screen."""
     hyper, n = ms.hyper, len(ms.data.train)
-    bare = BareLoop(ms, lanes)
+    bare = PlainLoop(ms, lanes)
     theirs: list[float] = []
     ours: dict[str, list[tuple[float, float]]] = {name: [] for name in screens}
     for block in range(blocks + 1):
