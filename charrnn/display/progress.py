@@ -1,43 +1,32 @@
-"""What training prints: a progress bar where there is a terminal, and lines anywhere."""
+"""What training prints: a progress bar where there is a terminal, and lines anywhere.
+
+rich is imported when something is first printed, so that `import charrnn` need not wait for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from charrnn.display.printable import printable
 from charrnn.display.status import NOUNS, count
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, Task, TaskID
+    from rich.text import Text
+
 _BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be little else
-
-
-class _Speed(ProgressColumn):
-    """Symbols a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f'{count(speed * task.fields["symbols"])} {task.fields["level"]}s/s' if speed else '')
 
 
 class Screen:
     """Where training prints.  One for each call of trainmodel."""
 
     def __init__(self, console: Console | None = None, level: str = 'char') -> None:
+        from rich.console import Console
+
         self.level = level
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
@@ -45,6 +34,8 @@ class Screen:
 
     def say(self, text: str, style: str = '') -> None:
         """Print text of any content: no markup is read in it, and no character of it can stop the training."""
+        from rich.text import Text
+
         encoding = self.console.encoding or 'utf-8'
         safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
         with self._whatever_the_terminal():
@@ -56,6 +47,8 @@ class Screen:
         try:
             yield
         except (OSError, SystemExit):  # rich answers a closed pipe by leaving the process
+            from rich.console import Console
+
             self.console = Console(quiet=True)
 
     def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
@@ -90,17 +83,7 @@ class Screen:
             yield
             return
         if self._progress is None:
-            self._progress = Progress(
-                TextColumn('{task.description}'),
-                BarColumn(bar_width=24),
-                TaskProgressColumn(),
-                TextColumn('{task.fields[note]}'),
-                _Speed(),
-                TimeRemainingColumn(compact=True),
-                console=self.console,
-                transient=True,
-                refresh_per_second=5,
-            )
+            self._progress = _new_progress(self.console)
             with self._whatever_the_terminal():
                 self._progress.start()
         task = self._progress.add_task(label, total=windows, symbols=symbols, note='', level=self.level)
@@ -123,3 +106,27 @@ class Screen:
             self._progress.advance(self._tasks[-1])
         else:
             self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')
+
+
+def _new_progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Symbols a second."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f'{count(speed * task.fields["symbols"])} {task.fields["level"]}s/s' if speed else '')
+
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn('{task.fields[note]}'),
+        Speed(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        refresh_per_second=5,
+    )

@@ -101,11 +101,11 @@ def speak(
     temp: float,
     silent: int | None,
 ) -> NDArray[np.int64] | None:
-    """Read `symbols` (B,), then draw with `draws` (length, B); returns (length, B), None if a logit is not a number."""
+    """Read `symbols` (B,), then draw with `draws` (length, B); returns (length, B), None if logits are no numbers."""
     weights, engine = model.readout_weight, choose_engine(model.readout_weight.device, model.readout_weight.dtype)
     readout = (weights, model.readout_bias)
     stack = model.stack() if weights.device.type == 'cpu' and _table_is_small(model) else None
-    if stack and engine.name == 'native':
+    if stack and engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
         return native.speak(engine.instruction_set, stack, readout, carry, symbols, draws, temp, silent)
     return _draw(reader(stack, readout, carry) if stack else _model_reader(model, carry), symbols, draws, temp, silent)
 
@@ -118,7 +118,7 @@ def _draw(
         logits = read(symbols).astype(np.float64)
         if silent is not None:
             logits[:, silent] = -math.inf
-        if np.isnan(logits).any():
+        if np.isnan(logits).any() or not np.isfinite(logits.max(axis=1)).all():
             return None
         chosen[t] = [choose(each, temp, draw) for each, draw in zip(logits, row, strict=True)]
         symbols = chosen[t]

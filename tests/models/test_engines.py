@@ -1,9 +1,12 @@
 """Every engine computes the same recurrences; the native one whatever its sizes, threads and neighbours are."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +141,49 @@ def test_large_arguments_of_the_gates_saturate(instruction_set: str) -> None:
         assert outputs.isfinite().all() and outputs.abs().max() <= 1
 
 
+@every_set
+def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
+    """A transposed gradient of the last states, as a user's own loss may send it."""
+    arguments = draw(3, 4, 4, 'lstm')
+    expected, found = [], []
+    for function, into in ((by_hand.lstm, expected), (native.Recurrences(instruction_set).lstm, found)):
+        states = {name: arguments[name].clone().requires_grad_() for name in ('h0', 'c0')}
+        outputs, h, c = function(**{**arguments, **states})
+        total = (outputs.transpose(0, 1).reshape(4, -1) ** 2).sum() + (c.t() * torch.arange(16.0).view(4, 4)).sum()
+        into += torch.autograd.grad(total + h.t()[1].sum(), [states['h0'], states['c0']])
+    for our, their in zip(found, expected, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-4, atol=1e-5)
+
+
+@needs_native
+def test_ctrl_c_ends_the_speaking(make_run: MakeRun) -> None:
+    ms = make_run()
+    began = time.monotonic()
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        ms.generatestring(30_000_000)
+    assert time.monotonic() - began < 10
+
+
+@needs_native
+def test_a_forked_child_computes(make_run: MakeRun) -> None:
+    """Its parent's threads are not in it."""
+    program = (
+        'import os, sys, torch\n'
+        'from charrnn.models.recurrence import gru\n'
+        'torch.set_num_threads(2)\n'
+        'x, w = torch.ones(20, 8, 120), torch.ones(120, 40)\n'
+        'run = lambda: gru(x, x[0, :, :40], None, x[0, 0], w, x[0, 0])[0].sum().item()\n'
+        'with torch.no_grad(): first = run()\n'
+        'child = os.fork()\n'
+        'with torch.no_grad(): again = run()\n'
+        'if not child: os._exit(again != first)\n'
+        'sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n'
+    )
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', program], timeout=60)
+    assert done.returncode == 0
+
+
 @needs_native
 def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
     T, B, H, V = 2, 3, 4, 5
@@ -230,11 +276,12 @@ def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modelty
                 assert speak(engine, 1.5, slice(1, 2)) == [[row[1]] for row in by_model.tolist()]
         finally:
             torch.set_num_threads(before)
-    with torch.no_grad():
-        model.readout_bias[4] = float('nan')
-        for engine in ways:
-            monkeypatch.setenv('CHARRNN_ENGINE', engine)
-            assert sampler.speak(model, carry, symbols, numbers, 1.0, None) is None
+    for wrong in ('nan', 'inf'):
+        with torch.no_grad():
+            model.readout_bias[4] = float(wrong)
+            for engine in ways:
+                monkeypatch.setenv('CHARRNN_ENGINE', engine)
+                assert sampler.speak(model, carry, symbols, numbers, 1.0, None) is None
 
 
 def test_rows_are_looked_up_once_for_each_symbol_or_for_each_place() -> None:

@@ -28,6 +28,9 @@ except ImportError:
 MISSING = 'the C extension is not built'
 BUILD_IT = 'with a C compiler there, `pip install` builds it'
 
+MOST_LAYERS = 250
+"""What ``speak`` takes: C holds all of a model's weights at once."""
+
 GATES = {'gru': 3, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
 SAVED = {'gru': 4, 'lstm': 5, 'rnn_tanh': 0, 'rnn_relu': 0}
 """Numbers for each unit that the backward pass needs of every step, besides the states; see c/window.h."""
@@ -106,7 +109,7 @@ def speak(
 
     Returns
     -------
-    (length, B), or None if a logit was not a number
+    (length, B), or None if a logit was not a finite number
     """
     length, B = draws.shape
     V, H = readout[0].shape
@@ -171,7 +174,7 @@ class _Layer(torch.autograd.Function):
         gru = ctx.cell == 'gru'
         d_gates = h.new_empty(T * B, (4 if gru else G) * H)
         d_h = h.new_zeros(B, H)
-        d_c = d_last_c.clone() if c is not None else None
+        d_c = d_last_c.clone(memory_format=torch.contiguous_format) if c is not None else None
         _native.backward(
             ctx.chosen, ctx.cell, torch.get_num_threads(), T, B, H, view(h), view(c), view(saved), view(d_outputs),
             view(w_h), view(d_gates), view(d_h), view(d_c),

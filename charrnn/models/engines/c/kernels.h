@@ -31,10 +31,11 @@ INLINE void NAME(store)(float *to, VEC v, size n) {
 
 INLINE VEC NAME(choose)(BITS where, VEC a, VEC b) { return (VEC)((where & (BITS)a) | (~where & (BITS)b)); }
 
-/* e^x - 1 for |x| up to 44, beyond that as at 44; nan stays nan.  x = n ln 2 + r with a polynomial for r, whose
+/* e^x - 1 for |x| up to 43, beyond that as at 43, so that a product of two is an ordinary number, and its inverse too;
+   nan stays nan.  x = n ln 2 + r with a polynomial for r, whose
    coefficients are those of the Cephes library's expf (Moshier). */
 INLINE VEC NAME(expm1)(VEC x) {
-    const VEC high = NAME(all)(44.0f), low = NAME(all)(-44.0f), magic = NAME(all)(12582912.0f); /* 1.5 · 2^23 */
+    const VEC high = NAME(all)(43.0f), low = NAME(all)(-43.0f), magic = NAME(all)(12582912.0f); /* 1.5 · 2^23 */
     x = NAME(choose)((BITS)(x > high), high, x);
     x = NAME(choose)((BITS)(x < low), low, x);
     VEC rounded = x * 1.44269504f + magic; /* its lowest bits are n */
@@ -56,7 +57,7 @@ INLINE VEC NAME(tanh)(VEC x) {
     return e / (e + 2.0f);
 }
 
-/* Two of them with one division, the slowest of all these operations; the factors stay below 2^64. */
+/* Two of them with one division, the slowest of all these operations. */
 INLINE void NAME(sigmoids)(VEC *x, VEC *y) {
     VEC a = 2.0f + NAME(expm1)(-*x), b = 2.0f + NAME(expm1)(-*y);
     VEC inverse = 1.0f / (a * b);
@@ -77,6 +78,9 @@ INLINE void NAME(tile)(int lanes, int vectors, const float *a, size stride, size
         VEC w[4];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) w[v] = NAME(load)(panel + v * WIDTH, WIDTH);
+        if (lanes == 1) /* a single lane waits for its weights: asked for eight rows ahead, they come a tenth faster */
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) __builtin_prefetch(panel + (8 * vectors + v) * WIDTH);
 #pragma GCC unroll 8
         for (int lane = 0; lane < lanes; lane++) {
             VEC one = NAME(all)(a[lane * stride + k]);
@@ -454,10 +458,15 @@ TARGET static void NAME(speak)(speech *w, size low, size high, size part, size p
             for (size b = low; b < high; b++) {
                 float *logits = w->logits + b * w->V;
                 int64_t symbol = pick(logits, w->V, w->temp, w->silent, w->draws[t * w->B + b], heights);
-                if (symbol < 0) atomic_store(&w->nan, 1);
+                if (symbol < 0) {
+                    atomic_store(&w->nan, 1);
+                    atomic_store(&w->stop, 1);
+                }
                 w->symbols[(t + 1) * w->B + b] = symbol < 0 ? 0 : symbol;
             }
+        if (low == 0 && part == 0 && t % 32 == 31 && w->interrupted()) atomic_store(&w->stop, 1);
         meet(gate, parts);
+        if (atomic_load(&w->stop)) return;
     }
 }
 

@@ -13,7 +13,8 @@
 #include "threads.h"
 #include "window.h"
 
-/* The index that `draw` picks from softmax(logits / temp), the likeliest at temp 0; -1 if a logit is not a number. */
+/* The index that `draw` picks from softmax(logits / temp), the likeliest at temp 0; -1 if a logit is not a number, or
+   the highest not a finite one. */
 static int64_t pick(float *logits, size V, double temp, int64_t silent, double draw, double *heights) {
     if (silent >= 0) logits[silent] = -INFINITY;
     size best = 0;
@@ -21,6 +22,7 @@ static int64_t pick(float *logits, size V, double temp, int64_t silent, double d
         if (isnan(logits[v])) return -1;
         if (logits[v] > logits[best]) best = v;
     }
+    if (!isfinite(logits[best])) return -1;
     if (temp == 0.0) return best;
     double total = 0.0, highest = logits[best];
     for (size v = 0; v < V; v++) heights[v] = total += exp((logits[v] - highest) / temp);
@@ -102,7 +104,7 @@ static void find_sets(void) {
 
 /* ---- checked arguments ---------------------------------------------------------------------------------------- */
 
-enum { MOST_BUFFERS = 256 };
+enum { MOST_BUFFERS = 1024 };
 
 /* The buffers of one call: taken one by one, given back together.  After a first error nothing more is taken. */
 typedef struct {
@@ -338,6 +340,13 @@ typedef struct {
     double *heights; /* (threads, V), room */
 } speech_job;
 
+static int interrupted(void) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    int wanted = PyErr_CheckSignals() != 0;
+    PyGILState_Release(state);
+    return wanted;
+}
+
 static void speak_share(void *given, ptrdiff_t part, ptrdiff_t parts) {
     speech_job *job = given;
     speech *w = job->w;
@@ -369,7 +378,7 @@ static PyObject *speak(PyObject *module, PyObject *args) {
     }
     size gates = gates_of[cell], states = cell == LSTM ? 2 : 1;
     buffers all = {.count = 0};
-    speech w = {.cell = cell, .length = length, .B = B, .H = H, .V = V, .layers = layers, .temp = temp, .silent = silent};
+    speech w = {.cell = cell, .length = length, .B = B, .H = H, .V = V, .layers = layers, .temp = temp, .silent = silent, .interrupted = interrupted};
     w.table = take(&all, table, "table", 'f', 0, V, gates, H, 1);
     const float *out_w = take(&all, readout_w, "readout_w", 'f', 0, V, H, 1, 1);
     const float *out_b = take(&all, readout_b, "readout_b", 'f', 0, V, 1, 1, 1);
@@ -433,7 +442,7 @@ static PyObject *speak(PyObject *module, PyObject *args) {
     free(room);
     free(heights);
     give_back(&all);
-    if (all.failed) return NULL;
+    if (all.failed || PyErr_Occurred()) return NULL;
     return PyBool_FromLong(!atomic_load(&w.nan));
 }
 

@@ -38,17 +38,27 @@ static void *run_member(void *given) {
     return NULL;
 }
 
-/* The OpenMP that is in the process; all three or none. */
+/* The OpenMP that is in the process: all three of one library, or none. */
 static struct {
     void (*parallel)(void (*)(void *), void *, unsigned, unsigned);
     int (*part)(void), (*parts)(void);
 } openmp;
 
+/* After a fork the child has none of its threads, and would wait for them for ever. */
+static void forget_openmp(void) { openmp.parallel = NULL; }
+
 static void find_openmp(void) {
-    *(void **)&openmp.parallel = dlsym(RTLD_DEFAULT, "GOMP_parallel");
-    *(void **)&openmp.part = dlsym(RTLD_DEFAULT, "omp_get_thread_num");
-    *(void **)&openmp.parts = dlsym(RTLD_DEFAULT, "omp_get_num_threads");
-    if (!openmp.part || !openmp.parts) openmp.parallel = NULL;
+    static const char *const names[] = {"GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads"};
+    void *found[3];
+    Dl_info where[3];
+    for (int i = 0; i < 3; i++) {
+        found[i] = dlsym(RTLD_DEFAULT, names[i]);
+        if (!found[i] || !dladdr(found[i], &where[i]) || where[i].dli_fbase != where[0].dli_fbase) return;
+    }
+    *(void **)&openmp.part = found[1];
+    *(void **)&openmp.parts = found[2];
+    *(void **)&openmp.parallel = found[0];
+    pthread_atfork(NULL, NULL, forget_openmp);
 }
 
 static void run_team(void *given) {

@@ -72,7 +72,9 @@ typedef struct {
     double temp;          /* 0 takes the likeliest */
     int64_t silent;       /* an index that must not come, or -1 */
     int64_t *symbols;     /* (length + 1, B): the first row is given */
-    atomic_int nan;            /* whether a logit was not a number */
+    int (*interrupted)(void); /* whether a signal wants the speaking to end; asked by the thread that called */
+    atomic_int nan;           /* whether a logit was not a finite number */
+    atomic_int stop;
 } speech;
 
 #endif
