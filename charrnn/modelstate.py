@@ -30,6 +30,7 @@ from charrnn.models import (
     choose_device,
     choose_engine,
     derive_seed,
+    drift,
     environment,
     first_look_ahead,
 )
@@ -172,8 +173,8 @@ class ModelState:
         """Everything back from the newest good checkpoint in `dir`.
 
         Ready to train or to generate at once, on any device. A checkpoint
-        that does not verify is named in a warning and passed over. Nothing
-        is unpickled or executed. Raises WorkspaceError (no run there),
+        that does not verify is named in a warning and passed over, and so
+        is a changed torch, engine, ... Nothing is unpickled or executed. Raises WorkspaceError (no run there),
         CheckpointError (nothing good is left, or a newer format).
         """
         workspace = Workspace(_path('dir', dir))
@@ -184,6 +185,12 @@ class ModelState:
         self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
         self._become(number, tensors, facts)
         workspace.open()
+        if changed := drift(facts.get('environment', {}), environment(chosen)):
+            warnings.warn(
+                f'since checkpoint {number}: {changed}. Training goes on from it, but an exact resume is not promised, '
+                'because sums may round otherwise.',
+                stacklevel=3,
+            )
         return self
 
     @known_names_only

@@ -13,7 +13,7 @@ from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
 from charrnn.models.causality import first_look_ahead
 from charrnn.models.contract import LanguageModel, Stack
-from charrnn.models.device import choose_device, environment
+from charrnn.models.device import choose_device, drift, environment
 from charrnn.models.dropout import Masks, derive_seed, dropout_masks
 from charrnn.models.engines import Engine, choose_engine, native
 from charrnn.models.gru import GRUEncode, GRUResize
@@ -32,6 +32,7 @@ __all__ = [
     'choose_device',
     'choose_engine',
     'derive_seed',
+    'drift',
     'dropout_masks',
     'environment',
     'first_look_ahead',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -47,3 +49,10 @@ def environment(device: torch.device) -> dict[str, str | int]:
         'threads': torch.get_num_threads(),
         'engine': choose_engine(device).label,
     }
+
+
+def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What of an environment has changed since, in words: 'threads 2, now 4'; '' if nothing has."""
+    return ', '.join(
+        f'{name} {before[name]}, now {now[name]}' for name in now if before.get(name, now[name]) != now[name]
+    )

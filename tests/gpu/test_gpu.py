@@ -110,7 +110,8 @@ def test_a_resume_is_exact(make_run: MakeRun, modeltype: str) -> None:
 def test_a_checkpoint_moves_to_another_device(make_run: MakeRun, modeltype: str, made_on: str, loaded_on: str) -> None:
     ms = make_run(modeltype=modeltype, device=made_on)
     train(ms, 3)
-    loaded = ModelState.load(ms.curdir, device=loaded_on)
+    with pytest.warns(UserWarning, match=f'device {made_on}, now {loaded_on}'):
+        loaded = ModelState.load(ms.curdir, device=loaded_on)
     assert_same_moment(loaded, ms)
     assert_lives_on(loaded, loaded_on)
     assert len(loaded.generatestring(20, seed=0)) == 20

@@ -177,3 +177,33 @@ def test_a_run_can_be_moved(make_run: MakeRun, tmp_path: Path) -> None:
     train(ms, 3)
     moved = ms.curdir.rename(tmp_path / 'elsewhere')
     assert moment(ModelState.load(moved, device='cpu')) == moment(ms)
+
+
+def test_what_an_exact_resume_depends_on_is_compared_on_load(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ms = make_run()
+    ModelState.load(ms.curdir, device='cpu')  # without a warning: they are errors here
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 2)
+        with pytest.warns(UserWarning, match=rf'since checkpoint 1: threads {threads}, now {threads + 2}\. Training'):
+            ModelState.load(ms.curdir, device='cpu')
+    finally:
+        torch.set_num_threads(threads)
+    monkeypatch.setattr(torch, '__version__', '9.9')
+    with pytest.warns(UserWarning, match=r'torch \d.*, now 9\.9\.'):
+        ModelState.load(ms.curdir, device='cpu')
+
+
+@pytest.mark.skipif(len(ENGINES) < 2, reason='one engine here')
+@pytest.mark.parametrize('engine', ['torch'], indirect=True)
+def test_another_engine_is_named_and_trains_on(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ms = make_run()
+    train(ms, 3)
+    monkeypatch.setenv('CHARRNN_ENGINE', 'native')
+    with pytest.warns(UserWarning, match='engine torch, now native:'):
+        other = ModelState.load(ms.curdir, device='cpu')
+    assert moment(other) == moment(ms)
+    train(other, 2)
+    assert other.position == ms.position + 2 * ms.hyper.seq_len
