@@ -172,10 +172,10 @@ class ModelState:
     def load(cls, dir: str | Path, *, device: str = 'auto') -> Self:
         """Everything back from the newest good checkpoint in `dir`.
 
-        Ready to train or to generate at once, on any device. A checkpoint
-        that does not verify is named in a warning and passed over, and so
-        is a changed torch, engine, ... Nothing is unpickled or executed. Raises WorkspaceError (no run there),
-        CheckpointError (nothing good is left, or a newer format).
+        Ready to train or to generate at once, on any device. Warnings name
+        a checkpoint passed over as damaged, and a changed torch, engine,
+        ... Nothing is unpickled or executed. Raises WorkspaceError (no run
+        there), CheckpointError (nothing good is left, or a newer format).
         """
         workspace = Workspace(_path('dir', dir))
         workspace.require_run()
