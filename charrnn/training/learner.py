@@ -162,7 +162,7 @@ class Learner:
             loss = readout_loss(outputs.transpose(0, 1).reshape(T * B, -1), weight, bias, ids.t()[1:].reshape(-1))
             loss.backward()  # type: ignore[no-untyped-call]
             gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-            norm = nn.utils.get_total_norm(gradients, foreach=True)
+            norm = nn.utils.get_total_norm(gradients)
             loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
             if not (math.isfinite(loss_nats) and math.isfinite(grad_norm)):
                 self.optimizer.zero_grad()

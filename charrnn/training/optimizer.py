@@ -48,9 +48,9 @@ def apply_update(
     weights, biases = optimizer.param_groups
     parameters = [*weights['params'], *biases['params']]
     if hyper.clipnorm:
-        nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm, foreach=True)
+        nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm)
     elif hyper.clip:
-        nn.utils.clip_grad_value_(parameters, hyper.clip / symbols, foreach=True)
+        nn.utils.clip_grad_value_(parameters, hyper.clip / symbols)
     # torch adds weight_decay · w to the clipped gradient, except AdamW, which multiplies it by the rate.
     weights['weight_decay'] = hyper.regcost if hyper.optimizer == 'adamw' else hyper.regcost / symbols
     weights['lr'] = biases['lr'] = learnrate
@@ -71,6 +71,7 @@ def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, s
     for key, value in saved.items():
         name, _, moment = key.rpartition('/')
         parameter = parameters[name]
-        # Step counts stay on the CPU, as torch itself keeps them; moments live beside their parameter.
-        device = parameter.device if value.ndim else torch.device('cpu')
+        # As torch itself keeps them: moments live beside their parameter, step counts on the CPU unless it is fused.
+        beside = value.ndim or optimizer.defaults.get('fused')
+        device = parameter.device if beside else torch.device('cpu')
         optimizer.state[parameter][moment] = value.to(device, copy=True)

@@ -35,7 +35,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(make_run: MakeRun, monkey
     train(ms, 3)
     before = moment(ms)
 
-    def overflow(gradients: Any, **options: Any) -> torch.Tensor:
+    def overflow(gradients: Any) -> torch.Tensor:
         return torch.tensor(math.inf)
 
     monkeypatch.setattr(learner_module.nn.utils, 'get_total_norm', overflow)
@@ -117,7 +117,7 @@ def test_a_second_interrupt_between_updates_tears_nothing(
     train(ms, 3)
     whole = moment(ms)
 
-    def twice(*given: Any, **options: Any) -> torch.Tensor:
+    def twice(*given: Any) -> torch.Tensor:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         return torch.tensor(0.0)

@@ -2,8 +2,8 @@
 
    Where torch brought an OpenMP into the process, its threads do: they are awake, and until they have spun for a while
    after torch's last product they hold the cores, so that threads of our own would have to share with them (measured:
-   a window then takes half as long again).  It is asked for by name in the running process; an OpenMP of our own would be
-   a second one, which is worse still.  Elsewhere threads are made for the one call. */
+   a layer's loop then takes half as long again).  It is asked for by name in the running process; an OpenMP of our
+   own would be a second one, which is worse still.  Elsewhere threads are made for the one call. */
 #ifndef CHARRNN_THREADS_H
 #define CHARRNN_THREADS_H
 
