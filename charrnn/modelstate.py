@@ -36,7 +36,8 @@ from charrnn.models import (
 )
 from charrnn.sampling.sampler import Sample, sample_indices
 from charrnn.storage import checkpoints as store
-from charrnn.storage.sealed import new_folder, verify
+from charrnn.storage.durable import cannot_read, cannot_write, explained
+from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import DEFAULT_TRAINFRAC, LEVELS, Dataset, read_dataset, write_dataset
 from charrnn.text.vocabulary import Vocabulary
@@ -135,7 +136,8 @@ class ModelState:
         with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
                 write_dataset(folder, source, trainfrac, hyper.seq_len, level, encoding, **options)
-            workspace.history.unlink(missing_ok=True)
+            with explained(workspace.history, cannot_write):
+                workspace.history.unlink(missing_ok=True)
             self = cls._assemble(workspace, modeltype, hyper, seed, chosen)
             if hyper.anneal < 1 and not len(self.data.valid):
                 raise HyperParamsError(
@@ -146,6 +148,13 @@ class ModelState:
             if init_checkpoint:
                 self.newcheckpoint()
         return self
+
+    def _refuse_changed_dataset(self) -> None:
+        if self._workspace.dataset_digest() != self.data.digest:
+            raise WorkspaceError(
+                f'the dataset in {self._workspace.name!r} is not the one that this run trains on. Nothing was trained.',
+                'a copy of the whole directory from a backup',
+            )
 
     def _untrained_row(self) -> Row:
         learner, data = self._learner, self.data
@@ -159,7 +168,8 @@ class ModelState:
     def _assemble(
         cls, workspace: Workspace, modeltype: str, hyper: HyperParams, seed: int, device: torch.device
     ) -> Self:
-        data = read_dataset(workspace.dataset, verify(workspace.dataset))
+        with explained(workspace.dataset, cannot_read):
+            data = read_dataset(workspace.dataset, workspace.dataset_digest())
         self = object.__new__(cls)
         self._workspace, self._modeltype = workspace, modeltype
         self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
@@ -181,7 +191,8 @@ class ModelState:
         workspace.require_run()
         chosen = choose_device(device)
         number, tensors, facts, troubles = store.read_newest(workspace.checkpoints)
-        _warn_of(troubles, number)
+        troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
+        _warn_of([*troubles, *store.damaged_before(workspace.checkpoints, number), *workspace.troubles()])
         self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
         self._become(number, tensors, facts)
         workspace.open()
@@ -203,7 +214,7 @@ class ModelState:
         root = self._workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
             number, tensors, facts, troubles = store.read_newest(root)
-            _warn_of(troubles, number)
+            _warn_of([f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles])
         else:
             number = store.resolve(root, checkpoint)
             tensors, facts = store.read_checkpoint(root, number)
@@ -218,8 +229,11 @@ class ModelState:
                 'a copy of the whole directory from a backup',
             )
         self._learner.load(tensors, facts)
-        self._history = History(self._workspace.history_lines())
-        self._history.rewind(facts['history_length'])
+        journal, length = self._workspace.read_history(), facts['history_length']
+        if trouble := journal.trouble(length):
+            _warn_of([f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.'])
+        self._history = History(journal.rows)
+        self._history.rewind(length)
         self._saved = {'number': number, 'position': self.position, 'round': self._learner.round}
 
     def newcheckpoint(self) -> int:
@@ -295,6 +309,7 @@ class ModelState:
         learner = self._learner
         learner.refuse_if_torn()
         self._workspace.claim()
+        self._refuse_changed_dataset()
         carry_before = learner.carry
         learner.lay_lanes(lanes, clear_state=clear_state)
         listener = RunListener(
@@ -341,8 +356,8 @@ class ModelState:
         self._write_history()
 
     def _write_history(self) -> None:
-        if lines := self._history.waiting_lines():
-            self._workspace.append_history(lines)
+        if rows := self._history.waiting():
+            self._workspace.append_history(rows)
             self._history.mark_written()
 
     def _speak(self) -> Sample:
@@ -581,9 +596,9 @@ def _path(name: str, given: str | Path) -> Path:
     return Path(given)
 
 
-def _warn_of(troubles: list[str], number: int) -> None:
+def _warn_of(troubles: list[str]) -> None:
     for trouble in troubles:
-        warnings.warn(f'{trouble} Loaded checkpoint {number} instead.', stacklevel=4)
+        warnings.warn(trouble, stacklevel=4)
 
 
 def _announce_if_slow(source: Path) -> None:

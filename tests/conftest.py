@@ -21,6 +21,12 @@ NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
 """Those that the laws are tried with on this machine; tests/gpu tries cudnn."""
 
+TORTURE = bool(os.environ.get('CHARRNN_TORTURE'))
+"""Whether this is ./check --torture: every case instead of some."""
+
+COUNTS: dict[str, int] = {}
+"""How many cases of each kind the tests of durability have tried; printed at the end."""
+
 Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]
 
@@ -30,6 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [
         item for item in items if item.name not in ('charrnn', 'charrnn.ModelState', 'charrnn.modelstate.ModelState')
     ]
+
+
+def count(what: str) -> None:
+    """One more case of that kind has been tried, and held."""
+    COUNTS[what] = COUNTS.get(what, 0) + 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, number in COUNTS.items():
+        terminalreporter.write_line(f'{number:>9,} {what}')
 
 
 @pytest.fixture(autouse=True)

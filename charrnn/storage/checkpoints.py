@@ -10,9 +10,9 @@ Numbers only grow.  *Last* is the highest number that verifies; *best* is the lo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
@@ -21,8 +21,9 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
-from charrnn.storage.sealed import as_json, new_folder, verify
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.storage.durable import cannot_read, sweep
+from charrnn.storage.sealed import as_json, read_sealed, verify, write_sealed
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
@@ -36,7 +37,7 @@ def numbers(root: Path) -> list[int]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise WorkspaceError(f'cannot read {str(root)!r}: {error.strerror}.', 'check its permissions') from None
+        raise cannot_read(root, error) from error
 
 
 def folder_of(root: Path, number: int) -> Path:
@@ -54,34 +55,33 @@ def write_checkpoint(root: Path, tensors: Mapping[str, Tensor], facts: Mapping[s
     number = max(numbers(root), default=0) + 1
     # To bytes first, and through our own file, so that a full disk surfaces here and not inside the library.
     content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
-    with new_folder(folder_of(root, number)) as folder:
-        for name, data in ((TENSORS, content), (FACTS, as_json(dict(facts)).encode())):
-            with (folder / name).open('wb') as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-    verify(folder_of(root, number))
+    write_sealed(folder_of(root, number), {TENSORS: content, FACTS: as_json(dict(facts)).encode()})
     _drop_old(root)
     return number
 
 
 def _drop_old(root: Path) -> None:
+    """Only after a newer one stands: it was read back and compared before it got its name."""
     facts = readable_facts(root)
     kept = {*sorted(facts)[-KEEP:], best_number(facts)}
     for number in facts.keys() - kept:
         # Out of sight under one rename first: a half-deleted checkpoint must not look like a damaged one.
-        doomed = folder_of(root, number).rename(root / f'.{number:06d}.{os.getpid()}.tmp')
-        shutil.rmtree(doomed, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the new one is saved; the next save tries this again
+            folder_of(root, number).rename(root / f'.{number:06d}.{os.getpid()}.tmp')
+    sweep_checkpoints(root)
+
+
+def sweep_checkpoints(root: Path) -> None:
+    """Remove what interrupted writes left behind.  Only the owner of a run may call this."""
+    sweep(root, '.[0-9]*.tmp')
 
 
 def readable_facts(root: Path) -> dict[int, dict[str, Any]]:
-    """The facts of every checkpoint whose facts can be read, by number; verification is for who loads one."""
+    """The facts of every checkpoint whose facts are as they were written, by number; its tensors are not looked at."""
     found = {}
     for number in numbers(root):
-        try:
-            found[number] = json.loads((folder_of(root, number) / FACTS).read_text(encoding='utf-8'))
-        except (OSError, ValueError):
-            continue
+        with contextlib.suppress(CheckpointError):
+            found[number] = json.loads(*read_sealed(folder_of(root, number), FACTS))
     return found
 
 
@@ -101,13 +101,12 @@ def read_checkpoint(root: Path, number: int) -> tuple[dict[str, Tensor], dict[st
     ------
     CheckpointError    it is not there (says which are), or it is damaged
     """
-    folder = folder_of(root, number)
-    if not folder.is_dir():
-        there = ', '.join(map(str, numbers(root))) or 'none'
+    found = numbers(root)
+    if number not in found:
+        there = ', '.join(map(str, found)) or 'none'
         raise CheckpointError(f'no checkpoint {number} in {str(root)!r}; there: {there}.', 'ms.checkpoints()')
-    verify(folder)
-    facts = json.loads((folder / FACTS).read_text(encoding='utf-8'))
-    return safetensors.torch.load((folder / TENSORS).read_bytes()), facts
+    tensors, facts = read_sealed(folder_of(root, number), TENSORS, FACTS)
+    return safetensors.torch.load(tensors), json.loads(facts)
 
 
 def read_newest(root: Path) -> tuple[int, dict[str, Tensor], dict[str, Any], list[str]]:
@@ -124,12 +123,26 @@ def read_newest(root: Path) -> tuple[int, dict[str, Tensor], dict[str, Any], lis
         except CharRNNError as error:
             if 'newer charrnn' in error.what:
                 raise
-            troubles.append(error.what)
+            if number in numbers(root):  # else the writer of this run has dropped it meanwhile
+                troubles.append(error.what)
             continue
         return number, tensors, facts, troubles
     if not troubles:
         raise CheckpointError(f'there is no checkpoint in {str(root)!r} yet.', 'ms.newcheckpoint()')
     raise CheckpointError(f'no checkpoint in {str(root)!r} can be read. {" ".join(troubles)}', 'a copy from a backup')
+
+
+def damaged_before(root: Path, number: int) -> list[str]:
+    """What is wrong with the checkpoints before `number`."""
+    troubles = []
+    for older in numbers(root):
+        if older < number:
+            try:
+                verify(folder_of(root, older))
+            except CheckpointError as error:
+                if older in numbers(root):
+                    troubles.append(error.what)
+    return troubles
 
 
 def resolve(root: Path, wanted: object) -> int:
@@ -153,9 +166,3 @@ def resolve(root: Path, wanted: object) -> int:
     there = ', '.join(map(str, found)) or 'none'
     following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
     raise CheckpointError(f'no checkpoint {wanted!r}; there: {there}.', following)
-
-
-def sweep(root: Path) -> None:
-    """Remove what interrupted writes of checkpoints left behind.  Only the owner of a run may call this."""
-    for path in root.glob('.[0-9]*.tmp'):
-        shutil.rmtree(path, ignore_errors=True)

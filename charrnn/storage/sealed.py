@@ -9,71 +9,91 @@ these, or is a line of the history.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.storage.durable import (
+    append_durably,
+    cannot_write,
+    fsync_folder,
+    make_durable,
+    make_folder,
+    reads_back,
+    remove,
+)
 
-FORMAT = 1
-"""The format of everything on disk.  A reader of format n reads every format up to n."""
+FORMAT = 2
+"""The format of everything on disk; the changelog says what each brought.  Every format up to this one is read."""
 
 MANIFEST = 'manifest.json'
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
     """Fill the yielded temporary folder; when the block ends well, it stands sealed at `target`.
 
+    Parameters
+    ----------
+    needed : str      how much it will hold, for the error ('1,234 bytes'); by default what was written so far
     Raises
     ------
     WorkspaceError    it cannot be written; nothing is left behind, and nothing else was touched
     """
     temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
     aside = target.with_name(f'.{target.name}.{os.getpid()}.old.tmp')
+    placed = False
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        make_folder(target.parent)
+        remove(temporary)
+        remove(aside)
         temporary.mkdir()
         yield temporary
         _seal(temporary)
         if target.exists():  # what an interrupted beginning left, or a ladder that gained a split: replaced whole
             target.rename(aside)
         temporary.rename(target)
+        placed = True
         fsync_folder(target.parent)
-    except OSError as error:
-        if isinstance(error, CharRNNError):  # of what filled the folder
-            raise
-        raise cannot_write(target, error) from error
+    except BaseException as error:
+        needed = needed or f'more than {_size(temporary):,} bytes'
+        with contextlib.suppress(OSError):
+            if placed:  # its name may not survive a power cut: better none than perhaps
+                target.rename(temporary)
+        with contextlib.suppress(OSError):
+            if aside.exists():
+                aside.rename(target)
+        if isinstance(error, OSError) and not isinstance(error, CharRNNError):  # those are of what filled the folder
+            raise cannot_write(target, error, needed) from error
+        raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(temporary)
+        remove(aside)
 
 
-def cannot_write(path: Path, error: OSError) -> WorkspaceError:
-    """The error for a path that cannot be written, with the free space of its disk."""
-    there = next((folder for folder in path.parents if folder.exists()), Path.cwd())
-    free = shutil.disk_usage(there).free
-    return WorkspaceError(
-        f'cannot write {str(error.filename or path)!r}: {error.strerror or error} ({free:,} bytes free there).',
-        'make room or check the permissions, then the same call again; earlier checkpoints are untouched',
-    )
+def write_sealed(target: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a new sealed folder with these files, read back and compared before it gets its name.
+
+    Raises
+    ------
+    WorkspaceError    as new_folder
+    """
+    with new_folder(target, f'{sum(map(len, contents.values())):,} bytes') as folder:
+        for name, data in contents.items():
+            append_durably(folder / name, data)
+            if not reads_back(folder / name, data):
+                raise OSError(errno.EIO, 'what was written reads back otherwise', str(folder / name))
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (a no-op where the system cannot open folders)."""
-    if os.name != 'posix':
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _size(folder: Path) -> int:
+    with contextlib.suppress(OSError):
+        return sum(path.stat().st_size for path in folder.iterdir())
+    return 0
 
 
 def digest(path: Path) -> str:
@@ -94,26 +114,69 @@ def _own_digest(manifest: dict[str, Any]) -> str:
 def _seal(folder: Path) -> None:
     files = {}
     for path in sorted(folder.iterdir()):
-        with path.open('rb') as file:
-            os.fsync(file.fileno())
+        with path.open('rb+') as file:
+            make_durable(file.fileno())
         files[path.name] = {'bytes': path.stat().st_size, 'sha256': digest(path)}
     manifest: dict[str, Any] = {'format': FORMAT, 'files': files}
     manifest['sha256'] = _own_digest(manifest)
-    with (folder / MANIFEST).open('w', encoding='utf-8', newline='\n') as file:
-        file.write(as_json(manifest))
-        file.flush()
-        os.fsync(file.fileno())
+    append_durably(folder / MANIFEST, as_json(manifest).encode())
     fsync_folder(folder)
 
 
 def is_sealed(folder: Path) -> bool:
     """Whether `folder` holds what a seal left and nothing else; its bytes are not checked."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
-        names = {path.name for path in folder.iterdir()}
-        return names == {MANIFEST, *manifest['files']} and manifest['sha256'] == _own_digest(manifest)
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+        return {path.name for path in folder.iterdir()} == {MANIFEST, *read_manifest(folder)['files']}
+    except OSError:
         return False
+
+
+def _damaged(folder: Path, what: str) -> NoReturn:
+    raise CheckpointError(f'{str(folder)!r}: {what}.', 'another checkpoint, or a copy from a backup') from None
+
+
+@contextlib.contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """What cannot be read in the block is damage of this folder, and which file it was is said."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except FileNotFoundError as error:
+        _damaged(folder, f'{Path(error.filename).name} is missing')
+    except OSError as error:
+        _damaged(folder, f'cannot be read: {error.strerror or error}')
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a sealed folder, which verifies itself.
+
+    Raises
+    ------
+    CheckpointError    it is missing, changed, or of a newer format
+    """
+    with _naming(folder):
+        content = (folder / MANIFEST).read_bytes()
+    try:
+        text = content.decode('utf-8')
+        manifest: dict[str, Any] = json.loads(text)
+        number = manifest['format']
+        if isinstance(number, int) and number > FORMAT:
+            raise CheckpointError(
+                f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
+                'pip install --upgrade charrnn',
+            )
+        # The text itself, not only its value: a flipped byte that JSON reads alike is noticed too.
+        whole = manifest['sha256'] == _own_digest(manifest) and text == as_json(manifest)
+        files = manifest['files']
+        plain = all(name == Path(name).name and f['bytes'] >= 0 and f['sha256'] for name, f in files.items())
+    except CheckpointError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        whole = plain = False
+    if not (whole and plain):
+        _damaged(folder, f'{MANIFEST} was changed')
+    return manifest
 
 
 def verify(folder: Path) -> str:
@@ -126,33 +189,35 @@ def verify(folder: Path) -> str:
     ------
     CheckpointError    something is missing, changed, or of a newer format; says which file
     """
-
-    def damaged(what: str) -> CheckpointError:
-        return CheckpointError(f'{str(folder)!r}: {what}.', 'another checkpoint, or a copy from a backup')
-
-    try:
-        text = (folder / MANIFEST).read_text(encoding='utf-8')
-        manifest = json.loads(text)
-        number = manifest['format']
-        if isinstance(number, int) and number > FORMAT:
-            raise CheckpointError(
-                f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
-                'pip install --upgrade charrnn',
-            )
-        # The text itself, not only its value: a flipped byte that JSON reads alike is noticed too.
-        if manifest['sha256'] != _own_digest(manifest) or text != as_json(manifest):
-            raise damaged(f'{MANIFEST} was changed')
+    manifest = read_manifest(folder)
+    with _naming(folder):
         for name, expected in manifest['files'].items():
-            if (folder / name).stat().st_size != expected['bytes']:
-                raise damaged(f'{name} has another size than when it was written')
+            _check_size(folder, name, expected['bytes'])
             if digest(folder / name) != expected['sha256']:
-                raise damaged(f'{name} was changed since it was written')
-    except CheckpointError:
-        raise
-    except FileNotFoundError as error:
-        raise damaged(f'{Path(error.filename).name} is missing') from None
-    except OSError as error:
-        raise damaged(f'cannot be read: {error.strerror or error}') from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise damaged(f'{MANIFEST} was changed') from None
+                _damaged(folder, f'{name} was changed since it was written')
     return str(manifest['sha256'])
+
+
+def read_sealed(folder: Path, *names: str) -> list[bytes]:
+    """The contents of these files of a sealed folder; exactly the bytes that are returned were verified.
+
+    Raises
+    ------
+    CheckpointError    as verify
+    """
+    manifest, contents = read_manifest(folder), []
+    with _naming(folder):
+        for name in names:
+            expected = manifest['files'].get(name)
+            if expected is None:
+                _damaged(folder, f'{name} is missing')
+            _check_size(folder, name, expected['bytes'])
+            contents.append((folder / name).read_bytes())
+            if hashlib.sha256(contents[-1]).hexdigest() != expected['sha256']:
+                _damaged(folder, f'{name} was changed since it was written')
+    return contents
+
+
+def _check_size(folder: Path, name: str, expected: int) -> None:
+    if (folder / name).stat().st_size != expected:  # before it is read: a file of another size is not read at all
+        _damaged(folder, f'{name} has another size than when it was written')

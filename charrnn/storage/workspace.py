@@ -2,7 +2,7 @@
 
     dataset/          the encoded text, sealed: written once, never again
     checkpoints/      one sealed folder for each moment
-    history.jsonl     one row for each report and validation, append-only
+    history.jsonl     one row for each report and validation, each with its CRC, append-only
     ladder/           the baselines of the dataset, sealed; computed again if it is missing
     lock              held by the writing process, empty
 
@@ -23,9 +23,11 @@ from pathlib import Path
 
 import filelock
 
-from charrnn.errors import OwnershipError, WorkspaceError
-from charrnn.storage.checkpoints import numbers, sweep
-from charrnn.storage.sealed import as_json, cannot_write, is_sealed, new_folder, verify
+from charrnn.errors import CheckpointError, OwnershipError, WorkspaceError
+from charrnn.storage.checkpoints import numbers, sweep_checkpoints
+from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
+from charrnn.storage.journal import Journal, Row, append_rows, read_journal
+from charrnn.storage.sealed import as_json, is_sealed, read_manifest, read_sealed, verify, write_sealed
 
 LADDERS = 'ladder.json'
 
@@ -62,6 +64,7 @@ class Workspace:
         self.ladders = self.path / 'ladder'
         self.generation = next(_GENERATIONS)
         self._seen: tuple[int, int] | None = None
+        self._dataset: tuple[list[tuple[int, ...]], str] | None = None  # its files' stamps, and the digest they had
         try:
             key = self.path.resolve()
         except (OSError, ValueError) as error:  # a loop of links, a NUL in the name
@@ -71,8 +74,9 @@ class Workspace:
 
     def open(self) -> None:
         """Count as a holder of the run, with what is on disk now as what this holder has seen."""
+        with explained(self.path, cannot_read):
+            self._seen = self._on_disk()
         self._run.readers.add(self)
-        self._seen = self._on_disk()
 
     def _on_disk(self) -> tuple[int, int]:
         """The newest checkpoint and the length of the history: what any writer changes."""
@@ -85,7 +89,7 @@ class Workspace:
 
     def refuse_taken(self) -> None:
         """Raise WorkspaceError if a new run cannot begin here: a run, or files that are not ours, are in the way."""
-        try:
+        with explained(self.path, cannot_write):
             if self.path.exists() and not self.path.is_dir():
                 raise WorkspaceError(f'{self.name!r} is a file, not a directory.', 'another name for the directory')
             if self.holds_run():
@@ -97,19 +101,13 @@ class Workspace:
             taken = [path.name for path in (self.dataset, self.history) if path.exists()]
             if taken and not is_sealed(self.dataset):
                 raise WorkspaceError(f'{self.name!r} holds a {taken[0]!r} that is not of a run.', 'another directory')
-        except PermissionError as error:
-            raise cannot_write(self.path, error) from None
 
     def require_run(self) -> None:
         """Raise WorkspaceError if there is no run to load."""
-        try:
+        with explained(self.path, cannot_read):
             if self.holds_run():
                 return
             exists, is_file, begun = self.path.exists(), self.path.is_file(), is_sealed(self.dataset)
-        except OSError as error:
-            if isinstance(error, WorkspaceError):
-                raise
-            raise WorkspaceError(f'cannot read {self.name!r}: {error.strerror}.', 'check its permissions') from None
         if begun:
             raise WorkspaceError(
                 f'{self.name!r} holds an encoded text but no checkpoint: its beginning was interrupted.',
@@ -124,12 +122,10 @@ class Workspace:
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
         """Begin a run in the block, as its writer; if that fails, a directory that was not there before is gone."""
-        existed = self.path.exists()
-        self.refuse_taken()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
+        with explained(self.path, cannot_write):
+            existed = self.path.exists()
+            self.refuse_taken()
+            make_folder(self.path)
         self.claim()
         self.refuse_taken()  # again, now that nobody else can begin one; what is there is not ours to remove
         try:
@@ -164,6 +160,12 @@ class Workspace:
         run.writer = self.generation
 
     def _lock(self) -> None:
+        with explained(self.path, cannot_write):
+            self._take_lock()
+        sweep_checkpoints(self.checkpoints)
+        sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp')
+
+    def _take_lock(self) -> None:
         lock = self._run.lock
         lock.release(force=True)  # of a directory that was deleted, or replaced, under us
         if not self.path.is_dir():
@@ -178,38 +180,54 @@ class Workspace:
                 f'another process is writing {self.name!r}.',
                 'end it first; loading, generating and evaluating work meanwhile',
             ) from None
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        self._run.locked = _identity(lock.lock_file)
         if self._seen is not None and self._seen != self._on_disk():
             lock.release(force=True)
             raise OwnershipError(
                 f'another process has trained {self.name!r} since this ModelState was loaded.',
                 f'ModelState.load({self.name!r}), or ms.restore()',
             )
-        sweep(self.checkpoints)
-        for pattern in ('.dataset.*.tmp', '.ladder.*.tmp'):
-            for path in self.path.glob(pattern):
-                shutil.rmtree(path, ignore_errors=True)
+        self._run.locked = _identity(lock.lock_file)  # only now: until here a failed attempt is made again
 
-    def history_lines(self) -> list[str]:
-        """Every line of the history, also blank and torn ones: a line's number is its place in this list."""
+    def dataset_digest(self) -> str:
+        """The digest of the dataset, every byte verified: again only if a file of it was touched since the last time.
+
+        Raises
+        ------
+        CheckpointError    it is damaged
+        """
         try:
-            lines = self.history.read_bytes().decode('utf-8', 'replace').split('\n')
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise WorkspaceError(
-                f'cannot read {str(self.history)!r}: {error.strerror}.', 'check its permissions'
-            ) from None
-        return lines if lines[-1] else lines[:-1]
+            stamps = [_stamp(path) for path in sorted(self.dataset.iterdir())]
+        except OSError:
+            stamps = []
+        if self._dataset is None or not stamps or stamps != self._dataset[0]:
+            try:
+                self._dataset = stamps, verify(self.dataset)
+            except CheckpointError as error:
+                raise CheckpointError(error.what, 'a copy of the whole directory from a backup') from None
+        return self._dataset[1]
+
+    def read_history(self) -> Journal:
+        """Every row of the history that is as it was written, and which lines are not."""
+        return read_journal(self.history, bare=read_manifest(self.dataset)['format'] == 1)
+
+    def append_history(self, rows: dict[int, Row]) -> None:
+        """Append rows under their numbers and make them durable."""
+        append_rows(self.history, rows)
+
+    def troubles(self) -> list[str]:
+        """What is damaged of that which is not needed: the ladder."""
+        try:
+            if is_there(self.ladders):
+                verify(self.ladders)
+        except WorkspaceError as error:
+            return [f'{error.what} The baselines will be computed again.']
+        return []
 
     def read_ladders(self, digest: str) -> dict[str, dict[str, float]]:
         """The baseline ladders that were kept for the dataset called `digest`; none where there is any doubt."""
         try:
-            verify(self.ladders)
-            kept = json.loads((self.ladders / LADDERS).read_text(encoding='utf-8'))
-        except (OSError, ValueError):
+            kept = json.loads(*read_sealed(self.ladders, LADDERS))
+        except WorkspaceError:
             return {}
         ladders: dict[str, dict[str, float]] = kept['splits'] if kept['dataset'] == digest else {}
         return ladders
@@ -218,24 +236,13 @@ class Workspace:
         """Keep them, if this is the writer of the run; who only reads computes them again another time."""
         if self._run.writer != self.generation or not self._run.lock.is_locked:
             return
-        with contextlib.suppress(WorkspaceError), new_folder(self.ladders) as folder:
-            (folder / LADDERS).write_text(
-                as_json({'dataset': digest, 'splits': ladders}), encoding='utf-8', newline='\n'
-            )
+        with contextlib.suppress(WorkspaceError):
+            write_sealed(self.ladders, {LADDERS: as_json({'dataset': digest, 'splits': ladders}).encode()})
 
-    def append_history(self, lines: list[str]) -> None:
-        """Append lines (a torn last one is closed first) and make them durable."""
-        try:
-            with self.history.open('ab+') as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b'\n':
-                        file.write(b'\n')
-                file.write(''.join(f'{line}\n' for line in lines).encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise cannot_write(self.history, error) from error
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _identity(path: str) -> tuple[int, int] | None:

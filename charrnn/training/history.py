@@ -4,15 +4,14 @@
     report       every print_every windows: the mean training loss since the last report
     round        the end of a round: its mean training loss and its validation
     validation   the end of an epoch inside a round, when `anneal` asks for it
-    resume       what came after line `keep` of the file is superseded: training went on from an earlier moment
+    resume       what came from row `keep` on is superseded: training went on from an earlier moment
 
-On disk each row is a line of JSON.  A line that cannot be read (torn by a power cut) counts as a line and is passed
-over.  Reading never writes: after a load or a restore the resume row waits until there is something new to append.
+Every row has a number, which only grows.  Reading never writes: after a load or a restore the resume row waits until
+there is something new to append.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
@@ -25,13 +24,15 @@ class History(Sequence[Row]):
 
     Parameters
     ----------
-    lines : sequence of str    the file's lines, also unreadable ones
+    written : mapping of int to row    what the file holds, by number; some may be missing
     """
 
-    def __init__(self, lines: Sequence[str] = ()) -> None:
-        self._written = [_parse(line) for line in lines]  # one for each line of the file
-        self._waiting: list[Row] = []
-        self._live = _live_at(self._written, len(self._written))
+    def __init__(self, written: Mapping[int, Row] | None = None) -> None:
+        self._written = dict(written or {})
+        self._waiting: dict[int, Row] = {}
+        self.length = max(self._written, default=-1) + 1
+        """The number of the next row: what a checkpoint remembers."""
+        self._live = _live_at(self._written, self.length)
 
     def __len__(self) -> int:
         return len(self._live)
@@ -69,58 +70,47 @@ class History(Sequence[Row]):
                 return nats
         return None
 
-    @property
-    def length(self) -> int:
-        """How many lines the file will hold once what waits is written: what a checkpoint remembers."""
-        return len(self._written) + len(self._waiting)
-
     def add(self, row: Row) -> None:
-        """Append a row.  It waits to be written: see ``waiting_lines``."""
-        self._waiting.append(row)
+        """Append a row.  It waits to be written: see ``waiting``."""
+        row = _finite(row)  # as it will be read again
+        self._wait(row)
         self._live.append(row)
 
-    def waiting_lines(self) -> list[str]:
-        """The lines to append to the file: plain ASCII, so that a sample of any bytes can be written."""
-        return [json.dumps(_finite(row)) for row in self._waiting]
+    def _wait(self, row: Row) -> None:
+        self._waiting[self.length] = row
+        self.length += 1
+
+    def waiting(self) -> dict[int, Row]:
+        """The rows to append to the file, by number."""
+        return dict(self._waiting)
 
     def mark_written(self) -> None:
-        """What waited is in the file.  Not before: a full disk must not make us count lines that are not there."""
-        self._written += self._waiting
-        self._waiting = []
+        """What waited is in the file."""
+        self._written |= self._waiting
+        self._waiting = {}
 
     def rewind(self, length: int) -> None:
-        """Go back to the moment when the file held `length` lines: what came after is superseded."""
+        """Go back to the moment when there were `length` rows: what came after is superseded."""
         self._live = _live_at(self._written, length)
-        self._waiting = [{'kind': 'resume', 'keep': length}] if len(self._written) > length else []
+        self._waiting = {}
+        # Rows that the file has lost keep their numbers, or else new ones would pass for them.
+        self.length = max(length, max(self._written, default=-1) + 1)
+        if self.length > length:
+            self._wait({'kind': 'resume', 'keep': length})
 
 
-def _parse(line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        row = None
-    return row if isinstance(row, dict) and isinstance(row.get('kind'), str) else {'kind': 'unreadable'}
-
-
-def _live_at(rows: Sequence[Row], length: int) -> list[Row]:
-    """The rows that counted when there were `length` lines.
-
-    From the end backwards: what follows a resume row counts, then what counted when the lines that it kept were all.
-    """
-    pieces: list[Sequence[Row]] = []
-    end = here = min(length, len(rows))
-    while here > 0:
-        here -= 1
-        keep = rows[here].get('keep')
-        if rows[here]['kind'] == 'resume' and isinstance(keep, int):
-            pieces.append(rows[here + 1 : end])
-            end = here = max(0, min(keep, here))
-    pieces.append(rows[:end])
-    return _readable([row for piece in reversed(pieces) for row in piece])
-
-
-def _readable(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row['kind'] not in ('unreadable', 'resume')]
+def _live_at(rows: Mapping[int, Row], length: int) -> list[Row]:
+    """The rows that counted when there were `length`: from the end backwards, each resume row passes over some."""
+    live = []
+    for number in sorted(rows, reverse=True):
+        if number >= length:
+            continue
+        row = rows[number]
+        if row['kind'] == 'resume':
+            length = min(number, row['keep'])
+        else:
+            live.append(row)
+    return live[::-1]
 
 
 def _finite(row: Row) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""Files that outlive a power cut: written whole, made durable under their names, and errors that say what is lacking.
+
+Nothing here knows what a file means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from charrnn.errors import CharRNNError, WorkspaceError
+
+try:
+    from fcntl import F_FULLFSYNC, fcntl  # type: ignore[attr-defined, unused-ignore]  # macOS: past the drive's cache
+except ImportError:
+    F_FULLFSYNC = None
+
+PIECE = 1 << 20
+
+
+def make_durable(descriptor: int) -> None:
+    """Return when the bytes of an open file are on the disk."""
+    if F_FULLFSYNC is not None:
+        try:
+            fcntl(descriptor, F_FULLFSYNC)
+            return
+        except OSError:  # a file system that does not know it
+            pass
+    os.fsync(descriptor)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (a no-op where the system cannot open folders)."""
+    if os.name != 'posix':
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems have no such call for folders and say so in these ways; a failing disk does not.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            error.filename = str(folder)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each durable under its name."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    fsync_folder(folder.parent)
+
+
+def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
+    """Write `data` at the end of a file, which is made if it is not there, and return when it is on the disk.
+
+    Parameters
+    ----------
+    end : int, optional    what stands behind this place goes first: the rest of a write that was cut off
+    Raises
+    ------
+    OSError                with the file's name; if it can be done, the file is as long as it was
+    """
+    size = None
+    try:
+        with path.open('ab', buffering=0) as file:  # nothing in between that would be written later, or twice
+            size = file.seek(0, os.SEEK_END)
+            if end is not None and end < size:
+                size = file.truncate(end)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            make_durable(file.fileno())
+        if not size:
+            fsync_folder(path.parent)
+    except OSError as error:
+        if size is not None:
+            with contextlib.suppress(OSError):
+                os.truncate(path, size)
+        error.filename = str(path)
+        raise
+
+
+def reads_back(path: Path, data: bytes) -> bool:
+    """Whether a file holds exactly `data`."""
+    with path.open('rb') as file:
+        pieces = all(file.read(PIECE) == data[start : start + PIECE] for start in range(0, len(data), PIECE))
+        return pieces and not file.read(1)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path is there; also one that cannot be looked at is."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, if it is there and if that is possible."""
+    try:
+        path.unlink()
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(folder: Path, *patterns: str) -> None:
+    """Remove what interrupted writes left in a folder.  Only the owner of a run may call this."""
+    with contextlib.suppress(OSError):  # they are in nobody's way
+        for pattern in patterns:
+            for path in folder.glob(pattern):
+                remove(path)
+
+
+def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError:
+    """The error for a path that cannot be written, with what was `needed` ('1,234 bytes') and what its disk has."""
+    try:
+        there = next((folder for folder in path.parents if folder.exists()), Path.cwd())
+        free = f'{shutil.disk_usage(there).free:,} bytes free there'
+    except OSError:
+        free = 'the free space there is unknown'
+    return WorkspaceError(
+        f'cannot write {str(error.filename or path)!r}: {error.strerror or error} '
+        f'({f"{needed} needed, " if needed else ""}{free}).',
+        'make room or check the permissions, then the same call again; earlier checkpoints are untouched',
+    )
+
+
+def cannot_read(path: Path, error: OSError) -> WorkspaceError:
+    """The error for a path that cannot be read."""
+    return WorkspaceError(
+        f'cannot read {str(error.filename or path)!r}: {error.strerror or error}.',
+        'check its permissions and its disk, then the same call again',
+    )
+
+
+@contextlib.contextmanager
+def explained(path: Path, cannot: Callable[[Path, OSError], WorkspaceError]) -> Iterator[None]:
+    """What the system refuses in the block is explained by ``cannot_read`` or ``cannot_write``."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, CharRNNError):
+            raise
+        raise cannot(path, error) from error

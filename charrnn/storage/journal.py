@@ -1,0 +1,124 @@
+"""The journal: rows that are only ever appended, one line of JSON each, with their own number and their own CRC.
+
+    {"row": 17, "kind": "report", ..., "crc": "1f0a33c2"}
+
+`crc` is the CRC-32 of the line without it.  Since a line says which row it is, one that was torn, changed, lost or
+written twice moves no other.  Lines of format 1 have neither: they count as the row of their place in the file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from charrnn.storage.durable import append_durably, cannot_read, cannot_write
+
+Row = Mapping[str, Any]
+MARK = b', "crc": "'
+
+
+@dataclass
+class Journal:
+    """What a file of rows holds.
+
+    Parameters
+    ----------
+    rows : dict            by their number
+    damaged : list of int  the lines, counted from 1, that were changed or torn
+    """
+
+    rows: dict[int, Row] = field(default_factory=dict)
+    damaged: list[int] = field(default_factory=list)
+
+    def trouble(self, length: int) -> str:
+        """What is wrong with it, if it should hold `length` rows; empty if nothing is."""
+        missing = (number for number in range(length) if number not in self.rows)
+        lost = length - sum(number < length for number in self.rows)
+        parts = []
+        if self.damaged:
+            parts.append(f'line {_few(self.damaged, len(self.damaged))} was changed or cut off since it was written')
+        if lost:
+            parts.append(f'row {_few(missing, lost)} of {length} is missing')
+        return ', '.join(parts)
+
+
+def _few(numbers: Iterable[int], count: int) -> str:
+    shown = ', '.join(map(str, itertools.islice(numbers, 3)))
+    return shown + (f' (and {count - 3} more)' if count > 3 else '')
+
+
+def as_line(number: int, row: Row) -> bytes:
+    """A row as its line: plain ASCII, so that a sample of any bytes can be written."""
+    body = json.dumps({'row': number, **row}, allow_nan=False).encode()
+    return b'%s%s%08x"}\n' % (body[:-1], MARK, zlib.crc32(body))
+
+
+def read_journal(path: Path, *, bare: bool) -> Journal:
+    """Every row of a file; one that is not there holds none.
+
+    Parameters
+    ----------
+    bare : bool    the run is of format 1: lines before the first with a CRC need none
+    """
+    journal = Journal()
+    try:
+        lines = path.read_bytes().split(b'\n')
+    except FileNotFoundError:
+        return journal
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    for place, line in enumerate(lines[:-1] if not lines[-1] else lines):
+        found = _read_line(line, place if bare else None)
+        if found:
+            journal.rows[found[0]] = found[1]
+        elif line:  # an empty one was made by hand, and holds nothing
+            journal.damaged.append(place + 1)
+        bare = bare and MARK not in line
+    return journal
+
+
+def _read_line(line: bytes, bare_number: int | None) -> tuple[int, Row] | None:
+    """Number and row of a line that is whole; without a CRC only if it may be bare, and then it has this number."""
+    body, mark, crc = line.rpartition(MARK)
+    try:
+        row = json.loads(body + b'}' if mark else line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get('kind'), str):
+        return None
+    if mark:
+        number = row.pop('row', None)
+        whole = crc == b'%08x"}' % zlib.crc32(body + b'}') and type(number) is int and number >= 0
+        return (number, row) if whole else None
+    # With a number, but without a CRC, it is a line that lost its CRC.
+    return (bare_number, row) if bare_number is not None and 'row' not in row else None
+
+
+def append_rows(path: Path, rows: Mapping[int, Row]) -> None:
+    """Append rows, under their numbers, and make them durable; a line that was cut off goes first.
+
+    Raises
+    ------
+    WorkspaceError    it cannot be written; the same rows may be appended again
+    """
+    data = b''.join(as_line(number, row) for number, row in rows.items())
+    try:
+        append_durably(path, data, _end_of_last_line(path))
+    except OSError as error:
+        raise cannot_write(path, error, f'{len(data):,} bytes') from error
+
+
+def _end_of_last_line(path: Path) -> int:
+    try:
+        with path.open('rb') as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            return size if file.read(1) in (b'', b'\n') else path.read_bytes().rfind(b'\n') + 1
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,142 @@
+"""P3, P8: whichever file call fails, and however: nothing saved is lost, nothing live changed, and it is explained."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TORTURE, MakeRun, count, moment, train
+from disk import Disk, failing, watching
+
+from charrnn import CharRNNError, ModelState, WorkspaceError
+
+CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
+KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in sorted(root.rglob('*')) if p.is_file()}
+
+
+def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
+    """Call `attempt` with the 1st, 2nd, ... file call failing, until it has fewer; in brief, one kind for each."""
+    for number in range(1, 10_000):
+        for code, ever_after in KINDS if TORTURE else [KINDS[number * 3 % len(KINDS)]]:
+            disk = failing(root, number, code, ever_after=ever_after)
+            attempt(disk)
+            if not disk.met:
+                assert number > 20
+                return
+    raise AssertionError('it has that many file calls?')
+
+
+def refused(disk: Disk, request: Callable[[], object]) -> CharRNNError | None:
+    """The error that a request on this disk ends with; anything but one of ours is a failure."""
+    with watching(disk):
+        try:
+            request()
+        except CharRNNError as error:
+            return error
+    return None
+
+
+def assert_explained(error: CharRNNError, root: Path) -> None:
+    text = str(error)
+    assert any(os.strerror(code) in text for code in CODES), text
+    assert str(root) in text and 'Next: ' in text, text
+
+
+def test_a_save(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 2)
+    curdir = ms.curdir
+    del ms
+
+    def save(disk: Disk) -> None:
+        ms = ModelState.load(curdir, device='cpu')  # anew each time: taking the lock is among the calls
+        ms._learner.train_window()
+        ms._history.add({**ms.history[-1], 'position': ms.position})
+        before, kept = moment(ms), files(curdir)
+        error = refused(disk, ms.newcheckpoint)
+        if error:
+            assert_explained(error, curdir)
+            if (
+                'No space' in str(error)
+                and 'cannot write' in str(error)
+                and re.search('run/(checkpoints|history)', str(error))
+            ):
+                assert re.search(r'\((more than )?[\d,]+ bytes needed, [\d,]+ bytes free there\)', str(error)), error
+            now = files(curdir)
+            assert all(now.get(p) == kept[p] for p in kept if p.suffix != '.jsonl')
+            assert now[curdir / 'history.jsonl'].startswith(kept[curdir / 'history.jsonl'])
+        count(f'saves in which a file call failed and was {"explained" if error else "not needed"}')
+        assert moment(ms) == before
+        train(ms, 1)  # it still trains, and there is space again
+        after, rows = moment(ms), list(ms.history)
+        del ms
+        loaded = ModelState.load(curdir, device='cpu')
+        assert moment(loaded) == after and list(loaded.history) == rows
+        assert not list(curdir.rglob('*.tmp'))
+
+    each_fault(curdir, save)
+
+
+def test_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
+    def begin(disk: Disk) -> None:
+        error = refused(disk, make_run)
+        if error:
+            assert_explained(error, disk.root)
+        count(f'beginnings in which a file call failed and was {"explained" if error else "not needed"}')
+        del error  # its traceback holds the run that failed
+        if not list(disk.root.glob('checkpoints/0*')):  # else the very last calls failed, and the run is there
+            make_run()
+        ModelState.load(disk.root, device='cpu')
+        shutil.rmtree(disk.root)
+
+    each_fault(tmp_path / 'run', begin)
+
+
+def test_a_load(make_run: MakeRun) -> None:
+    """Reading may fail, too: it is explained, or an older checkpoint is loaded and that is said."""
+    ms = make_run()
+    train(ms, 2)
+    ms.evaluate()
+    curdir, moments = ms.curdir, {ms.position: moment(ms)}
+    moments[0] = moment(ms.restore(1))
+    kept = files(curdir)
+    del ms
+
+    def load(disk: Disk) -> None:
+        found: list[ModelState] = []
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            error = refused(disk, lambda: found.append(ModelState.load(curdir, device='cpu')))
+        if error:
+            assert_explained(error, curdir)
+        else:
+            assert moment(found[0]) == moments[found[0].position]
+            assert found[0].position == max(moments) or said
+        count('loads in which a file call failed')
+        assert files(curdir) == kept
+
+    each_fault(curdir, load)
+
+
+def test_a_failed_fsync_fails_the_save(make_run: MakeRun) -> None:
+    ms = make_run()
+    plain = Disk(ms.curdir)
+    with watching(plain):
+        ms.newcheckpoint()
+    syncs = [number for number, name in enumerate(plain.seen, 1) if name == 'fsync']
+    assert len(syncs) >= 5
+    for number in syncs:
+        numbers = [row.number for row in ms.checkpoints()]
+        with watching(failing(ms.curdir, number, errno.EIO)), pytest.raises(WorkspaceError, match='Input/output error'):
+            ms.newcheckpoint()
+        assert [row.number for row in ms.checkpoints()] == numbers

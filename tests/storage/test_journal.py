@@ -1,0 +1,79 @@
+"""A line of the journal knows which row it is and whether it was changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from charrnn import WorkspaceError
+from charrnn.storage.journal import append_rows, read_journal
+
+ROWS = {n: {'kind': 'report', 'n': n, 'sample': 'a "crc": é\x00\udcff\n'} for n in range(4)}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / 'history.jsonl'
+    append_rows(path, {0: ROWS[0], 1: ROWS[1]})
+    append_rows(path, {2: ROWS[2], 3: ROWS[3]})
+    return path
+
+
+def test_rows_come_back_and_each_line_is_json(file: Path) -> None:
+    journal = read_journal(file, bare=False)
+    assert journal.rows == ROWS and not journal.damaged and not journal.trouble(4)
+    assert [json.loads(line)['row'] for line in file.read_text().splitlines()] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize('bare', [False, True])
+@pytest.mark.parametrize('mask', [0x01, 0x20, 0x80])
+def test_any_flipped_byte_is_noticed_and_moves_no_other_row(file: Path, mask: int, bare: bool) -> None:
+    content = file.read_bytes()
+    for place in range(len(content)):
+        file.write_bytes(content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :])
+        journal = read_journal(file, bare=bare)
+        assert journal.trouble(4), place
+        assert len(journal.rows) >= 2 and all(ROWS[n] == row for n, row in journal.rows.items())
+
+
+def test_a_byte_that_becomes_a_line_break_is_noticed(file: Path) -> None:
+    content = file.read_bytes()
+    for place in range(len(content) - 1):
+        file.write_bytes(content[:place] + b'\n' + content[place + 1 :])
+        assert content[place] == 10 or 'was changed or cut off' in read_journal(file, bare=False).trouble(4)
+
+
+def test_every_truncation_is_noticed_and_the_next_append_mends_the_end(file: Path) -> None:
+    content = file.read_bytes()
+    for size in range(len(content)):
+        file.write_bytes(content[:size])
+        # Without its last line break, nothing is lost yet.
+        before = read_journal(file, bare=False)
+        assert bool(before.trouble(4)) == (size < len(content) - 1), size
+        append_rows(file, {4: ROWS[0]})
+        after = read_journal(file, bare=False)
+        assert after.rows.items() >= {4: ROWS[0]}.items() and not after.damaged, 'what was cut off is gone'
+        assert {n: row for n, row in after.rows.items() if n < 4}.items() <= ROWS.items()
+
+
+def test_lines_without_numbers_are_those_of_format_1(tmp_path: Path) -> None:
+    path = tmp_path / 'history.jsonl'
+    path.write_text('{"kind": "a"}\n{"kind": "b\n{"kind": "c"}\n')
+    assert read_journal(path, bare=True).rows == {0: {'kind': 'a'}, 2: {'kind': 'c'}}
+    assert read_journal(path, bare=False).damaged == [1, 2, 3]
+    append_rows(path, {3: ROWS[3]})
+    with path.open('a') as file:
+        file.write('{"kind": "d"}\n')
+    journal = read_journal(path, bare=True)
+    assert list(journal.rows) == [0, 2, 3] and journal.damaged == [2, 5], 'after the first CRC every line has one'
+
+
+def test_what_is_wrong_is_said_in_few_words(tmp_path: Path) -> None:
+    path = tmp_path / 'history.jsonl'
+    assert read_journal(path, bare=False).trouble(0) == ''
+    assert read_journal(path, bare=False).trouble(2) == 'row 0, 1 of 2 is missing'
+    assert read_journal(path, bare=False).trouble(10**15).startswith('row 0, 1, 2 (and 999999999999997 more) of')
+    path.write_text('x\n' * 5)
+    assert read_journal(path, bare=False).trouble(0).startswith('line 1, 2, 3 (and 2 more) was changed')
+    with pytest.raises(WorkspaceError, match='cannot read'):
+        read_journal(tmp_path, bare=False)
