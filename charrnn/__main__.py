@@ -1,7 +1,7 @@
 """``python -m charrnn``: a prompt with every public name; ``python -m charrnn train DIR``: the thin command line.
 
 The options of a command are the arguments of the method it calls, under the same names and with the same defaults:
-``--num-rounds`` is ``num_rounds``.
+``--num-rounds`` is ``num_rounds``.  ``fsck DIR`` and ``status DIR`` only look.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import charrnn
 from charrnn import *  # noqa: F403  these names are what the prompt is for
 from charrnn import CharRNNError, ModelState
+from charrnn.inspecting import fsck, status
 
 BANNER = f"""charrnn {charrnn.__version__}
   ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run
@@ -60,13 +61,16 @@ def command_line() -> argparse.ArgumentParser:
     speak = commands.add_parser('generate', help='print text from the run in a directory', formatter_class=defaults)
     speak.add_argument('dir', metavar='DIR')
     add_options(speak, ModelState.generatestring)
+    for name, what in (('status', 'one screen about a run'), ('fsck', 'verify every byte of a run')):
+        look = commands.add_parser(name, help=f'{what}; only reads, also while another process trains')
+        look.add_argument('dir', metavar='DIR')
     for command in (train, speak):
         command.add_argument('--device', default='auto', metavar='TEXT')
     return parser
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; the exit status: 0, 1 for an error that was explained, 130 after Ctrl-C."""
+    """Run one command; the exit status: 0, 1 for an error that was explained (fsck: see there), 130 after Ctrl-C."""
     given = command_line().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors='backslashreplace')  # a terminal that cannot show a text is no reason to stop
@@ -74,6 +78,13 @@ def run_command(arguments: Sequence[str]) -> int:
         if given.command == 'init':
             print(ModelState.initfromsrcfile(**options_of(given, ModelState.initfromsrcfile)))
             return 0
+        if given.command == 'status':
+            print(status(given.dir))
+            return 0
+        if given.command == 'fsck':
+            said, state = fsck(given.dir)
+            print(said)
+            return state
         ms = ModelState.load(given.dir, device=given.device)
         if given.command == 'train':
             return 130 if ms.trainmodel(**options_of(given, ModelState.trainmodel)).interrupted else 0

@@ -19,6 +19,9 @@ A message says what happened with the values, why, and on a line of its own what
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class CharRNNError(Exception):
     """The root: ``except CharRNNError`` catches everything this library raises on purpose.
@@ -81,3 +84,11 @@ class CheckpointError(WorkspaceError):
 
 class OwnershipError(CharRNNError, RuntimeError):
     """Another process, or a newer ModelState of this process, is the writer of this run."""
+
+
+def warn(text: str) -> None:
+    """Warn the user, at the line of theirs that called us, however deep in this library we are."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and str(frame.f_globals.get('__name__')).startswith('charrnn.'):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

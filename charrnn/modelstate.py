@@ -6,7 +6,6 @@ import contextlib
 import difflib
 import os
 import time
-import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
-from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError
+from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
 from charrnn.hyperparams import HyperParams, known_names_only, real, truth, unknown_name, whole, with_hyperparameters
 from charrnn.listener import RunListener
 from charrnn.measuring import Measurements
@@ -192,15 +191,15 @@ class ModelState:
         chosen = choose_device(device)
         number, tensors, facts, troubles = store.read_newest(workspace.checkpoints)
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
-        _warn_of([*troubles, *store.damaged_before(workspace.checkpoints, number), *workspace.troubles()])
+        for trouble in [*troubles, *store.damaged_before(workspace.checkpoints, number), *workspace.troubles()]:
+            warn(trouble)
         self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
         self._become(number, tensors, facts)
         workspace.open()
         if changed := drift(facts.get('environment', {}), environment(chosen)):
-            warnings.warn(
+            warn(
                 f'since checkpoint {number}: {changed}. Training goes on from it, but an exact resume is not promised, '
-                'because sums may round otherwise.',
-                stacklevel=3,
+                'because sums may round otherwise.'
             )
         return self
 
@@ -214,7 +213,8 @@ class ModelState:
         root = self._workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
             number, tensors, facts, troubles = store.read_newest(root)
-            _warn_of([f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles])
+            for trouble in troubles:
+                warn(f'{trouble} Loaded checkpoint {number} instead.')
         else:
             number = store.resolve(root, checkpoint)
             tensors, facts = store.read_checkpoint(root, number)
@@ -231,7 +231,7 @@ class ModelState:
         self._learner.load(tensors, facts)
         journal, length = self._workspace.read_history(), facts['history_length']
         if trouble := journal.trouble(length):
-            _warn_of([f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.'])
+            warn(f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.')
         self._history = History(journal.rows)
         self._history.rewind(length)
         self._saved = {'number': number, 'position': self.position, 'round': self._learner.round}
@@ -408,10 +408,9 @@ class ModelState:
         """
         place = first_look_ahead(self._learner.model, len(self.chars))
         if place is not None:
-            warnings.warn(
+            warn(
                 f'this {self._modeltype} looks ahead: the symbol at place {place} changed predictions before it. '
-                'Its losses are not losses of prediction.',
-                stacklevel=2,
+                'Its losses are not losses of prediction.'
             )
         return place is None
 
@@ -594,11 +593,6 @@ def _path(name: str, given: str | Path) -> Path:
     if not isinstance(given, str | os.PathLike):
         raise WorkspaceError(f'{name}={given!r} is no path.', f"{name}='a/path'")
     return Path(given)
-
-
-def _warn_of(troubles: list[str]) -> None:
-    for trouble in troubles:
-        warnings.warn(trouble, stacklevel=4)
 
 
 def _announce_if_slow(source: Path) -> None:

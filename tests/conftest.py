@@ -13,6 +13,7 @@ import pytest
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch comes: at these sizes a second thread only waits
 
 import torch
+from torture import COUNTS
 
 from charrnn import ModelState
 from charrnn.models import native
@@ -20,12 +21,6 @@ from charrnn.models import native
 NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
 """Those that the laws are tried with on this machine; tests/gpu tries cudnn."""
-
-TORTURE = bool(os.environ.get('CHARRNN_TORTURE'))
-"""Whether this is ./check --torture: every case instead of some."""
-
-COUNTS: dict[str, int] = {}
-"""How many cases of each kind the tests of durability have tried; printed at the end."""
 
 Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]
@@ -36,11 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [
         item for item in items if item.name not in ('charrnn', 'charrnn.ModelState', 'charrnn.modelstate.ModelState')
     ]
-
-
-def count(what: str) -> None:
-    """One more case of that kind has been tried, and held."""
-    COUNTS[what] = COUNTS.get(what, 0) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -32,6 +32,7 @@ BEFORE = {
     'sampling': {'errors', 'hyperparams', 'text', 'models', 'display'},
     'listener': {'display', 'training'},
     'measuring': {'display', 'storage', 'text', 'training'},
+    'inspecting': {'display', 'errors', 'storage', 'text', 'training'},
     'comparing': {'display', 'errors', 'modelstate', 'training'},
     'modelstate': {
         'errors',

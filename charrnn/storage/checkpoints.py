@@ -22,7 +22,7 @@ import safetensors.torch
 from torch import Tensor
 
 from charrnn.errors import CharRNNError, CheckpointError
-from charrnn.storage.durable import cannot_read, sweep
+from charrnn.storage.durable import cannot_read, fsync_folder, sweep
 from charrnn.storage.sealed import as_json, read_sealed, verify, write_sealed
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
@@ -63,12 +63,14 @@ def write_checkpoint(root: Path, tensors: Mapping[str, Tensor], facts: Mapping[s
 def _drop_old(root: Path) -> None:
     """Only after a newer one stands: it was read back and compared before it got its name."""
     facts = readable_facts(root)
-    kept = {*sorted(facts)[-KEEP:], best_number(facts)}
-    for number in facts.keys() - kept:
-        # Out of sight under one rename first: a half-deleted checkpoint must not look like a damaged one.
-        with contextlib.suppress(OSError):  # the new one is saved; the next save tries this again
+    doomed = facts.keys() - {*sorted(facts)[-KEEP:], best_number(facts)}
+    # Out of sight under a rename that has reached the disk, then deleted: half of one must not look like damage.
+    with contextlib.suppress(OSError):  # the new one is saved; the next save tries this again
+        for number in doomed:
             folder_of(root, number).rename(root / f'.{number:06d}.{os.getpid()}.tmp')
-    sweep_checkpoints(root)
+        if doomed:
+            fsync_folder(root)
+        sweep_checkpoints(root)
 
 
 def sweep_checkpoints(root: Path) -> None:

@@ -36,7 +36,7 @@ class _Run:
     """What this process knows of the writers of one directory."""
 
     def __init__(self, path: Path) -> None:
-        self.lock = filelock.FileLock(path / 'lock', timeout=0, thread_local=False)
+        self.lock = filelock.FileLock(path / 'lock', timeout=0.2, thread_local=False)  # status may look
         self.locked: tuple[int, int] | None = None  # device and inode of the lock file that we hold
         self.readers: weakref.WeakSet[Workspace] = weakref.WeakSet()
         self.writer = 0  # the generation of the newest Workspace that has written
@@ -187,6 +187,21 @@ class Workspace:
                 f'ModelState.load({self.name!r}), or ms.restore()',
             )
         self._run.locked = _identity(lock.lock_file)  # only now: until here a failed attempt is made again
+
+    def is_being_written(self) -> bool | None:
+        """Whether some process holds the lock, found out without taking it from anybody; None if that is unknown."""
+        try:
+            import fcntl
+        except ImportError:
+            return None
+        try:
+            with (self.path / 'lock').open('rb') as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
     def dataset_digest(self) -> str:
         """The digest of the dataset, every byte verified: again only if a file of it was touched since the last time.

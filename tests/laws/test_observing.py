@@ -1,6 +1,7 @@
 """Law 4: observing is free. Whatever only looks leaves every bit, the position and torch's random stream alone."""
 
 import contextlib
+import inspect
 import io
 import random
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 import torch
 from conftest import MakeRun, moment, train
 
-from charrnn import CharRNNError, ModelState, generatestring
+from charrnn import CharRNNError, ModelState, compare, generatestring
 
 
 def provoke(ms: ModelState) -> None:
@@ -35,6 +36,9 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'properties': lambda ms: [getattr(ms, name) for name in dir(ms) if not name.startswith('__')],
     'history': lambda ms: [repr(ms.history), list(ms.history), ms.history.column('train_nats')],
     'checkpoints': lambda ms: repr(ms.checkpoints()),
+    'check causality': lambda ms: ms.checkcausal(),
+    'track attention': lambda ms: ms.trackattention('the cat'),
+    'compare': lambda ms: compare(ms, ms),
     'save': lambda ms: ms.newcheckpoint(),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
@@ -42,9 +46,19 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
 }
 
 
+CHANGERS = {'initfromsrcfile', 'load', 'restore', 'trainmodel'}
+
+
+def test_every_method_that_looks_is_tried() -> None:
+    """P11: a new public method has to be named here, among those that change a run or those that are tried."""
+    methods = {name for name, value in vars(ModelState).items() if inspect.isroutine(value) and name[0] != '_'}
+    tried = ' '.join(inspect.getsource(look) for look in OBSERVERS.values() if inspect.isfunction(look))
+    assert {name for name in methods - CHANGERS if f'ms.{name}(' not in tried} == set()
+
+
 @pytest.mark.parametrize('name', OBSERVERS)
 def test_looking_changes_nothing(make_run: MakeRun, name: str) -> None:
-    ms = make_run(dropout=0.3)
+    ms = make_run(dropout=0.3, modeltype='LSTMAttention' if 'attention' in name else 'GRUEncode')
     train(ms, 7)
     before, stream = moment(ms), torch.get_rng_state()
     OBSERVERS[name](ms)
@@ -58,7 +72,7 @@ def test_looking_between_windows_changes_nothing_that_is_learned(make_run: MakeR
     with contextlib.redirect_stdout(io.StringIO()):
         for windows in (1, 3, 8):
             for name, look in OBSERVERS.items():
-                if name != 'load':  # the newer object would own the run
+                if name not in ('load', 'track attention'):  # the newer object would own the run; this has none
                     look(watched)
             with torch.random.fork_rng():
                 torch.manual_seed(windows)

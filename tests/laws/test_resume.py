@@ -10,8 +10,11 @@ import torch
 from conftest import ENGINES, MakeRun, moment, train
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import child, is_killed
+from torture import TORTURE, count
 
-from charrnn import ModelState
+from charrnn import DeviceError, HyperParamsError, ModelState
+from charrnn.models import MODELTYPES
 
 WINDOWS = 70  # of 3 lanes of 8: an epoch of the 630 training symbols has 27, so this is twice across its end
 
@@ -43,6 +46,66 @@ def test_over_several_processes(make_run: MakeRun, modeltype: str) -> None:
     train(straight, 3)
     train(resumed, 3)
     assert moment(resumed) == moment(straight)
+
+
+STRAIGHT = 20  # windows of 9 lanes of 8: an epoch has 9, so that this ends in the third
+
+
+def new_process(curdir: Path, windows: int) -> None:
+    """Go on in a new process, if this is torture, else with a new object."""
+
+    def go_on(pipe: int = 0) -> None:
+        train(ModelState.load(curdir, device='cpu'), windows, batchsize=9, print_every=2)
+
+    if not TORTURE:
+        return go_on()
+    with child(go_on) as (process, _):
+        assert not is_killed(process)
+
+
+@pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
+@pytest.mark.parametrize('sampling', ['lanes', 'random'])
+@pytest.mark.parametrize('modeltype', MODELTYPES if TORTURE else ['GRUEncode'])
+def test_at_every_window(make_run: MakeRun, modeltype: str, sampling: str) -> None:
+    """P9: N windows straight = k, save, new process, N - k, for every k, over three epochs and inside rounds."""
+    given = {'modeltype': modeltype, 'sampling': sampling, 'dropout': 0.3}
+    straight = make_run('straight', **given)
+    train(straight, STRAIGHT, batchsize=9)
+    assert 2 < straight.epoch < 3
+    for k in range(STRAIGHT + 1):
+        curdir = make_run(f'stopped {k}', **given).curdir
+        for windows in filter(None, (k, STRAIGHT - k)):
+            new_process(curdir, windows)
+        assert moment(ModelState.load(curdir, device='cpu')) == moment(straight), k
+        count('windows at which a run was stopped and resumed, bit for bit')
+
+
+@pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
+def test_any_number_of_resumes(make_run: MakeRun) -> None:
+    """P10: a new process for every window."""
+    straight, stopped = make_run('straight', dropout=0.3), make_run('stopped', dropout=0.3).curdir
+    train(straight, STRAIGHT, batchsize=9)
+    for _ in range(STRAIGHT):
+        new_process(stopped, 1)
+    assert moment(ModelState.load(stopped, device='cpu')) == moment(straight)
+
+
+def test_what_cannot_change_says_so(make_run: MakeRun) -> None:
+    """P12: lanes are re-laid (below); a window length is a fact of the run; a device is chosen on load."""
+    ms = make_run()
+    train(ms, 2)
+    before = moment(ms)
+    with pytest.raises(AttributeError, match='ms.seq_len cannot be set: it is a fact of this run'):
+        ms.seq_len = 5  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        ms.hyper.seq_len = 5  # type: ignore[misc]
+    with pytest.raises(HyperParamsError, match="no argument 'seq_len'"):
+        ms.trainmodel(seq_len=5)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError, match='ms.device cannot be set'):
+        ms.device = torch.device('cpu')  # type: ignore[misc]
+    with pytest.raises(DeviceError, match='Next: '):
+        ModelState.load(ms.curdir, device='cuda:7')
+    assert moment(ms) == before
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TORTURE, MakeRun, count, moment, train
+from conftest import MakeRun, moment, train
 from disk import Disk, failing, watching
+from torture import TORTURE, count
 
 from charrnn import CharRNNError, ModelState, WorkspaceError
 

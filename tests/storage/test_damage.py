@@ -1,0 +1,131 @@
+"""P6, P7, P14: any changed byte and any truncation is noticed by load; what is good is loaded, the rest is named."""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from conftest import MakeRun, moment, train
+from torture import TORTURE, count
+
+from charrnn import CharRNNError, CheckpointError, ModelState, WorkspaceError
+
+FLIPS = 12_000 if TORTURE else 250
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Path:
+    """A run with four checkpoints, a history with a resume row, a ladder."""
+    ms = make_run()
+    for _ in range(2):
+        train(ms, 2, valid_len=0)
+    ms.restore(2)
+    train(ms, 1)
+    ms.evaluate()
+    return ms.curdir
+
+
+def assert_noticed(curdir: Path, path: Path, moments: dict[int, object]) -> None:
+    """Loading says which file it is: in an error if it is the dataset, else in a warning, and loads what is good."""
+    name = re.escape(path.name) if path.suffix != '.jsonl' else r'history\.jsonl'
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        try:
+            loaded = ModelState.load(curdir, device='cpu')
+        except CharRNNError as error:
+            assert 'dataset' in path.parts, (path, error)
+            assert re.search(name, str(error)) and 'Next: ' in str(error)
+            return
+    assert 'dataset' not in path.parts, path
+    assert any(re.search(name, str(warning.message)) for warning in said), (path, [str(w.message) for w in said])
+    newest = path.parent.name == f'{max(moments):06d}'
+    assert moment(loaded) == moments[max(moments) - newest]
+
+
+def moments_of(curdir: Path) -> dict[int, object]:
+    ms = ModelState.load(curdir, device='cpu')
+    return {row.number: moment(ms.restore(row.number)) for row in ms.checkpoints()}
+
+
+def test_any_flipped_byte_of_any_file(run: Path) -> None:
+    moments, draws = moments_of(run), random.Random(0)
+    files = sorted(path for path in run.rglob('*') if path.is_file() and path.stat().st_size)
+    assert {path.name for path in files} == {
+        'dataset.json',
+        'facts.json',
+        'history.jsonl',
+        'indices.bin',
+        'ladder.json',
+        'manifest.json',
+        'tensors.safetensors',
+    }
+    for number in range(FLIPS):
+        path = files[number % len(files)]
+        content = path.read_bytes()
+        place, flipped = draws.randrange(len(content)), draws.randrange(1, 256)
+        path.write_bytes(content[:place] + bytes([content[place] ^ flipped]) + content[place + 1 :])
+        assert_noticed(run, path, moments)
+        path.write_bytes(content)
+        count('flipped bytes noticed by load')
+
+
+def test_truncation_at_any_length(run: Path) -> None:
+    moments = moments_of(run)
+    for path in sorted(path for path in run.rglob('*') if path.is_file() and path.stat().st_size):
+        content = path.read_bytes()
+        end = len(content) - (path.suffix == '.jsonl')  # without its last line break, the history is still whole
+        step = 1 if TORTURE else max(1, end // 8)
+        for size in [*range(0, end, max(step, end // 400)), end - 1]:
+            path.write_bytes(content[:size])
+            assert_noticed(run, path, moments)
+            count('truncations noticed by load')
+        path.unlink()
+        if path.parent.name != 'ladder':  # half a ladder is none
+            assert_noticed(run, path, moments)
+        path.write_bytes(content)
+
+
+def test_where_nothing_good_is_left_it_says_so(run: Path) -> None:
+    for path in run.glob('checkpoints/*/tensors.safetensors'):
+        path.write_bytes(b'')
+    with pytest.raises(CheckpointError, match=r"(?s)no checkpoint in '.*' can be read.*000001.*\n  Next: a copy from"):
+        ModelState.load(run, device='cpu')
+
+
+def test_a_damaged_checkpoint_is_never_best_and_drops_no_good_one(run: Path) -> None:
+    facts = run / 'checkpoints' / '000003' / 'facts.json'
+    facts.write_text(facts.read_text().replace('"valid_nats": 2', '"valid_nats": 0'))
+    with pytest.warns(UserWarning, match='000003'):
+        ms = ModelState.load(run, device='cpu')
+    assert 3 not in [row.number for row in ms.checkpoints()]
+    for _ in range(7):
+        ms.newcheckpoint()
+    assert ms.restore('best').position in (16, 32)
+
+
+def test_a_dataset_that_changed_under_the_session_stops_training_before_its_first_window(make_run: MakeRun) -> None:
+    ms, path = make_run(), None
+    train(ms, 1)
+    path, before = ms.curdir / 'dataset' / 'indices.bin', moment(ms)
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    with pytest.raises(WorkspaceError, match=r'indices\.bin was changed'):
+        train(ms, 1)
+    assert moment(ms) == before and len(ms.history) == 2
+    path.write_bytes(content)
+    train(ms, 1)
+
+
+def test_a_window_that_is_not_finite_leaves_every_checkpoint_and_says_where(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 2)
+    kept = {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file() and p.suffix != '.jsonl'}
+    next(iter(ms._learner.model.parameters())).data[:] = float('nan')
+    with pytest.raises(ArithmeticError, match=r'window at position 16 \(round 2\)'):
+        train(ms, 1)
+    with pytest.raises(ArithmeticError, match='no checkpoint is made'):
+        ms.newcheckpoint()
+    assert {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file() and p.suffix != '.jsonl'} == kept
