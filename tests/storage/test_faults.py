@@ -16,6 +16,7 @@ from disk import Disk, failing, watching
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, ModelState, WorkspaceError
+from charrnn.storage import sealed
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
@@ -141,3 +142,19 @@ def test_a_failed_fsync_fails_the_save(make_run: MakeRun) -> None:
         with watching(failing(ms.curdir, number, errno.EIO)), pytest.raises(WorkspaceError, match='Input/output error'):
             ms.newcheckpoint()
         assert [row.number for row in ms.checkpoints()] == numbers
+
+
+def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P4: a disk that writes something else; no old checkpoint goes before a newer one was read back."""
+    ms = make_run()
+    for _ in range(6):
+        ms.newcheckpoint()
+    kept, write = files(ms.curdir / 'checkpoints'), sealed.append_durably
+
+    def lie(path: Path, data: bytes, end: int | None = None) -> None:
+        write(path, data[:-1] + b'?' if path.suffix == '.safetensors' else data, end)
+
+    monkeypatch.setattr(sealed, 'append_durably', lie)
+    with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back otherwise'):
+        ms.newcheckpoint()
+    assert files(ms.curdir / 'checkpoints') == kept
