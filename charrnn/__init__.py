@@ -8,6 +8,7 @@
 
 from charrnn.comparing import Comparison, compare
 from charrnn.errors import (
+    AttachedError,
     CharRNNError,
     CharSetError,
     CheckpointError,
@@ -32,6 +33,7 @@ from charrnn.training.yardstick import Evaluation
 from charrnn.version import __version__
 
 __all__ = [
+    'AttachedError',
     'ByteSet',
     'CharRNNError',
     'CharSet',

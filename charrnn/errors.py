@@ -9,6 +9,7 @@
     ├── DeviceError           a device this machine or this torch does not have        RuntimeError
     ├── EngineError           an engine (CHARRNN_ENGINE) that is not there             RuntimeError
     ├── NonFiniteLossError    a window or a validation that is not finite              ArithmeticError
+    ├── AttachedError         what a user hung on the run cannot be kept, or raised     RuntimeError
     ├── TornWindowError       an update was cut in half; restore() mends it            RuntimeError
     ├── WorkspaceError        a working directory that is missing, taken or unreadable OSError
     │   └── CheckpointError   a checkpoint that is missing or damaged                  OSError
@@ -68,6 +69,10 @@ class EngineError(CharRNNError, RuntimeError):
 
 class NonFiniteLossError(CharRNNError, ArithmeticError):
     """A loss or a gradient was not finite. That update was not applied, and no checkpoint is made of such weights."""
+
+
+class AttachedError(CharRNNError, RuntimeError):
+    """A callable of ``ms.attach`` that cannot be kept, that raised, or that answered with something impossible."""
 
 
 class TornWindowError(CharRNNError, RuntimeError):

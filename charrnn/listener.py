@@ -18,6 +18,7 @@ class RunListener(Screen):
     save : callable → int        write a checkpoint
     unigram : callable → float   the unigram rung of the validation split
     level : str                  what the losses are per: 'char', 'byte' or 'word'
+    react : callable(row)        what the user hung on reports
     """
 
     def __init__(
@@ -27,14 +28,17 @@ class RunListener(Screen):
         save: Callable[[], int],
         unigram: Callable[[], float],
         level: str,
+        react: Callable[[Row], object] | None = None,
     ) -> None:
         super().__init__(level=level)
-        self.speak, self.save, self._record, self._unigram = speak, save, record, unigram
+        self.speak, self.save, self._record, self._unigram, self._react = speak, save, record, unigram, react
 
     def record(self, row: Row) -> None:
-        """Keep a row, then show it."""
+        """Keep a row, show it, then hand a copy to the user's own callable."""
         self._record(row)
         self.show(row, self._unigram() if row.get('valid_nats') is not None else None)
+        if self._react:
+            self._react(dict(row))
 
     def tell_stopped(self, checkpoint: int) -> None:
         """The first Ctrl-C: the window was finished, and everything is saved."""

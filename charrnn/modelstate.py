@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charrnn.attaching import AttachedTable, own_filter, own_rate
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
@@ -35,6 +37,7 @@ from charrnn.models import (
 )
 from charrnn.sampling.sampler import Sample, sample_indices
 from charrnn.storage import checkpoints as store
+from charrnn.storage.attachments import NAMES, SUFFIX, Attachments
 from charrnn.storage.durable import cannot_read, cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
@@ -45,6 +48,7 @@ from charrnn.training.history import History, Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner
 from charrnn.training.loop import TrainReport, make_row, run_round, validation_columns
+from charrnn.training.schedule import Moment
 from charrnn.training.yardstick import Evaluation
 from charrnn.version import __version__
 
@@ -66,8 +70,18 @@ class ModelState:
     Looking (evaluating, generating, printing) never changes anything.
     """
 
-    __slots__ = ('__weakref__', '_history', '_learner', '_measurements', '_modeltype', '_saved', '_workspace')
+    __slots__ = (
+        '__weakref__',
+        '_attachments',
+        '_history',
+        '_learner',
+        '_measurements',
+        '_modeltype',
+        '_saved',
+        '_workspace',
+    )
 
+    _attachments: Attachments
     _history: History
     _learner: Learner
     _measurements: Measurements
@@ -172,7 +186,7 @@ class ModelState:
         self = object.__new__(cls)
         self._workspace, self._modeltype = workspace, modeltype
         self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
-        self._history, self._saved = History(), {}
+        self._history, self._saved, self._attachments = History(), {}, Attachments()
         self._measurements = Measurements(data, workspace)
         return self
 
@@ -196,6 +210,11 @@ class ModelState:
         self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
         self._become(number, tensors, facts)
         workspace.open()
+        if waiting := self._attachments.waiting:
+            warn(
+                f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
+                f'ms.reattach() runs that code, ms.detach({waiting[0]!r}) goes on without.'
+            )
         if changed := drift(facts.get('environment', {}), environment(chosen)):
             warn(
                 f'since checkpoint {number}: {changed}. Training goes on from it, but an exact resume is not promised, '
@@ -232,6 +251,10 @@ class ModelState:
         journal, length = self._workspace.read_history(), facts['history_length']
         if trouble := journal.trouble(length):
             warn(f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.')
+        kept = facts.get('attached', {})
+        names = [name for name in NAMES if name in kept]
+        found = store.read_opaque(self._workspace.checkpoints, number, [name + SUFFIX for name in names])
+        self._attachments = Attachments({n: (kept[n], pickled) for n, pickled in zip(names, found, strict=True)})
         self._history = History(journal.rows)
         self._history.rewind(length)
         self._saved = {'number': number, 'position': self.position, 'round': self._learner.round}
@@ -259,7 +282,11 @@ class ModelState:
             'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
             'environment': {'charrnn': __version__, **environment(learner.device)},
         }
-        number = store.write_checkpoint(self._workspace.checkpoints, learner.tensors(), facts)
+        pickled = self._attachments.save()
+        if pickled:
+            facts['attached'] = {name: held.source for name, held in self._attachments.items()}
+        opaque = {name + SUFFIX: data for name, data in pickled.items()}
+        number = store.write_checkpoint(self._workspace.checkpoints, learner.tensors(), facts, opaque)
         self._saved = {'number': number, 'position': self.position, 'round': learner.round}
         return number
 
@@ -308,12 +335,19 @@ class ModelState:
             lanes = whole(1)('batchsize', batchsize)
         learner = self._learner
         learner.refuse_if_torn()
+        self._attachments.refuse_waiting()
         self._workspace.claim()
         self._refuse_changed_dataset()
         carry_before = learner.carry
         learner.lay_lanes(lanes, clear_state=clear_state)
+        learner.own_rate = own_rate(self._attachments)
         listener = RunListener(
-            self._speak, self._record, self.newcheckpoint, self._measurements.unigram, self.chars.level
+            self._speak,
+            self._record,
+            self.newcheckpoint,
+            self._measurements.unigram,
+            self.chars.level,
+            self._attachments.function('onreport'),
         )
         before, seconds, rounds = learner.symbols, learner.seconds, 0
         row: Row = {}
@@ -368,6 +402,50 @@ class ModelState:
         length = SPOKEN[self.chars.level]
         (rest,) = self._draw(learner.carry.lane(0), [first], length - 1, 0.5, draws)
         return Sample(self.chars.decode([first, *rest]))
+
+    # ---- what a user hangs on it -----------------------------------------------------------------------------
+
+    @known_names_only
+    def attach(
+        self,
+        *,
+        schedule: Callable[[Moment], float] | None = None,
+        onreport: Callable[[dict[str, Any]], object] | None = None,
+        samplefilter: Callable[[NDArray[np.float64], str], Any] | None = None,
+    ) -> AttachedTable:
+        """Hang functions or lambdas on the run; the checkpoints keep them.
+
+        `schedule(moment)` answers the learning rate of the next window;
+        a moment has position, symbols, epoch, round and learnrate.
+        `onreport(row)` is called with each row of the history.
+        `samplefilter(logits, text)` changes the logits (V,) of each
+        symbol that is drawn. One that raises ends the round, which is
+        saved. Raises AttachedError (not callable, or dill cannot keep it).
+        """
+        given = {'schedule': schedule, 'onreport': onreport, 'samplefilter': samplefilter}
+        self._attachments.attach({name: function for name, function in given.items() if function is not None})
+        return self.attached
+
+    @property
+    def attached(self) -> AttachedTable:
+        """What is attached: names and sources."""
+        return AttachedTable(self._attachments)
+
+    def reattach(self) -> AttachedTable:
+        """Open what a loaded run has attached. This runs its code.
+
+        Whoever wrote the directory chose that code: read ms.attached
+        first. It has the values of the variables that it uses as they
+        were saved. Raises AttachedError (it cannot be opened).
+        """
+        self._attachments.reattach()
+        return self.attached
+
+    @known_names_only
+    def detach(self, name: str) -> AttachedTable:
+        """Let go of 'schedule', 'onreport' or 'samplefilter'."""
+        self._attachments.detach(name)
+        return self.attached
 
     # ---- measuring and speaking -----------------------------------------------------------------------------
 
@@ -480,7 +558,15 @@ class ModelState:
         self, carry: Carry, prime: list[int], length: int, temp: float, draws: np.random.Generator, streams: int = 1
     ) -> list[list[int]]:
         drawn: list[list[int]] = sample_indices(
-            self._learner.model, carry, prime, length, temp, draws, silent=self.chars.silent, streams=streams
+            self._learner.model,
+            carry,
+            prime,
+            length,
+            temp,
+            draws,
+            silent=self.chars.silent,
+            streams=streams,
+            own_filter=own_filter(self._attachments, self.chars),
         ).tolist()
         return drawn
 
@@ -586,7 +672,10 @@ class ModelState:
         raise AttributeError(f'a ModelState has no {name!r}.' + (f' Did you mean {close[0]!r}?' if close else ''))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError('a ModelState is not pickled: ms.newcheckpoint() saves it, ModelState.load(dir) brings it back')
+        raise TypeError(
+            'a ModelState is not pickled, since it owns a directory and its lock: '
+            'ms.newcheckpoint() saves it, ModelState.load(dir) brings it back'
+        )
 
 
 def _path(name: str, given: str | Path) -> Path:

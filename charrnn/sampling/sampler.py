@@ -26,6 +26,9 @@ PRIME_AT_ONCE = 1000
 LARGEST_TABLE = 2**24
 """Numbers in a first layer's table (64 MiB); for larger vocabularies it is not worth making."""
 
+Filter = Callable[[NDArray[np.float64], Sequence[int]], NDArray[np.float64]]
+"""Logits (V,) of the next symbol and all symbols so far → other logits (V,)."""
+
 Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Reads one symbol on every stream, (B,), and returns the next one's logits, (B, V)."""
 
@@ -65,6 +68,7 @@ def sample_indices(
     *,
     silent: int | None,
     streams: int = 1,
+    own_filter: Filter | None = None,
 ) -> NDArray[np.int64]:
     """Read `prime`, then draw `length` symbols on every stream, each fed back.
 
@@ -73,6 +77,7 @@ def sample_indices(
     carry : Carry            of one lane, from before the prime; not modified
     prime : at least one index
     silent : int or None     the index that must not come: the unknown symbol, unless the text holds it
+    own_filter : callable    changes the logits of each symbol before the temperature does
     Returns
     -------
     (streams, length)        the prime is not among them
@@ -87,7 +92,10 @@ def sample_indices(
         _, carry = model(ids, carry)
     carry = Carry({name: state.expand(-1, streams, *state.shape[2:]).clone() for name, state in carry.items()})
     symbols, numbers = np.full(streams, last, np.int64), draws.random((length, streams))
-    found = speak(model, carry, symbols, numbers, temp, silent)
+    if own_filter is None:
+        found = speak(model, carry, symbols, numbers, temp, silent)
+    else:
+        found = _draw(_model_reader(model, carry), symbols, numbers, temp, silent, own_filter, list(prime))
     if found is None:
         raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
     return found.T
@@ -107,15 +115,25 @@ def speak(
     stack = model.stack() if weights.device.type == 'cpu' and _table_is_small(model) else None
     if stack and engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
         return native.speak(engine.instruction_set, stack, readout, carry, symbols, draws, temp, silent)
-    return _draw(reader(stack, readout, carry) if stack else _model_reader(model, carry), symbols, draws, temp, silent)
+    read = reader(stack, readout, carry) if stack else _model_reader(model, carry)
+    return _draw(read, symbols, draws, temp, silent)
 
 
 def _draw(
-    read: Read, symbols: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
+    read: Read,
+    symbols: NDArray[np.int64],
+    draws: NDArray[np.float64],
+    temp: float,
+    silent: int | None,
+    own_filter: Filter | None = None,
+    before: Sequence[int] = (),
 ) -> NDArray[np.int64] | None:
     chosen = np.empty(draws.shape, np.int64)
     for t, row in enumerate(draws):
         logits = read(symbols).astype(np.float64)
+        if own_filter:
+            for stream, each in enumerate(logits):
+                logits[stream] = own_filter(each.copy(), [*before, *chosen[:t, stream].tolist()])
         if silent is not None:
             logits[:, silent] = -math.inf
         if np.isnan(logits).any() or not np.isfinite(logits.max(axis=1)).all():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,14 @@ def folder_of(root: Path, number: int) -> Path:
     return root / f'{number:06d}'
 
 
-def write_checkpoint(root: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> int:
-    """Write a new checkpoint, verify it, drop the old ones beyond KEEP and best, and return its number.
+def write_checkpoint(
+    root: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], opaque: Mapping[str, bytes] | None = None
+) -> int:
+    """Write a new checkpoint, drop the old ones beyond KEEP and best, and return its number.
+
+    Parameters
+    ----------
+    opaque : mapping of name to bytes    files that are kept beside, and that nothing here ever opens
 
     Raises
     ------
@@ -55,7 +61,7 @@ def write_checkpoint(root: Path, tensors: Mapping[str, Tensor], facts: Mapping[s
     number = max(numbers(root), default=0) + 1
     # To bytes first, and through our own file, so that a full disk surfaces here and not inside the library.
     content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
-    write_sealed(folder_of(root, number), {TENSORS: content, FACTS: as_json(dict(facts)).encode()})
+    write_sealed(folder_of(root, number), {TENSORS: content, FACTS: as_json(dict(facts)).encode(), **(opaque or {})})
     _drop_old(root)
     return number
 
@@ -109,6 +115,11 @@ def read_checkpoint(root: Path, number: int) -> tuple[dict[str, Tensor], dict[st
         raise CheckpointError(f'no checkpoint {number} in {str(root)!r}; there: {there}.', 'ms.checkpoints()')
     tensors, facts = read_sealed(folder_of(root, number), TENSORS, FACTS)
     return safetensors.torch.load(tensors), json.loads(facts)
+
+
+def read_opaque(root: Path, number: int, names: Sequence[str]) -> list[bytes]:
+    """The bytes of files that were kept beside, verified, not opened."""
+    return read_sealed(folder_of(root, number), *names)
 
 
 def read_newest(root: Path) -> tuple[int, dict[str, Tensor], dict[str, Any], list[str]]:

@@ -33,7 +33,7 @@ from charrnn.training.optimizer import (
     load_optimizer_tensors,
     optimizer_tensors,
 )
-from charrnn.training.schedule import Schedule
+from charrnn.training.schedule import Moment, Schedule
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,13 @@ class StepResult:
     loss_nats : float    mean cross-entropy per symbol, before the update
     grad_norm : float    of the mean gradient, before clipping
     symbols : int        B·T
+    learnrate : float    the step size it took
     """
 
     loss_nats: float
     grad_norm: float
     symbols: int
+    learnrate: float
 
 
 class Learner:
@@ -65,6 +67,7 @@ class Learner:
     diverged : bool          the newest window or validation was not finite
     schedule : Schedule      what validation decided about the learning rate
     seconds : float          spent training
+    own_rate : callable      Moment → learning rate, instead of the schedule's; None asks nobody
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Learner:
         self.seconds = 0.0
         self.torn = False
         self.diverged = False
+        self.own_rate: Callable[[Moment], float] | None = None
 
     @property
     def epoch(self) -> float:
@@ -90,6 +94,11 @@ class Learner:
         """The step size of the next window."""
         lanes = self.carry.lanes if self.carry is not None else 1
         return self.schedule.learnrate(self.hyper, self.epoch, lanes * self.hyper.seq_len / self.data.train_size)
+
+    def _next_rate(self) -> float:
+        if self.own_rate is None:
+            return self.learnrate
+        return self.own_rate(Moment(self.position, self.symbols, self.epoch, self.round, self.learnrate))
 
     def places(self, position: int) -> NDArray[np.int64]:
         """Where each lane stands on the ring at this position, (B,): evenly spaced, or drawn anew for each window."""
@@ -148,7 +157,7 @@ class Learner:
         """
         self.refuse_if_torn()
         assert self.carry is not None, 'lay_lanes comes first'
-        B, T = self.carry.lanes, self.hyper.seq_len
+        B, T, rate = self.carry.lanes, self.hyper.seq_len, self._next_rate()
         with whole_windows(self):
             ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
             shapes = self.model.mask_shapes(B, T)
@@ -173,12 +182,12 @@ class Learner:
                     "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
                 )
             self.torn = True  # until the four lines below are done
-            apply_update(self.optimizer, self.hyper, self.learnrate, B * T, norm)
+            apply_update(self.optimizer, self.hyper, rate, B * T, norm)
             self.carry = carry.detach()
             self.position += T
             self.symbols += B * T
             self.torn = self.diverged = False
-        return StepResult(loss_nats, grad_norm, B * T)
+        return StepResult(loss_nats, grad_norm, B * T, rate)
 
     def refuse_if_torn(self) -> None:
         """Raise if an update was cut in half."""

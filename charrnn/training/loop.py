@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from charrnn.errors import NonFiniteLossError
+from charrnn.errors import AttachedError, NonFiniteLossError
 from charrnn.training.evaluation import Validation, cut_into_lanes
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
@@ -34,7 +34,7 @@ class Listener(Protocol):
         """A sample from where lane 0 stands."""
 
     def record(self, row: Row) -> None:
-        """A new row of the history."""
+        """A new row of the history.  AttachedError: the row is kept, but what the user hung on reports raised."""
 
     def save(self) -> int:
         """Write a checkpoint of this moment; its number."""
@@ -77,19 +77,22 @@ class _Meter:
     def __init__(self) -> None:
         self.nats = self.seconds = 0.0
         self.windows = self.symbols = 0
-        self.grad_norm: float | None = None
+        self.last: StepResult | None = None
 
     def add(self, step: StepResult, seconds: float) -> None:
         self.nats += step.loss_nats
         self.seconds += seconds
         self.windows += 1
         self.symbols += step.symbols
-        self.grad_norm = step.grad_norm
+        self.last = step
 
     def columns(self) -> dict[str, Any]:
+        if self.last is None:
+            return {'train_nats': None, 'grad_norm': None, 'windows': 0, 'chars_per_second': None}
         return {
-            'train_nats': self.nats / self.windows if self.windows else None,
-            'grad_norm': self.grad_norm,
+            'learnrate': self.last.learnrate,
+            'train_nats': self.nats / self.windows,
+            'grad_norm': self.last.grad_norm,
             'windows': self.windows,
             'chars_per_second': self.symbols / self.seconds if self.seconds else None,
         }
@@ -157,42 +160,52 @@ def run_round(
     Raises
     ------
     NonFiniteLossError       the round ends before the window, or the checkpoint, that failed
+    AttachedError            what a user hung on the run raised; the round has ended there, and is saved
     """
     learner.round += 1
     whole, recent = _Meter(), _Meter()
     saved = time.monotonic()
     assert learner.carry is not None
     symbols = learner.carry.lanes * learner.hyper.seq_len
+    failure: AttachedError | None = None
     with listener.bar(f'round {learner.round}', windows, symbols):
-        for done in range(1, windows + 1):
-            # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
-            if learner.epoch_ended():
-                found = validate(learner, 0, stop, listener)
-                if found:
-                    listener.record(make_row('validation', learner, **validation_columns(found)))
-            if stop.requested:
-                break
-            began = time.monotonic()
-            step = learner.train_window()
-            seconds = time.monotonic() - began
-            learner.seconds += seconds
-            whole.add(step, seconds)
-            recent.add(step, seconds)
-            listener.advance(step.loss_nats)
-            if print_every and done % print_every == 0:
-                row = make_row('report', learner, **recent.columns(), sample=listener.speak())
-                if learner.hyper.sampling == 'random' and len(learner.data.valid):
-                    found = validate(learner, valid_len or LOOKED_AT, stop, listener)
-                    row = {**row, **validation_columns(found)}
-                listener.record(row)
-                recent = _Meter()
-            if time.monotonic() - saved >= save_minutes * 60 and done < windows:
-                listener.save()
-                saved = time.monotonic()
+        try:
+            for done in range(1, windows + 1):
+                # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
+                if learner.epoch_ended():
+                    found = validate(learner, 0, stop, listener)
+                    if found:
+                        listener.record(make_row('validation', learner, **validation_columns(found)))
+                if stop.requested:
+                    break
+                began = time.monotonic()
+                step = learner.train_window()
+                seconds = time.monotonic() - began
+                learner.seconds += seconds
+                whole.add(step, seconds)
+                recent.add(step, seconds)
+                listener.advance(step.loss_nats)
+                if print_every and done % print_every == 0:
+                    row = make_row('report', learner, **recent.columns(), sample=listener.speak())
+                    if learner.hyper.sampling == 'random' and len(learner.data.valid):
+                        found = validate(learner, valid_len or LOOKED_AT, stop, listener)
+                        row = {**row, **validation_columns(found)}
+                    recent = _Meter()
+                    listener.record(row)
+                if time.monotonic() - saved >= save_minutes * 60 and done < windows:
+                    listener.save()
+                    saved = time.monotonic()
+        except AttachedError as error:  # what a user hung on the run ends the round, and costs it nothing else
+            failure = error
     found = None
-    if len(learner.data.valid) and not stop.requested:
+    if len(learner.data.valid) and not stop.requested and not failure:
         found = validate(learner, valid_len, stop, listener)
     row = make_row('round', learner, **whole.columns(), **validation_columns(found))
-    listener.record(row)
+    try:
+        listener.record(row)
+    except AttachedError as error:
+        failure = failure or error
     listener.save()
+    if failure:
+        raise failure
     return row

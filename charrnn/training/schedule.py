@@ -16,6 +16,25 @@ from charrnn.hyperparams import HyperParams
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What an attached schedule sees of a run, before each window.  All of it comes back with a checkpoint.
+
+    Parameters
+    ----------
+    position, symbols : int    walked by lane 0; trained on all lanes
+    epoch : float              symbols / symbols of the training text
+    round : int                rounds begun
+    learnrate : float          what the run's own schedule says
+    """
+
+    position: int
+    symbols: int
+    epoch: float
+    round: int
+    learnrate: float
+
+
+@dataclass(frozen=True)
 class Schedule:
     """What has been decided so far.
 
