@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.attaching import AttachedTable, own_filter, own_rate
+from charrnn.checking import checked_settings
+from charrnn.display.printable import printable
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
@@ -36,15 +38,15 @@ from charrnn.models import (
     first_look_ahead,
 )
 from charrnn.sampling.sampler import Sample, sample_indices
-from charrnn.storage import checkpoints as store
-from charrnn.storage.attachments import NAMES, SUFFIX, Attachments
+from charrnn.storage.attachments import Attachments
+from charrnn.storage.checkpoints import Checkpoint, best_number
 from charrnn.storage.durable import cannot_read, cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import DEFAULT_TRAINFRAC, LEVELS, Dataset, read_dataset, write_dataset
+from charrnn.text.dataset import DEFAULT_TRAINFRAC, FACTS, LEVELS, Dataset, read_dataset, write_dataset
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.evaluation import evaluate_split
-from charrnn.training.history import History, Row
+from charrnn.training.history import History, Row, is_sound
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner
 from charrnn.training.loop import TrainReport, make_row, run_round, validation_columns
@@ -151,7 +153,7 @@ class ModelState:
                 write_dataset(folder, source, trainfrac, hyper.seq_len, level, encoding, **options)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
-            self = cls._assemble(workspace, modeltype, hyper, seed, chosen)
+            self = cls._assemble(workspace, cls._open_dataset(workspace), modeltype, hyper, seed, chosen)
             if hyper.anneal < 1 and not len(self.data.valid):
                 raise HyperParamsError(
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
@@ -177,12 +179,22 @@ class ModelState:
             return make_row('start', learner, **validation_columns(found))
         return make_row('start', learner, train_nats=found[0], **validation_columns(None))
 
+    @staticmethod
+    def _open_dataset(workspace: Workspace) -> Dataset:
+        with explained(workspace.dataset, cannot_read):
+            digest = workspace.dataset_digest()
+            return read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), digest)
+
     @classmethod
     def _assemble(
-        cls, workspace: Workspace, modeltype: str, hyper: HyperParams, seed: int, device: torch.device
+        cls,
+        workspace: Workspace,
+        data: Dataset,
+        modeltype: str,
+        hyper: HyperParams,
+        seed: int,
+        device: torch.device,
     ) -> Self:
-        with explained(workspace.dataset, cannot_read):
-            data = read_dataset(workspace.dataset, workspace.dataset_digest())
         self = object.__new__(cls)
         self._workspace, self._modeltype = workspace, modeltype
         self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
@@ -203,12 +215,15 @@ class ModelState:
         workspace = Workspace(_path('dir', dir))
         workspace.require_run()
         chosen = choose_device(device)
-        number, tensors, facts, troubles = store.read_newest(workspace.checkpoints)
+        found, troubles = workspace.checkpoints.read_newest(workspace.dataset_digest())
+        number, facts = found.number, found.facts
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
-        for trouble in [*troubles, *store.damaged_before(workspace.checkpoints, number), *workspace.troubles()]:
+        troubles += workspace.checkpoints.verify_before(number)
+        for trouble in [*troubles, *filter(None, workspace.extras().values())]:
             warn(trouble)
-        self = cls._assemble(workspace, facts['modeltype'], HyperParams(**facts['hyper']), facts['seed'], chosen)
-        self._become(number, tensors, facts)
+        data = cls._open_dataset(workspace)
+        self = cls._assemble(workspace, data, *checked_settings(found, data), facts['seed'], chosen)
+        self._become(found)
         workspace.open()
         if waiting := self._attachments.waiting:
             warn(
@@ -217,8 +232,8 @@ class ModelState:
             )
         if changed := drift(facts.get('environment', {}), environment(chosen)):
             warn(
-                f'since checkpoint {number}: {changed}. Training goes on from it, but an exact resume is not promised, '
-                'because sums may round otherwise.'
+                f'since checkpoint {number}: {printable(changed)}. Training goes on from it, '
+                'but an exact resume is not promised, because sums may round otherwise.'
             )
         return self
 
@@ -229,35 +244,32 @@ class ModelState:
         Later checkpoints stay, and numbers only grow. Raises
         CheckpointError (it is not there, or damaged): nothing changed.
         """
-        root = self._workspace.checkpoints
+        store = self._workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
-            number, tensors, facts, troubles = store.read_newest(root)
+            found, troubles = store.read_newest(self.data.digest)
             for trouble in troubles:
-                warn(f'{trouble} Loaded checkpoint {number} instead.')
+                warn(f'{trouble} Loaded checkpoint {found.number} instead.')
         else:
-            number = store.resolve(root, checkpoint)
-            tensors, facts = store.read_checkpoint(root, number)
-        self._become(number, tensors, facts)
+            found = store.read(store.resolve(checkpoint))
+        self._become(found)
         self._workspace.open()
         return self
 
-    def _become(self, number: int, tensors: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    def _become(self, found: Checkpoint) -> None:
+        facts = found.facts
         if facts['data_digest'] != self.data.digest:
             raise WorkspaceError(
-                f'the dataset in {self._workspace.name!r} is not the one that checkpoint {number} trained on.',
+                f'the dataset in {self._workspace.name!r} is not the one that checkpoint {found.number} trained on.',
                 'a copy of the whole directory from a backup',
             )
-        self._learner.load(tensors, facts)
-        journal, length = self._workspace.read_history(), facts['history_length']
-        if trouble := journal.trouble(length):
+        journal, unreadable = self._workspace.read_history(is_sound)
+        if trouble := unreadable or journal.trouble(facts['history_length']):
             warn(f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.')
-        kept = facts.get('attached', {})
-        names = [name for name in NAMES if name in kept]
-        found = store.read_opaque(self._workspace.checkpoints, number, [name + SUFFIX for name in names])
-        self._attachments = Attachments({n: (kept[n], pickled) for n, pickled in zip(names, found, strict=True)})
-        self._history = History(journal.rows)
-        self._history.rewind(length)
-        self._saved = {'number': number, 'position': self.position, 'round': self._learner.round}
+        history = History(journal.rows)
+        history.rewind(facts['history_length'])
+        self._learner.load(found.tensors, facts)
+        self._history, self._attachments = history, Attachments(found.attached)
+        self._saved = {'number': found.number, 'position': self.position, 'round': self._learner.round}
 
     def newcheckpoint(self) -> int:
         """Write a checkpoint of this moment; returns its number.
@@ -285,15 +297,14 @@ class ModelState:
         pickled = self._attachments.save()
         if pickled:
             facts['attached'] = {name: held.source for name, held in self._attachments.items()}
-        opaque = {name + SUFFIX: data for name, data in pickled.items()}
-        number = store.write_checkpoint(self._workspace.checkpoints, learner.tensors(), facts, opaque)
+        number = self._workspace.write_checkpoint(learner.tensors(), facts, pickled)
         self._saved = {'number': number, 'position': self.position, 'round': learner.round}
         return number
 
     def checkpoints(self) -> CheckpointTable:
         """The checkpoints there are, oldest first, as a table."""
-        facts = store.readable_facts(self._workspace.checkpoints)
-        best, n = store.best_number(facts), self.data.train_size
+        facts = self._workspace.checkpoints.facts()
+        best, n = best_number(facts), self.data.train_size
         return CheckpointTable(
             CheckpointRow(number, f['round'], f['symbols'] / n, f['valid_nats'], f['written'], number == best)
             for number, f in sorted(facts.items())
@@ -463,8 +474,8 @@ class ModelState:
 
     def _best(self) -> tuple[Learner, str]:
         """A learner of its own that stands at the best checkpoint, and its name; this one if none is best yet."""
-        root, learner = self._workspace.checkpoints, self._learner
-        best = store.best_number(store.readable_facts(root))
+        store, learner = self._workspace.checkpoints, self._learner
+        best = store.best()
         if best is None:
             return learner, 'present weights (no checkpoint is best yet), '
         twin = Learner(
@@ -474,7 +485,8 @@ class ModelState:
             learner.seed,
             learner.device,
         )
-        twin.load(*store.read_checkpoint(root, best))
+        found = store.read(best)
+        twin.load(found.tensors, found.facts)
         return twin, f'checkpoint {best} (best), '
 
     def checkcausal(self) -> bool:

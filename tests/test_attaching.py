@@ -12,7 +12,7 @@ import pytest
 from conftest import MakeRun, moment, train
 
 from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
-from charrnn.storage.checkpoints import read_opaque
+from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.sealed import write_sealed
 from charrnn.training.schedule import Moment
 
@@ -166,7 +166,7 @@ def test_bytes_that_would_run_are_carried_and_only_reattach_runs_them(make_run: 
     loaded.generatestring(2)
     loaded.evaluate()
     loaded.newcheckpoint()
-    assert b'_exit' in read_opaque(root, 3, ['onreport.dill'])[0]
+    assert b'_exit' in Checkpoints(root).read(3).attached['onreport'][1]
     write_sealed(root / '000003', {**contents, 'onreport.dill': b'no pickle at all'})
     broken = _loaded(ms.curdir)
     with pytest.raises(AttachedError, match=r"onreport cannot be opened.*\n.*ms.detach\('onreport'\)"):

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import moment, train
+from conftest import MakeRun, moment, train
 from golden.make import RUNS
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import read_newest
+from charrnn.inspecting import fsck
+from charrnn.storage import sealed
+from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.sealed import FORMAT
 
 GOLDEN = Path(__file__).parent / 'golden'
@@ -33,7 +35,8 @@ def test_a_run_of_an_earlier_format_is_found_again_and_goes_on(form: str, name: 
     shutil.copytree(GOLDEN / form / name, tmp_path / 'run')
     expected = json.loads((GOLDEN / form / f'{name}.json').read_text())
     ms = ModelState.load(tmp_path / 'run', device='cpu')
-    _, tensors, _, _ = read_newest(GOLDEN / form / name / 'checkpoints')
+    newest = Checkpoints(GOLDEN / form / name / 'checkpoints')
+    tensors = newest.read(newest.numbers()[-1]).tensors
     assert {n: t.numpy().tobytes() for n, t in tensors.items()}.items() <= moment(ms).items()
     assert (ms.position, ms.epoch) == (expected['position'], expected['epoch'])
     assert ms.carry is not None and ms.carry.lanes == expected['lanes']
@@ -49,9 +52,11 @@ def test_a_run_of_an_earlier_format_is_found_again_and_goes_on(form: str, name: 
     assert moment(again) == moment(ms) and len(again.history) == len(expected['rows']) + 1
 
 
-def test_a_newer_format_says_upgrade(tmp_path: Path) -> None:
-    shutil.copytree(GOLDEN / FORMATS[-1] / 'char', tmp_path / 'run')
-    for path in (tmp_path / 'run').rglob('manifest.json'):
-        path.write_text(path.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
+def test_a_newer_format_says_upgrade(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sealed, 'FORMAT', FORMAT + 1)
+        curdir = make_run().curdir
     with pytest.raises(CheckpointError, match=r'newer charrnn.*\n  Next: pip install --upgrade charrnn'):
-        ModelState.load(tmp_path / 'run', device='cpu')
+        ModelState.load(curdir, device='cpu')
+    text, state = fsck(curdir)
+    assert state == 2 and text.endswith('A newer charrnn has written this run.  Next: pip install --upgrade charrnn')

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from conftest import MakeRun, train
+from processes import child, is_killed
+from torture import TORTURE, count
 
 from charrnn import ModelState, WorkspaceError
 from charrnn.__main__ import run_command
@@ -42,8 +47,9 @@ def test_a_good_run(run: Path) -> None:
         ('checkpoint 3', ''),
         ('history', '5 rows'),
         ('ladder', ''),
+        ('writer.json', ''),
     ]
-    assert text.endswith(f'Every byte is as it was written.  Next: ModelState.load({str(run)!r})')
+    assert text.endswith(f'Every byte that has a checksum is as it was written.  Next: ModelState.load({str(run)!r})')
     assert files(run) == before
 
 
@@ -84,7 +90,7 @@ def test_status_is_one_screen(run: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_both_work_while_a_run_is_written(run: Path) -> None:
     ms = ModelState.load(run, device='cpu')
     train(ms, 1)
-    assert 'a process is writing it now' in status(run)
+    assert f'process {os.getpid()} on ' in status(run) and ') is writing it now' in status(run)
     assert fsck(run)[1] == 0
     train(ms, 1)
 
@@ -95,7 +101,30 @@ def test_half_a_run_is_shown_as_far_as_it_goes(run: Path, tmp_path: Path, make_r
     (run / 'history.jsonl').unlink()
     assert 'no readable checkpoint' in status(run) and 'no checkpoints yet' in status(run)
     assert fsck(run)[1] == 2
-    for look in (status, fsck):
-        with pytest.raises(WorkspaceError, match='there is no directory'):
-            look(tmp_path / 'nothing')
-    assert run_command(['fsck', str(tmp_path / 'nothing')]) == 1
+    with pytest.raises(WorkspaceError, match='there is no directory'):
+        status(tmp_path / 'nothing')
+    assert run_command(['fsck', str(tmp_path / 'nothing')]) == 2
+
+
+@pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_no_false_alarm_while_another_process_saves_all_the_time(run: Path) -> None:
+    def write(pipe: int) -> None:
+        train(ModelState.load(run, device='cpu'), 10_000, save_minutes=0, print_every=1)
+
+    looked = 0
+    with child(write) as (process, _):
+        try:
+            end = time.monotonic() + (20 if TORTURE else 2)
+            while time.monotonic() < end:
+                text, state = fsck(run)
+                assert state == 0, text
+                assert 'epoch' in status(run)
+                loaded = ModelState.load(run, device='cpu')  # a warning would be an error
+                looked += 1
+            assert loaded.position > 48
+        finally:
+            os.kill(process, signal.SIGKILL)
+            is_killed(process)
+    count('looks at a run that was being written')
+    assert looked > 3

@@ -33,6 +33,7 @@ BEFORE = {
     'listener': {'display', 'training'},
     'measuring': {'display', 'storage', 'text', 'training'},
     'attaching': {'display', 'sampling', 'storage', 'text', 'training'},
+    'checking': {'errors', 'hyperparams', 'models', 'storage', 'text'},
     'inspecting': {'display', 'errors', 'storage', 'text', 'training'},
     'comparing': {'display', 'errors', 'modelstate', 'training'},
     'modelstate': {
@@ -40,6 +41,7 @@ BEFORE = {
         'version',
         'hyperparams',
         'attaching',
+        'checking',
         'listener',
         'measuring',
         'text',

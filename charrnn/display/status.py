@@ -131,6 +131,6 @@ class CheckpointTable(tuple[CheckpointRow, ...]):
         lines = ['  no.  round  epoch  valid nats  written (UTC)']
         for row in self:
             valid = f'{row.valid_nats:.4f}' if row.valid_nats is not None else '-'
-            line = f'{row.number:>5}  {row.round:>5}  {row.epoch:>5.2f}  {valid:>10}  {row.written[:19]}'
+            line = f'{row.number:>5}  {row.round:>5}  {row.epoch:>5.2f}  {valid:>10}  {printable(row.written[:19])}'
             lines.append(f'{line}  best' if row.is_best else line)
         return '\n'.join(lines)

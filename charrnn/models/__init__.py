@@ -52,8 +52,8 @@ MODELTYPES: dict[str, type[LanguageModel]] = {
 }
 
 
-def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int) -> LanguageModel:
-    """A new model on the CPU; its weights are a function of the arguments alone.
+def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int | None) -> LanguageModel:
+    """A new model on the CPU; its weights are a function of the arguments alone.  Without a seed: shapes, no memory.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int) 
     """
     if modeltype not in MODELTYPES:
         raise HyperParamsError(*unknown_name('modeltype', modeltype, MODELTYPES))
-    generator = torch.Generator().manual_seed(derive_seed('weights', seed))
+    generator = None if seed is None else torch.Generator().manual_seed(derive_seed('weights', seed))
     # A global inference_mode would give weights that can never be trained.
     with torch.inference_mode(False):
         return MODELTYPES[modeltype](vocab_size, hyper, generator)

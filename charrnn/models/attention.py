@@ -56,7 +56,7 @@ class LSTMAttention(LSTM):
 
     settings = ('emsize', 'tied', 'memory')
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__(vocab_size, hyper, generator)
         H = hyper.state_size
         self.memory = hyper.memory or hyper.seq_len

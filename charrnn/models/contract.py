@@ -47,18 +47,18 @@ class LanguageModel(nn.Module):
     ----------
     vocab_size : int                 V
     hyper : HyperParams
-    generator : torch.Generator      draws the weights: they are functions of it alone
+    generator : torch.Generator      draws the weights: they are functions of it alone; None: shapes without memory
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
     """The hyperparameters that only some families have, of those that this one has."""
     readout_weight: nn.Parameter
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__()
         self.hyper = hyper
         self.readout_weight = uniform(generator, hyper.state_size**-0.5, vocab_size, hyper.state_size)
-        self.readout_bias = zeros(vocab_size)
+        self.readout_bias = zeros(generator, vocab_size)
 
     def zero_carry(self, lanes: int) -> Carry:
         """The carry of lanes that have read nothing."""

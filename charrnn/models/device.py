@@ -54,5 +54,5 @@ def environment(device: torch.device) -> dict[str, str | int]:
 def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What of an environment has changed since, in words: 'threads 2, now 4'; '' if nothing has."""
     return ', '.join(
-        f'{name} {before[name]}, now {now[name]}' for name in now if before.get(name, now[name]) != now[name]
+        f'{name} {str(before[name])[:60]}, now {now[name]}' for name in now if before.get(name, now[name]) != now[name]
     )

@@ -34,7 +34,7 @@ class GRULayer(nn.Module):
 
     w_in: nn.Parameter | None
 
-    def __init__(self, generator: torch.Generator, inputs: int | None, H: int) -> None:
+    def __init__(self, generator: torch.Generator | None, inputs: int | None, H: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(H)
         self.w_in = uniform(generator, bound, 3 * H, inputs) if inputs is not None else None
@@ -54,7 +54,9 @@ class GRULayer(nn.Module):
 class GRUStack(LanguageModel):
     """What GRUEncode and GRUResize share: the recurrent layers, the carry and the output layer."""
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator, inputs: int | None) -> None:
+    def __init__(
+        self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None, inputs: int | None
+    ) -> None:
         super().__init__(vocab_size, hyper, generator)
         H = hyper.state_size
         self.layers = nn.ModuleList(
@@ -92,10 +94,10 @@ class GRUStack(LanguageModel):
 class GRUEncode(GRUStack):
     """One-hot → linear + tanh (state-sized) → GRU layers → linear."""
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__(vocab_size, hyper, generator, inputs=hyper.state_size)
         self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
-        self.encode_bias = zeros(hyper.state_size)
+        self.encode_bias = zeros(generator, hyper.state_size)
 
     def encode(self, ids: Tensor) -> Tensor | Rows:
         """The encoding of each symbol, (T, B, H)."""
@@ -105,7 +107,7 @@ class GRUEncode(GRUStack):
 class GRUResize(GRUStack):
     """One-hot, vocabulary-sized, straight into the first recurrent layer → GRU layers → linear."""
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__(vocab_size, hyper, generator, inputs=None)
         # The input weights of the first layer, one row for each symbol: the transpose of (3H, V).
         self.resize_weight = uniform(generator, 1 / math.sqrt(hyper.state_size), vocab_size, 3 * hyper.state_size)

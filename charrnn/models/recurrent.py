@@ -32,7 +32,7 @@ from charrnn.models.weights import uniform
 class Layer(nn.Module):
     """The weights of one recurrent layer of `gates` gates; biases of both products, as torch has them."""
 
-    def __init__(self, generator: torch.Generator, gates: int, inputs: int, H: int) -> None:
+    def __init__(self, generator: torch.Generator | None, gates: int, inputs: int, H: int) -> None:
         super().__init__()
         bound = H**-0.5
         self.w_in = uniform(generator, bound, gates * H, inputs)
@@ -53,7 +53,7 @@ class Recurrent(LanguageModel):
     gates: int
     state_names: tuple[str, ...] = ('h',)
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator) -> None:
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__(vocab_size, hyper, generator)
         emsize, H = hyper.emsize or hyper.state_size, hyper.state_size
         if hyper.tied and emsize != H:

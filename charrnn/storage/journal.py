@@ -11,13 +11,16 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import stat
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from charrnn.errors import WorkspaceError
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write
+from charrnn.storage.sealed import parse_json
 
 Row = Mapping[str, Any]
 MARK = b', "crc": "'
@@ -31,10 +34,12 @@ class Journal:
     ----------
     rows : dict            by their number
     damaged : list of int  the lines, counted from 1, that were changed or torn
+    bare : int             how many rows have no CRC
     """
 
     rows: dict[int, Row] = field(default_factory=dict)
     damaged: list[int] = field(default_factory=list)
+    bare: int = 0
 
     def trouble(self, length: int) -> str:
         """What is wrong with it, if it should hold `length` rows; empty if nothing is."""
@@ -59,24 +64,33 @@ def as_line(number: int, row: Row) -> bytes:
     return b'%s%s%08x"}\n' % (body[:-1], MARK, zlib.crc32(body))
 
 
-def read_journal(path: Path, *, bare: bool) -> Journal:
+def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> Journal:
     """Every row of a file; one that is not there holds none.
 
     Parameters
     ----------
-    bare : bool    the run is of format 1: lines before the first with a CRC need none
+    is_sound : callable    whether a row makes sense: one that does not counts as damaged
+    bare : bool            the run is of format 1: lines before the first with a CRC need none
+    Raises
+    ------
+    WorkspaceError         it cannot be read
     """
     journal = Journal()
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):  # a link leads elsewhere, a pipe would never end
+            raise WorkspaceError(f'{str(path)!r} is not a plain file.', 'put it back, or delete it')
         lines = path.read_bytes().split(b'\n')
     except FileNotFoundError:
         return journal
+    except WorkspaceError:
+        raise
     except OSError as error:
         raise cannot_read(path, error) from error
     for place, line in enumerate(lines[:-1] if not lines[-1] else lines):
         found = _read_line(line, place if bare else None)
-        if found:
+        if found and is_sound(found[1]):
             journal.rows[found[0]] = found[1]
+            journal.bare += MARK not in line
         elif line:  # an empty one was made by hand, and holds nothing
             journal.damaged.append(place + 1)
         bare = bare and MARK not in line
@@ -87,10 +101,10 @@ def _read_line(line: bytes, bare_number: int | None) -> tuple[int, Row] | None:
     """Number and row of a line that is whole; without a CRC only if it may be bare, and then it has this number."""
     body, mark, crc = line.rpartition(MARK)
     try:
-        row = json.loads(body + b'}' if mark else line)
-    except (ValueError, RecursionError):
+        row = parse_json(body + b'}' if mark else line)
+    except ValueError:
         return None
-    if not isinstance(row, dict) or not isinstance(row.get('kind'), str):
+    if not isinstance(row, dict):
         return None
     if mark:
         number = row.pop('row', None)
@@ -109,16 +123,24 @@ def append_rows(path: Path, rows: Mapping[int, Row]) -> None:
     """
     data = b''.join(as_line(number, row) for number, row in rows.items())
     try:
-        append_durably(path, data, _end_of_last_line(path))
+        end, rest = _last_line(path)
+        if rest and _read_line(rest, 0):  # it lacks its line break alone
+            end, data = None, b'\n' + data
+        append_durably(path, data, end)
     except OSError as error:
         raise cannot_write(path, error, f'{len(data):,} bytes') from error
 
 
-def _end_of_last_line(path: Path) -> int:
+def _last_line(path: Path) -> tuple[int | None, bytes]:
+    """Where the last whole line of a file ends, and what stands behind it."""
     try:
         with path.open('rb') as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
-            return size if file.read(1) in (b'', b'\n') else path.read_bytes().rfind(b'\n') + 1
+            if file.read(1) in (b'', b'\n'):
+                return size, b''
+        content = path.read_bytes()
+        end = content.rfind(b'\n') + 1
+        return end, content[end:]
     except FileNotFoundError:
-        return 0
+        return 0, b''

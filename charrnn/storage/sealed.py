@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,6 +33,10 @@ FORMAT = 2
 """The format of everything on disk; the changelog says what each brought.  Every format up to this one is read."""
 
 MANIFEST = 'manifest.json'
+
+
+class NewerFormatError(CheckpointError):
+    """A folder that a newer charrnn has sealed."""
 
 
 @contextlib.contextmanager
@@ -107,6 +112,26 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + '\n'
 
 
+def parse_json(content: bytes) -> Any:
+    """JSON from a file that anybody may have written.
+
+    Raises
+    ------
+    ValueError    it is none, nests too deep, or has so many parts for its size that they would fill the memory
+    """
+    parts = content.count(b',') + content.count(b'[') + content.count(b'{')
+    if parts > 200_000 + len(content) // 8:
+        raise ValueError(f'{parts:,} parts in {len(content):,} bytes')
+    try:
+        return json.loads(content, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError('it nests too deep') from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f'{name} is no number')
+
+
 def _own_digest(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(as_json({k: v for k, v in manifest.items() if k != 'sha256'}).encode()).hexdigest()
 
@@ -156,23 +181,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     CheckpointError    it is missing, changed, or of a newer format
     """
     with _naming(folder):
+        if folder.is_symlink():
+            _damaged(folder, 'it is a link')
+        _check_plain(folder, MANIFEST, None)
         content = (folder / MANIFEST).read_bytes()
     try:
-        text = content.decode('utf-8')
-        manifest: dict[str, Any] = json.loads(text)
-        number = manifest['format']
-        if isinstance(number, int) and number > FORMAT:
-            raise CheckpointError(
+        manifest: dict[str, Any] = parse_json(content)
+        number, files = manifest['format'], manifest['files']
+        whole = manifest['sha256'] == _own_digest(manifest)  # of every format, so that damage does not pass for news
+        if whole and isinstance(number, int) and number > FORMAT:
+            raise NewerFormatError(
                 f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
                 'pip install --upgrade charrnn',
             )
         # The text itself, not only its value: a flipped byte that JSON reads alike is noticed too.
-        whole = manifest['sha256'] == _own_digest(manifest) and text == as_json(manifest)
-        files = manifest['files']
+        whole = whole and content == as_json(manifest).encode()
         plain = all(name == Path(name).name and f['bytes'] >= 0 and f['sha256'] for name, f in files.items())
-    except CheckpointError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         whole = plain = False
     if not (whole and plain):
         _damaged(folder, f'{MANIFEST} was changed')
@@ -192,7 +217,7 @@ def verify(folder: Path) -> str:
     manifest = read_manifest(folder)
     with _naming(folder):
         for name, expected in manifest['files'].items():
-            _check_size(folder, name, expected['bytes'])
+            _check_plain(folder, name, expected['bytes'])
             if digest(folder / name) != expected['sha256']:
                 _damaged(folder, f'{name} was changed since it was written')
     return str(manifest['sha256'])
@@ -211,13 +236,16 @@ def read_sealed(folder: Path, *names: str) -> list[bytes]:
             expected = manifest['files'].get(name)
             if expected is None:
                 _damaged(folder, f'{name} is missing')
-            _check_size(folder, name, expected['bytes'])
+            _check_plain(folder, name, expected['bytes'])
             contents.append((folder / name).read_bytes())
             if hashlib.sha256(contents[-1]).hexdigest() != expected['sha256']:
                 _damaged(folder, f'{name} was changed since it was written')
     return contents
 
 
-def _check_size(folder: Path, name: str, expected: int) -> None:
-    if (folder / name).stat().st_size != expected:  # before it is read: a file of another size is not read at all
+def _check_plain(folder: Path, name: str, expected: int | None) -> None:
+    found = (folder / name).lstat()
+    if not stat.S_ISREG(found.st_mode):  # a link leads elsewhere, a pipe would never end
+        _damaged(folder, f'{name} is not a plain file')
+    if expected is not None and found.st_size != expected:  # before it is read: it is not read at all
         _damaged(folder, f'{name} has another size than when it was written')

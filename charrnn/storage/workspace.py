@@ -5,6 +5,7 @@
     history.jsonl     one row for each report and validation, each with its CRC, append-only
     ladder/           the baselines of the dataset, sealed; computed again if it is missing
     lock              held by the writing process, empty
+    writer.json       who that is, or was last
 
 One process writes at a time, and in that process the newest ModelState of the run.  The lock is taken at the first
 write and goes when the last ModelState of the run does, or with the process.  Reading needs no lock.
@@ -13,21 +14,34 @@ write and goes when the last ModelState of the run does, or with the process.  R
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
-import json
 import os
+import platform
 import shutil
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import filelock
+from torch import Tensor
 
 from charrnn.errors import CheckpointError, OwnershipError, WorkspaceError
-from charrnn.storage.checkpoints import numbers, sweep_checkpoints
-from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
-from charrnn.storage.journal import Journal, Row, append_rows, read_journal
-from charrnn.storage.sealed import as_json, is_sealed, read_manifest, read_sealed, verify, write_sealed
+from charrnn.storage.checkpoints import Checkpoints
+from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, make_folder, sweep
+from charrnn.storage.journal import Journal, Row, append_rows, as_line, read_journal
+from charrnn.storage.sealed import (
+    NewerFormatError,
+    as_json,
+    is_sealed,
+    parse_json,
+    read_manifest,
+    read_sealed,
+    verify,
+    write_sealed,
+)
 
 LADDERS = 'ladder.json'
 
@@ -57,11 +71,15 @@ class Workspace:
 
     def __init__(self, given: Path) -> None:
         self.name = str(given)
-        self.path = given.absolute()  # so that os.chdir moves nothing
+        try:
+            self.path = given.absolute()  # so that os.chdir moves nothing
+        except OSError as error:  # the directory of the process is gone
+            raise cannot_read(given, error) from error
         self.dataset = self.path / 'dataset'
-        self.checkpoints = self.path / 'checkpoints'
+        self.checkpoints = Checkpoints(self.path / 'checkpoints')
         self.history = self.path / 'history.jsonl'
         self.ladders = self.path / 'ladder'
+        self.writer = self.path / 'writer.json'
         self.generation = next(_GENERATIONS)
         self._seen: tuple[int, int] | None = None
         self._dataset: tuple[list[tuple[int, ...]], str] | None = None  # its files' stamps, and the digest they had
@@ -74,18 +92,29 @@ class Workspace:
 
     def open(self) -> None:
         """Count as a holder of the run, with what is on disk now as what this holder has seen."""
+        self._look()
+        self._run.readers.add(self)
+
+    def _look(self) -> None:
         with explained(self.path, cannot_read):
             self._seen = self._on_disk()
-        self._run.readers.add(self)
+
+    def _refuse_links(self) -> None:
+        """A link under one of our names leads into somebody else's files."""
+        for path in (self.dataset, self.checkpoints.root, self.history, self.ladders, self.writer, self.path / 'lock'):
+            if path.is_symlink():
+                raise WorkspaceError(
+                    f'{str(path)!r} is a link; a run has its own files.', 'put what it points to in its place'
+                )
 
     def _on_disk(self) -> tuple[int, int]:
         """The newest checkpoint and the length of the history: what any writer changes."""
         size = self.history.stat().st_size if self.history.exists() else 0
-        return max(numbers(self.checkpoints), default=0), size
+        return max(self.checkpoints.numbers(), default=0), size
 
     def holds_run(self) -> bool:
         """Whether there is a checkpoint: from then on this directory is never written over."""
-        return bool(numbers(self.checkpoints))
+        return bool(self.checkpoints.numbers())
 
     def refuse_taken(self) -> None:
         """Raise WorkspaceError if a new run cannot begin here: a run, or files that are not ours, are in the way."""
@@ -97,17 +126,30 @@ class Workspace:
                     f'{self.name!r} already holds a run; it is never written over.',
                     f'ModelState.load({self.name!r}), or another directory for the new run',
                 )
+            self._refuse_links()
             # What an interrupted beginning left is ours to remove; anything else under these names is not.
             taken = [path.name for path in (self.dataset, self.history) if path.exists()]
             if taken and not is_sealed(self.dataset):
                 raise WorkspaceError(f'{self.name!r} holds a {taken[0]!r} that is not of a run.', 'another directory')
+            if self._was_trained():
+                raise WorkspaceError(
+                    f'{self.name!r} holds the text and the history of a run whose checkpoints are gone.',
+                    'put them back from a backup; or delete the directory, or take another',
+                )
 
     def require_run(self) -> None:
         """Raise WorkspaceError if there is no run to load."""
         with explained(self.path, cannot_read):
+            self._refuse_links()
             if self.holds_run():
                 return
             exists, is_file, begun = self.path.exists(), self.path.is_file(), is_sealed(self.dataset)
+            trained = self._was_trained()
+        if trained:
+            raise WorkspaceError(
+                f'{self.name!r} holds the text and the history of a run whose checkpoints are gone.',
+                'put them back from a backup',
+            )
         if begun:
             raise WorkspaceError(
                 f'{self.name!r} holds an encoded text but no checkpoint: its beginning was interrupted.',
@@ -118,6 +160,10 @@ class Workspace:
             f'{self.name!r} {what}.' if exists else f'there is no directory {self.name!r}.',
             f"ModelState.initfromsrcfile('text.txt', {self.name!r}) begins one",
         )
+
+    def _was_trained(self) -> bool:
+        """Whether the history has more than the row of the beginning."""
+        return self.history.is_file() and len(self.history.read_bytes().splitlines()) > 1
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
@@ -161,9 +207,26 @@ class Workspace:
 
     def _lock(self) -> None:
         with explained(self.path, cannot_write):
+            self._refuse_links()
             self._take_lock()
-        sweep_checkpoints(self.checkpoints)
-        sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp')
+        self.checkpoints.sweep()
+        sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp', '.writer.*.tmp')
+        with contextlib.suppress(OSError):  # it is for people: who else wants to write is told
+            self._sign()
+
+    def _sign(self) -> None:
+        new = self.path / f'.writer.{os.getpid()}.tmp'
+        since = time.strftime('%Y-%m-%d %H:%M:%S')
+        append_durably(new, as_line(0, {'kind': 'writer', 'pid': os.getpid(), 'host': platform.node(), 'since': since}))
+        new.replace(self.writer)
+
+    def who_writes(self) -> str:
+        """The process that writes this run, or did last, for people."""
+        rows = read_journal(self.writer, _is_signature, bare=False).rows
+        if not rows:
+            return 'another process'
+        found = rows[0]
+        return f'process {found["pid"]} on {found["host"]!r} (since {found["since"]})'
 
     def _take_lock(self) -> None:
         lock = self._run.lock
@@ -177,9 +240,16 @@ class Workspace:
             lock.acquire()
         except filelock.Timeout:
             raise OwnershipError(
-                f'another process is writing {self.name!r}.',
+                f'{self.who_writes()} is writing {self.name!r}.',
                 'end it first; loading, generating and evaluating work meanwhile',
             ) from None
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, NotImplementedError) or error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise WorkspaceError(
+                    f'the file system of {self.name!r} has no locks ({error}): two could write it at once.',
+                    'a directory on a disk of this machine',
+                ) from error
+            raise
         if self._seen is not None and self._seen != self._on_disk():
             lock.release(force=True)
             raise OwnershipError(
@@ -192,15 +262,15 @@ class Workspace:
         """Whether some process holds the lock, found out without taking it from anybody; None if that is unknown."""
         try:
             import fcntl
-        except ImportError:
-            return None
-        try:
+
             with (self.path / 'lock').open('rb') as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
-        except OSError:
+        except BlockingIOError:
             return True
+        except (ImportError, OSError):
+            return None
         return False
 
     def dataset_digest(self) -> str:
@@ -217,35 +287,67 @@ class Workspace:
         if self._dataset is None or not stamps or stamps != self._dataset[0]:
             try:
                 self._dataset = stamps, verify(self.dataset)
+            except NewerFormatError:
+                raise
             except CheckpointError as error:
                 raise CheckpointError(error.what, 'a copy of the whole directory from a backup') from None
         return self._dataset[1]
 
-    def read_history(self) -> Journal:
-        """Every row of the history that is as it was written, and which lines are not."""
-        return read_journal(self.history, bare=read_manifest(self.dataset)['format'] == 1)
+    def dataset_facts(self, name: str) -> dict[str, Any]:
+        """What the file of that name in the dataset says; whether it makes sense is for who knows datasets."""
+        (content,) = read_sealed(self.dataset, name)
+        try:
+            facts = parse_json(content)
+        except ValueError:
+            facts = None
+        return facts if isinstance(facts, dict) else {}
+
+    def read_history(self, is_sound: Callable[[Row], bool]) -> tuple[Journal, str]:
+        """Every row of the history that is as it was written and makes sense; and why it cannot be read, if so."""
+        try:
+            return read_journal(self.history, is_sound, bare=read_manifest(self.dataset)['format'] == 1), ''
+        except WorkspaceError as error:
+            return Journal(), error.what
 
     def append_history(self, rows: dict[int, Row]) -> None:
         """Append rows under their numbers and make them durable."""
         append_rows(self.history, rows)
+        with contextlib.suppress(WorkspaceError):  # it is written
+            self._look()
 
-    def troubles(self) -> list[str]:
-        """What is damaged of that which is not needed: the ladder."""
-        try:
-            if is_there(self.ladders):
+    def write_checkpoint(self, tensors: Mapping[str, Tensor], facts: dict[str, Any], attached: dict[str, bytes]) -> int:
+        """Write one; its number."""
+        number = self.checkpoints.write(tensors, facts, attached)
+        with contextlib.suppress(WorkspaceError):  # it is saved
+            self._look()
+        return number
+
+    def extras(self) -> dict[str, str]:
+        """What there is that a run can do without, and what is wrong with it (empty: nothing is)."""
+        found = {}
+        if is_there(self.ladders):
+            try:
                 verify(self.ladders)
-        except WorkspaceError as error:
-            return [f'{error.what} The baselines will be computed again.']
-        return []
+                found['ladder'] = ''
+            except WorkspaceError as error:
+                found['ladder'] = f'{error.what} The baselines will be computed again.'
+        if is_there(self.writer):
+            try:
+                whole = bool(read_journal(self.writer, _is_signature, bare=False).rows)
+            except WorkspaceError:
+                whole = False
+            damage = f'{str(self.writer)!r} was changed since it was written. Who trains next writes it again.'
+            found['writer.json'] = '' if whole else damage
+        return found
 
     def read_ladders(self, digest: str) -> dict[str, dict[str, float]]:
         """The baseline ladders that were kept for the dataset called `digest`; none where there is any doubt."""
         try:
-            kept = json.loads(*read_sealed(self.ladders, LADDERS))
-        except WorkspaceError:
+            kept = parse_json(*read_sealed(self.ladders, LADDERS))
+            splits = kept['splits'] if kept['dataset'] == digest else {}
+            return {str(s): {str(rung): float(nats) for rung, nats in rungs.items()} for s, rungs in splits.items()}
+        except (WorkspaceError, ValueError, KeyError, TypeError, AttributeError):
             return {}
-        ladders: dict[str, dict[str, float]] = kept['splits'] if kept['dataset'] == digest else {}
-        return ladders
 
     def keep_ladders(self, digest: str, ladders: dict[str, dict[str, float]]) -> None:
         """Keep them, if this is the writer of the run; who only reads computes them again another time."""
@@ -253,6 +355,10 @@ class Workspace:
             return
         with contextlib.suppress(WorkspaceError):
             write_sealed(self.ladders, {LADDERS: as_json({'dataset': digest, 'splits': ladders}).encode()})
+
+
+def _is_signature(row: Row) -> bool:
+    return row.get('kind') == 'writer' and {'pid', 'host', 'since'} <= row.keys()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

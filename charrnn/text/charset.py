@@ -192,4 +192,6 @@ class CharSet(Vocabulary[str]):
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """The inverse of ``facts``."""
+        if not isinstance(facts['symbols'], str):
+            raise ValueError('symbols are a text')
         return cls(facts['symbols'])

@@ -27,6 +27,7 @@ LEVELS: dict[str, type[Vocabulary[Any]]] = {'char': CharSet, 'byte': ByteSet, 'w
 DEFAULT_TRAINFRAC = 0.9
 SPLITS = ('train', 'valid', 'test')
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
+PIECE = 1 << 24
 
 
 def source_files(source: Path) -> list[Path | None]:
@@ -246,22 +247,43 @@ def _end_of_word(text: str, count: int) -> int:
     return end
 
 
-def read_dataset(folder: Path, digest: str) -> Dataset:
-    """The dataset that was written into `folder`, mapped read-only.
+def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
+    """The dataset that was written into `folder`, mapped read-only; `facts` are what its dataset.json says.
+
+    Somebody else may have written it, so nothing is believed: every index is one of the vocabulary.
 
     Raises
     ------
-    SourceTextError    a file on disk holds more or fewer bytes than were written
+    SourceTextError    the facts make no sense, or a file holds more or fewer bytes or other indices than they say
     """
-    facts = json.loads((folder / FACTS).read_text(encoding='utf-8'))
-    vocabulary = LEVELS[facts['level']].from_facts(facts['vocabulary'])
-    train, valid, test = facts['sizes']
+    try:
+        vocabulary = LEVELS[facts['level']].from_facts(facts['vocabulary'])
+        sizes, byte_sizes, source = _counts(facts['sizes']), facts['byte_sizes'], facts['source']
+        byte_sizes = None if byte_sizes is None else _counts(byte_sizes)
+        if not isinstance(source, str) or not sizes[0]:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise SourceTextError(
+            f'{str(folder / FACTS)!r} does not say what a dataset is.', 'a copy of the whole directory from a backup'
+        ) from None
     original = None
-    if facts['byte_sizes'] is not None:
-        a, b, c = facts['byte_sizes']
-        original = (_map(folder / ORIGINAL, a + b + c, np.dtype(np.uint8)), (a, b, c))
-    indices = _map(folder / INDICES, train + valid + test, vocabulary.dtype)
-    return Dataset(indices, (train, valid, test), facts['source'], vocabulary, original, digest)
+    if byte_sizes is not None:
+        original = (_map(folder / ORIGINAL, sum(byte_sizes), np.dtype(np.uint8)), byte_sizes)
+    indices = _map(folder / INDICES, sum(sizes), vocabulary.dtype)
+    largest = max(int(indices[at : at + PIECE].max()) for at in range(0, len(indices), PIECE))
+    if largest >= len(vocabulary):
+        raise SourceTextError(
+            f'{str(folder / INDICES)!r} holds index {largest}, and there are {len(vocabulary)} symbols.',
+            'a copy of the whole directory from a backup',
+        )
+    return Dataset(indices, sizes, source, vocabulary, original, digest)
+
+
+def _counts(given: Any) -> tuple[int, int, int]:
+    a, b, c = given
+    if not all(type(n) is int and 0 <= n < 2**53 for n in (a, b, c)):
+        raise ValueError
+    return a, b, c
 
 
 def _map(path: Path, size: int, dtype: np.dtype[np.unsignedinteger]) -> Indices:

@@ -195,4 +195,7 @@ class WordSet(Vocabulary[str]):
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """The inverse of ``facts``."""
-        return cls(facts['words'], facts['lower'])
+        words, lower = facts['words'], facts['lower']
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(lower) is not bool:
+            raise ValueError('words are a list of texts')
+        return cls(words, lower)

@@ -99,6 +99,30 @@ class History(Sequence[Row]):
             self._wait({'kind': 'resume', 'keep': length})
 
 
+NUMBERS = ('round', 'epoch', 'position', 'seconds', 'learnrate')
+MEASURED = ('train_nats', 'valid_nats', 'valid_stderr', 'grad_norm', 'windows', 'chars_per_second')
+
+
+def is_sound(row: Row) -> bool:
+    """Whether a row that somebody wrote has what is read of it."""
+
+    def number(name: str, *, needed: bool) -> bool:
+        value = row.get(name)
+        if value is None:
+            return not needed
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
+
+    if row.get('kind') == 'resume':
+        return isinstance(row.get('keep'), int) and row['keep'] >= 0
+    return (
+        isinstance(row.get('kind'), str)
+        and all(number(name, needed=True) for name in NUMBERS)
+        and all(number(name, needed=False) for name in MEASURED)
+        and number('valid_symbols', needed=row.get('valid_nats') is not None)
+        and isinstance(row.get('sample', ''), str)
+    )
+
+
 def _live_at(rows: Mapping[int, Row], length: int) -> list[Row]:
     """The rows that counted when there were `length`: from the end backwards, each resume row passes over some."""
     live = []

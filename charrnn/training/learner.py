@@ -30,6 +30,7 @@ from charrnn.training.evaluation import Validation, evaluate_split
 from charrnn.training.optimizer import (
     apply_update,
     build_optimizer,
+    check_optimizer_tensors,
     load_optimizer_tensors,
     optimizer_tensors,
 )
@@ -259,6 +260,9 @@ class Learner:
                 raise CheckpointError(
                     f'weight {name!r}: {saved} in the checkpoint, {wanted} in the model.', 'another checkpoint'
                 )
+        schedule = _checked_schedule(facts['schedule'])
+        check_optimizer_tensors(self.model, self.hyper, named('optimizer/'))
+        self._check_carry(named('carry/'))
         self.torn = True  # until everything below is done
         with torch.inference_mode(False), torch.no_grad():
             for name, parameter in parameters.items():
@@ -269,13 +273,38 @@ class Learner:
             self.carry = Carry(carry).to(self.device) if carry else None
         self.optimizer.zero_grad()
         self.position, self.symbols, self.round = facts['position'], facts['symbols'], facts['round']
-        self.schedule, self.seconds = Schedule(**facts['schedule']), facts['seconds']
+        self.schedule, self.seconds = schedule, facts['seconds']
         self.torn = self.diverged = False
+
+    def _check_carry(self, carry: Mapping[str, Tensor]) -> None:
+        if not carry:
+            return
+        lanes = max(*(t.shape[1] if t.ndim > 1 else 0 for t in carry.values()), 0)
+        for name, one in self.model.zero_carry(1).items():
+            wanted = f'{str(one.dtype).removeprefix("torch.")} {(one.shape[0], lanes, *one.shape[2:])}'
+            if not lanes or carry.keys() != self.model.zero_carry(1).keys() or describe(carry[name]) != wanted:
+                raise CheckpointError(
+                    f'hidden state {name!r}: {describe(carry.get(name))} in the checkpoint, {wanted} in the model.',
+                    'another checkpoint',
+                )
 
 
 def describe(tensor: Tensor | None) -> str:
     """The type and shape of a tensor: float32 (128, 65)."""
     return f'{str(tensor.dtype).removeprefix("torch.")} {tuple(tensor.shape)}' if tensor is not None else 'nothing'
+
+
+def _checked_schedule(facts: Mapping[str, Any]) -> Schedule:
+    try:
+        found = Schedule(**facts)
+        counts = (found.epochs_judged, found.annealings)
+        possible = all(type(n) is int and 0 <= n < 2**53 for n in counts)
+        possible &= found.best_nats is None or isinstance(found.best_nats, int | float)
+    except TypeError:
+        possible = False
+    if not possible:
+        raise CheckpointError('the checkpoint has no schedule that can be.', 'another checkpoint')
+    return found
 
 
 @contextlib.contextmanager

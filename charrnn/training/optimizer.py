@@ -24,6 +24,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from charrnn.errors import CheckpointError
 from charrnn.hyperparams import HyperParams
 
 
@@ -62,6 +63,23 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Ite
     for name, parameter in model.named_parameters():
         for moment, value in optimizer.state.get(parameter, {}).items():
             yield f'{name}/{moment}', value
+
+
+MOMENTS = {'rmsprop': {'step', 'square_avg'}, 'adamw': {'step', 'exp_avg', 'exp_avg_sq'}, 'sgd': set[str]()}
+
+
+def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[str, Tensor]) -> None:
+    """Raise CheckpointError unless each parameter has all the moments of this optimizer in its own shape, or none."""
+    parameters, found = dict(model.named_parameters()), dict[str, set[str]]()
+    for key, value in saved.items():
+        name, _, moment = key.rpartition('/')
+        found.setdefault(name, set()).add(moment)
+        shape = parameters[name].shape if name in parameters and moment != 'step' else torch.Size()
+        if name not in parameters or value.shape != shape or value.dtype != torch.float32:
+            raise CheckpointError(f'optimizer moment {key[:60]!r} is of no such model.', 'another checkpoint')
+    for name, moments in found.items():
+        if moments != MOMENTS[hyper.optimizer]:
+            raise CheckpointError(f'{name[:60]!r} has not the moments of {hyper.optimizer}.', 'another checkpoint')
 
 
 def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:

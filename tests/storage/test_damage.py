@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conftest import MakeRun, moment, train
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, CheckpointError, ModelState, WorkspaceError
+from charrnn.inspecting import fsck, inspect_run, status
 
 FLIPS = 12_000 if TORTURE else 250
 
@@ -61,6 +63,7 @@ def test_any_flipped_byte_of_any_file(run: Path) -> None:
         'ladder.json',
         'manifest.json',
         'tensors.safetensors',
+        'writer.json',
     }
     for number in range(FLIPS):
         path = files[number % len(files)]
@@ -76,14 +79,16 @@ def test_truncation_at_any_length(run: Path) -> None:
     moments = moments_of(run)
     for path in sorted(path for path in run.rglob('*') if path.is_file() and path.stat().st_size):
         content = path.read_bytes()
-        end = len(content) - (path.suffix == '.jsonl')  # without its last line break, the history is still whole
+        end = len(content) - (
+            path.name in ('history.jsonl', 'writer.json')
+        )  # without its last line break it is still whole
         step = 1 if TORTURE else max(1, end // 8)
         for size in [*range(0, end, max(step, end // 400)), end - 1]:
             path.write_bytes(content[:size])
             assert_noticed(run, path, moments)
             count('truncations noticed by load')
         path.unlink()
-        if path.parent.name != 'ladder':  # half a ladder is none
+        if path.name != 'writer.json':  # nobody has to have written
             assert_noticed(run, path, moments)
         path.write_bytes(content)
 
@@ -91,7 +96,7 @@ def test_truncation_at_any_length(run: Path) -> None:
 def test_where_nothing_good_is_left_it_says_so(run: Path) -> None:
     for path in run.glob('checkpoints/*/tensors.safetensors'):
         path.write_bytes(b'')
-    with pytest.raises(CheckpointError, match=r"(?s)no checkpoint in '.*' can be read.*000001.*\n  Next: a copy from"):
+    with pytest.raises(CheckpointError, match=r"(?s)no checkpoint in '.*' can be read.*000001.*\n  Next: a copy of"):
         ModelState.load(run, device='cpu')
 
 
@@ -129,3 +134,56 @@ def test_a_window_that_is_not_finite_leaves_every_checkpoint_and_says_where(make
     with pytest.raises(ArithmeticError, match='no checkpoint is made'):
         ms.newcheckpoint()
     assert {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file() and p.suffix != '.jsonl'} == kept
+
+
+@pytest.mark.filterwarnings('ignore:since checkpoint')
+@pytest.mark.parametrize('name', ['char', 'word'])
+def test_a_history_without_checksums_never_breaks_a_load(name: str, tmp_path: Path) -> None:
+    """Format 1 had none: what makes no sense is passed over, and the rest is believed."""
+    curdir = tmp_path / 'run'
+    shutil.copytree(Path(__file__).parent.parent / 'golden' / 'format1' / name, curdir)
+    path = curdir / 'history.jsonl'
+    content = path.read_bytes()
+    for place in range(0, len(content), 1 if TORTURE else 29):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            assert 'ModelState' in repr(ModelState.load(curdir, device='cpu'))
+        assert 'epoch' in status(curdir) and fsck(curdir)[1] in (0, 1)
+    path.write_bytes(content)
+    assert 'of format 1, which have no checksum' in fsck(curdir)[0]
+
+
+def test_fsck_and_load_agree(run: Path) -> None:
+    """Whatever is damaged, fsck names the checkpoint that load takes, or says that nothing can be loaded."""
+    for path in sorted(path for path in run.rglob('*') if path.is_file()):
+        content = path.read_bytes()
+        for damaged in (b'', content[:-2], content[:1] + b'?' + content[2:]):
+            path.write_bytes(damaged)
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                try:
+                    taken = ModelState.load(run, device='cpu')._saved['number']
+                except CharRNNError:
+                    taken = None
+            assert inspect_run(run)[1] == taken, path
+        path.write_bytes(content)
+    (run / 'history.jsonl').unlink()
+    (run / 'history.jsonl').mkdir()
+    with pytest.warns(UserWarning, match='not a plain file'):
+        assert ModelState.load(run, device='cpu').position == 24
+    assert inspect_run(run)[1] == 4
+
+
+def test_a_restore_that_fails_changes_nothing(run: Path) -> None:
+    ms = ModelState.load(run, device='cpu')
+    before, rows = moment(ms), list(ms.history)
+    for name in ('manifest.json', 'facts.json', 'tensors.safetensors'):
+        path = run / 'checkpoints' / '000001' / name
+        content = path.read_bytes()
+        path.write_bytes(content[:-1])
+        with pytest.raises(CheckpointError, match=name):
+            ms.restore(1)
+        path.write_bytes(content)
+        assert moment(ms) == before and list(ms.history) == rows
+    assert ms.restore(1).position == 0

@@ -4,11 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from disk import Disk, watching
 
 from charrnn import WorkspaceError
-from charrnn.storage.journal import append_rows, read_journal
+from charrnn.storage import journal as journals
+from charrnn.storage.journal import Journal, append_rows
 
 ROWS = {n: {'kind': 'report', 'n': n, 'sample': 'a "crc": é\x00\udcff\n'} for n in range(4)}
+
+
+def read_journal(path: Path, *, bare: bool) -> Journal:
+    return journals.read_journal(path, lambda row: isinstance(row.get('kind'), str), bare=bare)
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def test_every_truncation_is_noticed_and_the_next_append_mends_the_end(file: Pat
         append_rows(file, {4: ROWS[0]})
         after = read_journal(file, bare=False)
         assert after.rows.items() >= {4: ROWS[0]}.items() and not after.damaged, 'what was cut off is gone'
-        assert {n: row for n, row in after.rows.items() if n < 4}.items() <= ROWS.items()
+        assert {n: row for n, row in after.rows.items() if n < 4} == before.rows, 'and nothing else'
 
 
 def test_lines_without_numbers_are_those_of_format_1(tmp_path: Path) -> None:
@@ -75,5 +81,24 @@ def test_what_is_wrong_is_said_in_few_words(tmp_path: Path) -> None:
     assert read_journal(path, bare=False).trouble(10**15).startswith('row 0, 1, 2 (and 999999999999997 more) of')
     path.write_text('x\n' * 5)
     assert read_journal(path, bare=False).trouble(0).startswith('line 1, 2, 3 (and 2 more) was changed')
-    with pytest.raises(WorkspaceError, match='cannot read'):
+    with pytest.raises(WorkspaceError, match='is not a plain file'):
         read_journal(tmp_path, bare=False)
+
+
+def test_a_row_that_makes_no_sense_counts_as_damaged(file: Path) -> None:
+    found = journals.read_journal(file, lambda row: row['n'] != 1, bare=False)
+    assert list(found.rows) == [0, 2, 3] and found.damaged == [2]
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
+    before = file.read_bytes()
+    disk = Disk(file.parent)
+
+    def full(number: int, name: str, path: str) -> None:
+        if name == 'write':
+            raise OSError(28, 'No space left on device')
+
+    disk.before = full
+    with watching(disk), pytest.raises(WorkspaceError, match=r'history\.jsonl.*No space left .* bytes needed'):
+        append_rows(file, {4: ROWS[0]})
+    assert file.read_bytes() == before

@@ -1,13 +1,14 @@
 """A sealed folder appears whole or not at all, and any changed byte is noticed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from charrnn import CheckpointError, WorkspaceError
 from charrnn.storage import sealed
-from charrnn.storage.sealed import MANIFEST, new_folder, verify
+from charrnn.storage.sealed import MANIFEST, new_folder, parse_json, read_sealed, verify, write_sealed
 
 
 def seal(target: Path) -> Path:
@@ -44,12 +45,95 @@ def test_every_truncation_and_any_missing_file_is_noticed(tmp_path: Path) -> Non
         path.write_bytes(content)
 
 
-def test_a_newer_format_says_upgrade(tmp_path: Path) -> None:
-    folder = seal(tmp_path / 'f')
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps({**manifest, 'format': sealed.FORMAT + 1}))
+def test_a_newer_format_says_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sealed, 'FORMAT', sealed.FORMAT + 1)
+        folder = seal(tmp_path / 'f')
     with pytest.raises(CheckpointError, match='newer charrnn.*\n  Next: pip install --upgrade charrnn'):
         verify(folder)
+
+
+def test_a_flipped_format_is_damage_and_no_news(tmp_path: Path) -> None:
+    folder = seal(tmp_path / 'f')
+    path = folder / MANIFEST
+    for other in range(10):
+        text = f'"format": {sealed.FORMAT}'
+        if other != sealed.FORMAT:
+            path.write_text(path.read_text().replace(text, f'"format": {other}'))
+            with pytest.raises(CheckpointError, match=r'manifest\.json was changed'):
+                verify(folder)
+            path.write_text(path.read_text().replace(f'"format": {other}', text))
+    verify(folder)
+
+
+def test_a_file_that_grew_is_not_even_read(tmp_path: Path) -> None:
+    folder = seal(tmp_path / 'f')
+    os.truncate(folder / 'one.bin', 1 << 34)
+    with pytest.raises(CheckpointError, match=r'one\.bin has another size'):
+        verify(folder)
+    with pytest.raises(CheckpointError, match=r'one\.bin has another size'):
+        read_sealed(folder, 'one.bin')
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs pipes in the file system')
+def test_links_pipes_and_other_places_are_refused(tmp_path: Path) -> None:
+    folder = seal(tmp_path / 'f')
+    path, content = folder / 'one.bin', (folder / 'one.bin').read_bytes()
+    (tmp_path / 'elsewhere').write_bytes(content)
+    path.unlink()
+    path.symlink_to(tmp_path / 'elsewhere')
+    with pytest.raises(CheckpointError, match=r'one\.bin is not a plain file'):
+        verify(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match=r'one\.bin is not a plain file'):
+        read_sealed(folder, 'one.bin')
+    path.unlink()
+    path.write_bytes(content)
+    verify(folder)
+    (tmp_path / 'link').symlink_to(folder)
+    with pytest.raises(CheckpointError, match='it is a link'):
+        verify(tmp_path / 'link')
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest['files'] = {'../elsewhere': manifest['files']['one.bin']}
+    manifest['sha256'] = sealed._own_digest(manifest)
+    (folder / MANIFEST).write_text(sealed.as_json(manifest))
+    with pytest.raises(CheckpointError, match=r'manifest\.json was changed'):
+        verify(folder)
+
+
+def test_json_that_would_fill_the_memory_is_refused() -> None:
+    assert parse_json(b'{"a": [1, 2]}') == {'a': [1, 2]}
+    for content in (
+        b'[' * 10**6,
+        b'[' + b'[],' * 10**6 + b'1]',
+        b'NaN',
+        b'[1e999, Infinity]',
+        b'9' * 5000,
+        b'\xff',
+        b'',
+    ):
+        with pytest.raises(ValueError):
+            parse_json(content)
+
+
+def test_what_is_replaced_stays_if_its_replacement_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = seal(tmp_path / 'f')
+    before = verify(folder)
+    rename = Path.rename
+
+    def fail_at_last(path: Path, target: Path) -> Path:
+        if target == folder and '.old.' not in path.name:
+            raise OSError(5, 'Input/output error')
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'rename', fail_at_last)
+        with pytest.raises(WorkspaceError, match='Input/output error'):
+            write_sealed(folder, {'three': b'3'})
+    assert verify(folder) == before
+    write_sealed(folder, {'three': b'3'})
+    assert read_sealed(folder, 'three') == [b'3']
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_another_process_may_read_but_not_write(make_run: MakeRun) -> None:
     curdir = ms.curdir
     command = [sys.executable, '-c', ANOTHER, str(curdir)]
     refused = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert 'another process is writing' in refused and 'Next: ' in refused
+    assert f'process {os.getpid()} on ' in refused and ') is writing' in refused and 'Next: ' in refused
     del ms
     gc.collect()
     assert 'OwnershipError' not in subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -124,7 +124,7 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
     ms, other = make_run(), make_run('other', text='abc' * 100)
     for name in ('indices.bin', 'dataset.json', 'manifest.json'):
         (ms.curdir / 'dataset' / name).write_bytes((other.curdir / 'dataset' / name).read_bytes())
-    with pytest.raises(WorkspaceError, match='is not the one that checkpoint 1 trained on'):
+    with pytest.raises(WorkspaceError, match='checkpoint 1 .* is not of this dataset'):
         ModelState.load(ms.curdir, device='cpu')
     (other.curdir / 'dataset' / 'indices.bin').write_bytes(b'\1' * 300)
     with pytest.raises(WorkspaceError, match='indices.bin was changed'):
@@ -237,3 +237,48 @@ def test_names_that_cannot_be(tmp_path: Path) -> None:
         ModelState.load('nul\0name')
     with pytest.raises(CharRNNError):
         ModelState.initfromsrcfile('nul\0name', tmp_path / 'run')
+
+
+def test_a_lock_that_somebody_deletes_costs_nothing(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 1)
+    train(ms, 1)
+    (ms.curdir / 'lock').unlink()
+    assert ms.newcheckpoint() == 4
+    train(ms, 1)
+
+
+def test_checkpoints_that_are_gone_are_not_begun_over(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run()
+    train(ms, 1)
+    curdir = ms.curdir
+    del ms
+    (curdir / 'checkpoints').rename(tmp_path / 'away')
+    before = (curdir / 'history.jsonl').read_bytes()
+    for request in (lambda: ModelState.load(curdir), make_run):
+        with pytest.raises(WorkspaceError, match='a run whose checkpoints are gone.\n  Next: put them back'):
+            request()
+    assert (curdir / 'history.jsonl').read_bytes() == before
+
+
+@pytest.mark.parametrize('name', ['dataset', 'checkpoints', 'history.jsonl', 'ladder', 'lock', 'writer.json'])
+def test_a_link_in_a_run_is_refused_and_what_it_points_to_is_untouched(
+    make_run: MakeRun, tmp_path: Path, name: str
+) -> None:
+    ms = make_run()
+    train(ms, 1)
+    curdir, mine = ms.curdir, tmp_path / 'mine'
+    del ms
+    mine.write_text('precious')
+    (curdir / name).rename(tmp_path / 'away') if (curdir / name).exists() else None
+    (curdir / name).symlink_to(mine if name in ('lock', 'writer.json', 'history.jsonl') else tmp_path / 'away')
+    with pytest.raises(WorkspaceError, match=f'{name}.* is a link'):
+        train(ModelState.load(curdir, device='cpu'), 1)
+    assert mine.read_text() == 'precious'
+
+
+def test_a_process_without_a_directory_says_so(tmp_path: Path) -> None:
+    code = 'import os, shutil, charrnn; os.chdir("d"); shutil.rmtree("../d"); charrnn.ModelState.load("r")'
+    (tmp_path / 'd').mkdir()
+    found = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True)
+    assert "WorkspaceError: cannot read 'r'" in found.stderr and 'Next: ' in found.stderr

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ from hypothesis import strategies as st
 from charrnn import HyperParamsError, SourceTextError, TrainingError
 from charrnn.text import dataset, vocabulary
 from charrnn.text.charset import CharSet
-from charrnn.text.dataset import read_dataset, split_size, write_dataset
+from charrnn.text.dataset import Dataset, read_dataset, split_size, write_dataset
 from charrnn.text.vocabulary import decoded_chunks
+
+
+def read_back(folder: Path, digest: str) -> Dataset:
+    return read_dataset(folder, json.loads((folder / 'dataset.json').read_text(encoding='utf-8')), digest)
 
 
 def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: object) -> dataset.Dataset:
@@ -18,7 +23,7 @@ def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: obj
     folder = tmp_path / 'dataset'
     folder.mkdir(exist_ok=True)
     write_dataset(folder, tmp_path / 'text', trainfrac, 1, **given)  # type: ignore[arg-type]
-    return read_dataset(folder, 'digest')
+    return read_back(folder, 'digest')
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_the_mapping_is_read_only_and_never_past_the_end_of_its_file(tmp_path: P
         data.indices[0] = 1
     (tmp_path / 'dataset' / dataset.INDICES).write_bytes(b'\1\2')
     with pytest.raises(SourceTextError, match='holds 2 bytes where 6 were written'):
-        read_dataset(tmp_path / 'dataset', '')
+        read_back(tmp_path / 'dataset', '')
 
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
@@ -160,7 +165,7 @@ def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None
     for name, text in texts.items():
         (source / f'{name}.txt').write_text(text)
     write_dataset(folder, source, 0.9, 1, level)
-    data = read_dataset(folder, '')
+    data = read_back(folder, '')
     for name, text in texts.items():
         assert data.text(name) == text.encode()
         decoded = data.chars.decode(data.split(name))
@@ -171,5 +176,5 @@ def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None
         )
     (source / 'valid.txt').unlink()
     write_dataset(folder, source, 0.9, 1, level)
-    data = read_dataset(folder, '')
+    data = read_back(folder, '')
     assert data.sizes[1] == 0 and data.text('test') == b'the end\n'
