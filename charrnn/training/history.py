@@ -110,7 +110,7 @@ def is_sound(row: Row) -> bool:
         value = row.get(name)
         if value is None:
             return not needed
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
+        return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
 
     if row.get('kind') == 'resume':
         return isinstance(row.get('keep'), int) and row['keep'] >= 0

@@ -75,7 +75,9 @@ def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[st
         name, _, moment = key.rpartition('/')
         found.setdefault(name, set()).add(moment)
         shape = parameters[name].shape if name in parameters and moment != 'step' else torch.Size()
-        if name not in parameters or value.shape != shape or value.dtype != torch.float32:
+        # Step counts have torch's default type of when they were made.
+        known = value.dtype == torch.float32 or (moment == 'step' and value.dtype == torch.float64)
+        if name not in parameters or value.shape != shape or not known:
             raise CheckpointError(f'optimizer moment {key[:60]!r} is of no such model.', 'another checkpoint')
     for name, moments in found.items():
         if moments != MOMENTS[hyper.optimizer]:

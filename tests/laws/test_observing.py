@@ -46,7 +46,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
 }
 
 
-CHANGERS = {'initfromsrcfile', 'load', 'restore', 'trainmodel'}
+CHANGERS = {'initfromsrcfile', 'load', 'restore', 'trainmodel', 'attach', 'detach', 'reattach'}
 
 
 def test_every_method_that_looks_is_tried() -> None:
