@@ -123,7 +123,8 @@ def parse_json(content: bytes) -> Any:
     if parts > 200_000 + len(content) // 8:
         raise ValueError(f'{parts:,} parts in {len(content):,} bytes')
     try:
-        return json.loads(content, parse_constant=_no_number)
+        # As text: of bytes, json would guess the encoding, and import what it guessed.
+        return json.loads(content.decode('utf-8'), parse_constant=_no_number)
     except RecursionError:
         raise ValueError('it nests too deep') from None
 

@@ -110,7 +110,7 @@ def is_sound(row: Row) -> bool:
         value = row.get(name)
         if value is None:
             return not needed
-        return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
+        return type(value) in (int, float) and abs(value) < 2.0**1023  # JSON's 1e999 is an infinity
 
     if row.get('kind') == 'resume':
         return isinstance(row.get('keep'), int) and row['keep'] >= 0

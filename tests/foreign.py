@@ -1,0 +1,239 @@
+"""Runs that somebody hostile wrote: real ones, with one file changed, and sealed again so that no checksum tells.
+
+Run as a program it tries inputs by the thousand in a process of its own, under Python's audit hook:
+
+    python tests/foreign.py FOLDER COUNT SEED      prints what was found; the exit status is 0 if nothing got in
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import pickle
+import random
+import resource
+import shutil
+import signal
+import struct
+import sys
+import traceback
+import warnings
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from charrnn import CharRNNError, ModelState
+from charrnn.inspecting import fsck, status
+from charrnn.storage.journal import as_line
+from charrnn.storage.sealed import as_json
+
+HOSTILE: list[Any] = [
+    None, True, False, -1, 0, 1, 2, 255, 256, 2**31, 2**53, 2**63, 10**30, 0.5, -0.5, 1e308, '', 'x', 'x' * 3000,
+    'nan', '../../etc/passwd', '\x00', '\x1b[2J', '\ud800', [], {}, [[]], [0] * 50, {'a': {'b': {}}},
+]  # fmt: skip
+RISKY = ('exec', 'compile', 'pickle.', 'marshal.', 'subprocess.', 'os.system', 'os.exec', 'os.posix_spawn', 'os.spawn',
+         'os.fork', 'socket.', 'urllib.', 'ctypes.', 'code.__new__', 'import')  # fmt: skip
+SECONDS = 20
+
+
+class Marker:
+    """Unpickled anywhere, it leaves a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (self.path, 'w')
+
+
+def payloads(marker: str) -> dict[str, bytes]:
+    """Files that run code when somebody opens them as what they pretend to be, and files that lie about their size."""
+    pickled = pickle.dumps(Marker(marker))
+    zipped = BytesIO()
+    with zipfile.ZipFile(zipped, 'w') as archive:
+        archive.writestr('archive/data.pkl', pickled)
+        archive.writestr('archive/version', '3')
+    header = json.dumps({'model/x': {'dtype': 'F32', 'shape': [2**40, 2**40], 'data_offsets': [0, 4]}}).encode()
+    return {
+        'pickle': pickled,
+        'old pickle': pickle.dumps(Marker(marker), protocol=0),
+        'torch zip': zipped.getvalue(),
+        'pickle before JSON': pickled + b'\n{"kind": "report"}\n',
+        'JSON before pickle': b'{"kind": "report"}\n' + pickled,
+        'python': f'import os\nopen({marker!r}, "w")\n'.encode(),
+        'deep JSON': b'[' * 100_000,
+        'wide JSON': b'[' + b'[],' * 1_000_000 + b'0]',
+        'huge number': b'{"format": ' + b'9' * 5000 + b'}',
+        'tensor without end': struct.pack('<Q', len(header)) + header + b'\0' * 4,
+        'header without end': struct.pack('<Q', 2**62) + b'{}',
+        'nothing': b'',
+        'zeros': bytes(5000),
+    }
+
+
+def seal_again(folder: Path) -> None:
+    """Give a folder the manifest that its present files deserve."""
+    files = {
+        path.name: {'bytes': path.stat().st_size, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted(folder.iterdir())
+        if path.name != 'manifest.json'
+    }
+    manifest: dict[str, Any] = {'format': 2, 'files': files}
+    manifest['sha256'] = hashlib.sha256(as_json(manifest).encode()).hexdigest()
+    (folder / 'manifest.json').write_text(as_json(manifest))
+
+
+def mutate_json(value: Any, draws: random.Random) -> Any:
+    """The same value with one part of it replaced, removed or doubled."""
+    if isinstance(value, dict) and value and draws.random() < 0.9:
+        key = draws.choice(list(value))
+        if draws.random() < 0.1:
+            return {k: v for k, v in value.items() if k != key}
+        if draws.random() < 0.05:
+            return {**value, draws.choice(['x', '', 'layers', 'seed']): draws.choice(HOSTILE)}
+        return {**value, key: mutate_json(value[key], draws)}
+    if isinstance(value, list) and value and draws.random() < 0.7:
+        at = draws.randrange(len(value))
+        if draws.random() < 0.2:
+            return value[:at] + value[at + draws.randrange(2) :] + value[at:]
+        return [*value[:at], mutate_json(value[at], draws), *value[at + 1 :]]
+    if isinstance(value, int) and not isinstance(value, bool) and draws.random() < 0.4:
+        return value + draws.choice([-1, 1, 7, 2**20])
+    return draws.choice(HOSTILE)
+
+
+def mutate_bytes(content: bytes, draws: random.Random) -> bytes:
+    """The same bytes with a few changed, a piece gone, doubled or put in."""
+    at = draws.randrange(len(content) + 1)
+    size = draws.choice([1, 2, 8, 100])
+    way = draws.randrange(4)
+    if way == 0 and content:
+        return bytes(b ^ draws.randrange(256) if draws.random() < 3 / len(content) else b for b in content)
+    if way == 1:
+        return content[:at] + content[at + size :]
+    if way == 2:
+        return content[:at] + content[at : at + size] + content[at:]
+    return content[:at] + draws.randbytes(size) + content[at:]
+
+
+def mutate(path: Path, draws: random.Random) -> None:
+    """Change one file of a run, in the way that its kind suffers most, and seal its folder again, mostly."""
+    content = path.read_bytes()
+    if path.name == 'history.jsonl' and draws.random() < 0.8:
+        rows = [json.loads(line) for line in content.splitlines()]
+        row = draws.choice(rows)
+        row.pop('crc', None)
+        new = mutate_json(row, draws)
+        number = new.pop('row', 0) if isinstance(new, dict) else 0
+        path.write_bytes(content + (as_line(number, new) if isinstance(new, dict) else b'[]\n'))
+        return
+    if path.suffix == '.json' and draws.random() < 0.8:
+        value = json.loads(content)
+        value.pop('sha256', None)
+        for _ in range(draws.choice([1, 1, 1, 2, 4])):
+            value = mutate_json(value, draws)
+        path.write_bytes(json.dumps(value).encode())
+        if path.name == 'manifest.json' and isinstance(value, dict):
+            value['sha256'] = hashlib.sha256(as_json(value).encode('utf-8', 'replace')).hexdigest()
+            path.write_bytes(as_json(value).encode('utf-8', 'replace'))
+            return
+    elif path.suffix == '.safetensors' and draws.random() < 0.7:
+        size = struct.unpack('<Q', content[:8])[0]
+        header = json.dumps(mutate_json(json.loads(content[8 : 8 + size]), draws)).encode()
+        path.write_bytes(struct.pack('<Q', len(header)) + header + content[8 + size :])
+    else:
+        path.write_bytes(mutate_bytes(content, draws))
+    if path.parent.joinpath('manifest.json').exists() and path.name != 'manifest.json' and draws.random() < 0.95:
+        seal_again(path.parent)
+
+
+def use(run: Path, *, look: bool = True, train: bool = False) -> bool:
+    """Do with a run what its user would; whether it loaded.  Anything but our own errors and warnings is a failure."""
+    loaded = False
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            ms = ModelState.load(run, device='cpu')
+            loaded = True
+            repr(ms), repr(ms.checkpoints()), repr(ms.attached), repr(ms.history), repr(ms.data)
+            ms.generatestring(3, seed=0)
+            if len(ms.data.valid):
+                ms.evaluate()
+            if train:
+                ms.trainmodel(train_len=1, batchsize=2, valid_len=1, print_every=1)
+        except CharRNNError:
+            pass
+        if look:
+            fsck(run)
+            with contextlib.suppress(CharRNNError):
+                status(run)
+    return loaded
+
+
+def too_slow(*unused: object) -> None:
+    raise TimeoutError(f'more than {SECONDS} s')
+
+
+def main(folder: str, count: str, seed: str) -> int:
+    """Try so many inputs; the number of failures."""
+    good, draws, marker = Path(folder), random.Random(int(seed)), Path(folder + '.marker')
+    run = good.with_name(f'foreign{seed}')
+    events: list[str] = []
+    watching = False
+
+    def hook(event: str, given: tuple[Any, ...]) -> None:
+        if watching and event.startswith(RISKY):
+            events.append(f'{event} {str(given)[:200]}')
+
+    sys.addaudithook(hook)
+    files = sorted(p.relative_to(good) for p in good.rglob('*') if p.is_file() and p.stat().st_size)
+    corpus = [(name, kind) for name in files for kind in payloads('')]
+    shutil.copytree(good, run)
+    use(run, train=True)  # what is imported late is imported now
+    '\x1b'.encode('unicode_escape')
+    for name in files:
+        (run / name).write_bytes(b'?')
+        use(run)
+        (run / name).write_bytes((good / name).read_bytes())
+    failures, loads = 0, 0
+    signal.signal(signal.SIGALRM, too_slow)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(int(count)):
+        shutil.rmtree(run)
+        shutil.copytree(good, run)
+        if number < len(corpus) * 2:
+            name, kind = corpus[number // 2]
+            (run / name).write_bytes(payloads(str(marker))[kind])
+            if number % 2 and (run / name).parent.joinpath('manifest.json').exists() and name.name != 'manifest.json':
+                seal_again((run / name).parent)
+            what = f'{kind} as {name}'
+        else:
+            name = draws.choice(files)
+            mutate(run / name, draws)
+            what = f'input {number} in {name}'
+        watching = True
+        signal.alarm(SECONDS)
+        try:
+            loads += use(run, look=number < len(corpus) * 2 or number % 5 == 0)
+        except BaseException as error:
+            failures += 1
+            print(f'{what}: {type(error).__name__}: {str(error)[:300]}')
+            if failures <= 3:
+                shutil.copytree(run, run.with_name(f'{run.name}.failed{failures}'), dirs_exist_ok=True)
+                traceback.print_exc()
+        signal.alarm(0)
+        watching = False
+        if events or marker.exists():
+            failures += 1
+            print(f'{what}: {events or "it ran"}')
+            events.clear()
+            marker.unlink(missing_ok=True)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f'{count} inputs, {loads} of them loaded, {failures} failures, {grown:.1f} MiB more at the peak')
+    return 1 if failures or grown > 16 else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
