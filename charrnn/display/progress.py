@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from charrnn.display.notebook import NotebookProgress
 from charrnn.display.printable import printable
 from charrnn.display.status import NOUNS, count
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, Task, TaskID
+    from rich.progress import Progress, Task
     from rich.text import Text
 
 _BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be little else
@@ -29,8 +30,8 @@ class Screen:
 
         self.level = level
         self.console = console or Console(highlight=False, soft_wrap=True)
-        self._progress: Progress | None = None
-        self._tasks: list[TaskID] = []
+        self._progress: Any = None  # rich's, or a NotebookProgress
+        self._tasks: list[Any] = []
 
     def say(self, text: str, style: str = '') -> None:
         """Print text of any content: no markup is read in it, and no character of it can stop the training."""
@@ -83,7 +84,7 @@ class Screen:
             yield
             return
         if self._progress is None:
-            self._progress = _new_progress(self.console)
+            self._progress = NotebookProgress() if self.console.is_jupyter else _new_progress(self.console)
             with self._whatever_the_terminal():
                 self._progress.start()
         task = self._progress.add_task(label, total=windows, symbols=symbols, note='', level=self.level)
