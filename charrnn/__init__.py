@@ -17,6 +17,7 @@ from charrnn.errors import (
     HyperParamsError,
     NonFiniteLossError,
     OwnershipError,
+    PlotError,
     SamplingError,
     SourceTextError,
     TornWindowError,
@@ -25,6 +26,8 @@ from charrnn.errors import (
 )
 from charrnn.hyperparams import HyperParams
 from charrnn.modelstate import ModelState, generatestring
+from charrnn.plotting import plot
+from charrnn.temperatures import temperatures
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet
@@ -48,6 +51,7 @@ __all__ = [
     'ModelState',
     'NonFiniteLossError',
     'OwnershipError',
+    'PlotError',
     'SamplingError',
     'SourceTextError',
     'TornWindowError',
@@ -58,6 +62,8 @@ __all__ = [
     '__version__',
     'compare',
     'generatestring',
+    'plot',
+    'temperatures',
 ]
 
 # So that help(), tracebacks and pickles of errors say charrnn.ModelState, wherever the code lives.

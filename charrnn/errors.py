@@ -6,6 +6,7 @@
     ├── SourceTextError       a source file that cannot be read as text                ValueError, OSError
     ├── TrainingError         a request that this text or this run cannot train        ValueError
     ├── SamplingError         an impossible temperature, length or seed                ValueError
+    ├── PlotError             a picture without matplotlib, or of nothing              RuntimeError
     ├── DeviceError           a device this machine or this torch does not have        RuntimeError
     ├── EngineError           an engine (CHARRNN_ENGINE) that is not there             RuntimeError
     ├── NonFiniteLossError    a window or a validation that is not finite              ArithmeticError
@@ -57,6 +58,10 @@ class TrainingError(CharRNNError, ValueError):
 
 class SamplingError(CharRNNError, ValueError):
     """An impossible temperature, length or seed."""
+
+
+class PlotError(CharRNNError, RuntimeError):
+    """A picture that cannot be drawn: no matplotlib, or nothing to draw."""
 
 
 class DeviceError(CharRNNError, RuntimeError):

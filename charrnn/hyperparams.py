@@ -230,6 +230,40 @@ class HyperParams:
         return asdict(self)
 
 
+CHANGEABLE = (
+    'learnrate',
+    'decay',
+    'regcost',
+    'seq_len',
+    'dropout',
+    'clip',
+    'clipnorm',
+    'anneal',
+    'warmup',
+    'cosine',
+    'deterministic',
+)
+"""What may change between rounds: all that neither the weights nor the optimizer's moments were made for."""
+
+
+def changed_settings(hyper: HyperParams, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of `given` that differ from `hyper`, checked.
+
+    Raises
+    ------
+    HyperParamsError    an unknown name, an impossible value, or a setting that a run keeps
+    """
+    new = HyperParams(**{**hyper.facts(), **given})
+    changed = {name: getattr(new, name) for name in given if getattr(new, name) != getattr(hyper, name)}
+    for name in changed:
+        if name not in CHANGEABLE:
+            raise HyperParamsError(
+                f'{name} cannot change from {getattr(hyper, name)!r} to {changed[name]!r}: the run was made with it.',
+                f'a new run: ModelState.initfromsrcfile(..., {name}={changed[name]!r})',
+            )
+    return changed
+
+
 def describe(f: Field[Any]) -> str:
     """One line of help for a hyperparameter."""
     return f'{f.name:<14} {f.default!s:<7} {f.metadata["meaning"]}'

@@ -7,7 +7,7 @@ import difflib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -17,11 +17,22 @@ from numpy.typing import NDArray
 
 from charrnn.attaching import AttachedTable, own_filter, own_rate
 from charrnn.checking import checked_settings
+from charrnn.display.plots import Curves, draw
 from charrnn.display.printable import printable
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
-from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
-from charrnn.hyperparams import HyperParams, known_names_only, real, truth, unknown_name, whole, with_hyperparameters
+from charrnn.errors import CheckpointError, HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
+from charrnn.hyperparams import (
+    CHANGEABLE,
+    HyperParams,
+    changed_settings,
+    known_names_only,
+    real,
+    truth,
+    unknown_name,
+    whole,
+    with_hyperparameters,
+)
 from charrnn.listener import RunListener
 from charrnn.measuring import Measurements
 from charrnn.models import (
@@ -38,6 +49,7 @@ from charrnn.models import (
     first_look_ahead,
 )
 from charrnn.sampling.sampler import Sample, sample_indices
+from charrnn.sampling.scoring import track_states
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import Checkpoint, best_number
 from charrnn.storage.durable import cannot_read, cannot_write, explained
@@ -262,12 +274,15 @@ class ModelState:
                 f'the dataset in {self._workspace.name!r} is not the one that checkpoint {found.number} trained on.',
                 'a copy of the whole directory from a backup',
             )
+        modeltype, hyper = checked_settings(found, self.data)
+        if modeltype != self._modeltype:
+            raise CheckpointError(f'checkpoint {found.number} is of a {modeltype}.', 'another checkpoint')
         journal, unreadable = self._workspace.read_history(is_sound)
         if trouble := unreadable or journal.trouble(facts['history_length']):
             warn(f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.')
         history = History(journal.rows)
         history.rewind(facts['history_length'])
-        self._learner.load(found.tensors, facts)
+        self._learner.load(found.tensors, facts, hyper)
         self._history, self._attachments = history, Attachments(found.attached)
         self._saved = {'number': found.number, 'position': self.position, 'round': self._learner.round}
 
@@ -414,6 +429,35 @@ class ModelState:
         (rest,) = self._draw(learner.carry.lane(0), [first], length - 1, 0.5, draws)
         return Sample(self.chars.decode([first, *rest]))
 
+    @with_hyperparameters
+    @known_names_only
+    def sethyperparams(self, **hyperparams: Any) -> HyperParams:
+        """Train on with other settings: learnrate, dropout, seq_len, ...
+
+        The lanes stay where they are. The history gets a row, and the next
+        checkpoint has it. Raises HyperParamsError (no such setting, or one
+        that the weights or the optimizer were made for).
+        """
+        learner, changed = self._learner, changed_settings(self.hyper, hyperparams)
+        if not changed:
+            return self.hyper
+        learner.refuse_if_torn()
+        self._workspace.claim()
+        new = replace(self.hyper, **changed)
+        if new.seq_len > self.data.train_size:
+            raise HyperParamsError(
+                f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
+                f'seq_len={self.data.train_size}, or less',
+            )
+        model = learner.model
+        if isinstance(model, LSTMAttention):  # its memory is as long as it is, whatever the windows become
+            new = replace(new, memory=model.memory)
+        before = self.hyper.facts()
+        learner.adopt(new)
+        changes = {name: [before[name], value] for name, value in changed.items()}
+        self._record(make_row('change', learner, changed=changes))
+        return new
+
     # ---- what a user hangs on it -----------------------------------------------------------------------------
 
     @known_names_only
@@ -478,15 +522,11 @@ class ModelState:
         best = store.best()
         if best is None:
             return learner, 'present weights (no checkpoint is best yet), '
-        twin = Learner(
-            build_model(self._modeltype, len(self.chars), self.hyper, learner.seed),
-            self.hyper,
-            self.data,
-            learner.seed,
-            learner.device,
-        )
         found = store.read(best)
-        twin.load(found.tensors, found.facts)
+        modeltype, hyper = checked_settings(found, self.data)
+        model = build_model(modeltype, len(self.chars), hyper, learner.seed)
+        twin = Learner(model, hyper, self.data, learner.seed, learner.device)
+        twin.load(found.tensors, found.facts, hyper)
         return twin, f'checkpoint {best} (best), '
 
     def checkcausal(self) -> bool:
@@ -523,6 +563,29 @@ class ModelState:
             weights = model.attention_weights(torch.tensor([ids], device=self.device))
         found: NDArray[np.float32] = weights.cpu().numpy()
         return found
+
+    @known_names_only
+    def trackneurons(self, text: str, *, errors: str = 'strict') -> NDArray[np.float32]:
+        """What every unit does while `text` is read, (layer, unit, time).
+
+        The hidden states after each symbol, from a state of zeros. Raises
+        CharSetError (a foreign symbol), SamplingError (no text).
+        """
+        ids = self._read(text, errors)
+        if not ids:
+            raise SamplingError('the text is empty: there is nothing to read.', "ms.trackneurons('some text')")
+        return track_states(self._learner.model, ids)
+
+    @known_names_only
+    def plot(self, *, over: str = 'epochs', ax: Any = None) -> Any:
+        """The curves of this run over 'epochs' or 'seconds'; see help(plot)."""
+        return draw([self._curves()], over, ax)
+
+    def _curves(self) -> Curves:
+        table = self.checkpoints()
+        ladder = self._measurements.ladder('valid') if len(self.data.valid) else {}
+        saved = [(row.epoch, row.valid_nats) for row in table]
+        return Curves(self._workspace.path.name, list(self._history), self.chars.level, ladder, saved)
 
     @known_names_only
     def generatestring(
@@ -678,6 +741,8 @@ class ModelState:
             object.__setattr__(self, name, value)
             return
         known = [f.name for f in fields(HyperParams)]
+        if name in CHANGEABLE:
+            raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
         if name in known or hasattr(type(self), name):
             raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
         close = difflib.get_close_matches(name, [*known, *dir(self)], n=1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault('MPLBACKEND', 'agg')
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch comes: at these sizes a second thread only waits
 
 import torch

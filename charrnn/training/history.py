@@ -4,6 +4,7 @@
     report       every print_every windows: the mean training loss since the last report
     round        the end of a round: its mean training loss and its validation
     validation   the end of an epoch inside a round, when `anneal` asks for it
+    change       hyperparameters that ms.sethyperparams changed: `changed` has the old and the new value of each
     resume       what came from row `keep` on is superseded: training went on from an earlier moment
 
 Every row has a number, which only grows.  Reading never writes: after a load or a restore the resume row waits until
@@ -12,11 +13,47 @@ there is something new to append.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 Row = Mapping[str, Any]
+
+
+COLUMNS = (
+    'kind',
+    'round',
+    'epoch',
+    'position',
+    'seconds',
+    'learnrate',
+    'train_nats',
+    'valid_nats',
+    'valid_stderr',
+    'valid_symbols',
+    'bits_per_char',
+    'grad_norm',
+    'windows',
+    'chars_per_second',
+    'changed',
+    'sample',
+)
+FORMS = {
+    'round': 'd',
+    'epoch': '.2f',
+    'train_nats': '.4f',
+    'valid_nats': '.4f',
+    'bits_per_char': '.4f',
+    'learnrate': '.3g',
+    'grad_norm': '.3g',
+    'chars_per_second': ',.0f',
+}
+LINE = '{:<10} {:>5} {:>7} {:>8} {:>8} {:>7} {:>9} {:>8} {:>9}'
+SHOWN = 20
+"""How many of the newest rows the prompt shows."""
 
 
 class History(Sequence[Row]):
@@ -41,14 +78,41 @@ class History(Sequence[Row]):
     def __getitem__(self, which: int) -> Row: ...
     @overload
     def __getitem__(self, which: slice) -> list[Row]: ...
-    def __getitem__(self, which: int | slice) -> Row | list[Row]:
+    @overload
+    def __getitem__(self, which: str) -> list[Any]: ...
+    def __getitem__(self, which: int | slice | str) -> Row | list[Row] | list[Any]:
+        """A row by its place, or a column by its name: a value for each row, None where it has none."""
+        if isinstance(which, str):
+            if which not in self.columns:
+                raise KeyError(f'no column {which!r}; there are {", ".join(self.columns)}')
+            return [_value(row, which) for row in self._live]
         return self._live[which]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return COLUMNS
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._live)
 
     def __repr__(self) -> str:
-        return f'<History of {len(self)} rows; ms.history[-1] is the newest, ms.history.column(name) one column>'
+        heads = ('kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', 'chars/s')
+        shown = self._live[-SHOWN:]
+        cells = ([_cell(_value(row, name), form) for name, form in FORMS.items()] for row in shown)
+        lines = [LINE.format(*heads)]
+        lines += [LINE.format(row['kind'][:10], *rest) for row, rest in zip(shown, cells, strict=True)]
+        above = f'{len(self) - len(shown):,} earlier rows; ' if len(self) > len(shown) else ''
+        lines.append(f"{above}ms.history['valid_nats'] is a column, .columns names them, .to_csv(path) writes them all")
+        return '\n'.join(lines)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write every row and every column as comma-separated values, with a line of names; a sample is one cell."""
+        text = io.StringIO(newline='')
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
+        writer.writerows(['' if (value := _value(row, name)) is None else value for name in COLUMNS] for row in self)
+        Path(path).write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace', newline='')
 
     def column(self, name: str, kind: str | None = None) -> list[Any]:
         """One value of every row that has it, of one kind of rows or of all."""
@@ -120,6 +184,7 @@ def is_sound(row: Row) -> bool:
         and all(number(name, needed=False) for name in MEASURED)
         and number('valid_symbols', needed=row.get('valid_nats') is not None)
         and isinstance(row.get('sample', ''), str)
+        and type(row['round']) is int
     )
 
 
@@ -135,6 +200,16 @@ def _live_at(rows: Mapping[int, Row], length: int) -> list[Row]:
         else:
             live.append(row)
     return live[::-1]
+
+
+def _value(row: Row, name: str) -> Any:
+    if name == 'bits_per_char':  # of the validation: what one would quote
+        return row['valid_nats'] / math.log(2) if row.get('valid_nats') is not None else None
+    return row.get(name)
+
+
+def _cell(value: Any, form: str) -> str:
+    return '' if value is None else format(value, form)
 
 
 def _finite(row: Row) -> dict[str, Any]:

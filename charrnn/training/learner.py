@@ -85,6 +85,13 @@ class Learner:
         self.diverged = False
         self.own_rate: Callable[[Moment], float] | None = None
 
+    def adopt(self, hyper: HyperParams) -> None:
+        """Train with other settings from here on.  The lanes stay where they are, whatever the length of a window."""
+        self.hyper = self.model.hyper = hyper
+        for group in self.optimizer.param_groups:
+            if 'alpha' in group:
+                group['alpha'] = hyper.decay
+
     @property
     def epoch(self) -> float:
         """Symbols trained / n."""
@@ -242,8 +249,8 @@ class Learner:
             'seconds': self.seconds,
         }
 
-    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Become the moment that `tensors` and `facts` describe.
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], hyper: HyperParams) -> None:
+        """Become the moment that `tensors`, `facts` and `hyper` describe.
 
         Raises
         ------
@@ -272,6 +279,7 @@ class Learner:
             # Into memory of our own: products can round differently on unaligned memory.
             self.carry = Carry(carry).to(self.device) if carry else None
         self.optimizer.zero_grad()
+        self.adopt(hyper)
         self.position, self.symbols, self.round = facts['position'], facts['symbols'], facts['round']
         self.schedule, self.seconds = schedule, facts['seconds']
         self.torn = self.diverged = False

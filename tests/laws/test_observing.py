@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import MakeRun, moment, train
 
-from charrnn import CharRNNError, ModelState, compare, generatestring
+from charrnn import CharRNNError, ModelState, compare, generatestring, temperatures
 
 
 def provoke(ms: ModelState) -> None:
@@ -39,6 +39,9 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'check causality': lambda ms: ms.checkcausal(),
     'track attention': lambda ms: ms.trackattention('the cat'),
     'compare': lambda ms: compare(ms, ms),
+    'plot': lambda ms: ms.plot(),
+    'track neurons': lambda ms: ms.trackneurons('the cat'),
+    'temperatures': lambda ms: temperatures(ms, 'the cat'),
     'save': lambda ms: ms.newcheckpoint(),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
@@ -46,7 +49,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
 }
 
 
-CHANGERS = {'initfromsrcfile', 'load', 'restore', 'trainmodel', 'attach', 'detach', 'reattach'}
+CHANGERS = {'initfromsrcfile', 'load', 'restore', 'sethyperparams', 'trainmodel', 'attach', 'detach', 'reattach'}
 
 
 def test_every_method_that_looks_is_tried() -> None:

@@ -95,7 +95,7 @@ def test_what_cannot_change_says_so(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 2)
     before = moment(ms)
-    with pytest.raises(AttributeError, match='ms.seq_len cannot be set: it is a fact of this run'):
+    with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=...\)'):
         ms.seq_len = 5  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]

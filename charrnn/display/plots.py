@@ -1,0 +1,92 @@
+"""Pictures of runs: losses over epochs or seconds, the learning rate, baselines, checkpoints.  Needs matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.errors import PlotError
+
+WIDTHS = {'epochs': 'epoch', 'seconds': 'seconds'}
+COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
+"""Okabe and Ito's palette, which colour-blind readers tell apart."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What is drawn of one run.
+
+    Parameters
+    ----------
+    rows : sequence of mappings     its history
+    unit : str                      what the losses are per: char, byte, word
+    ladder : mapping                rungs, nats; drawn as lines
+    checkpoints : sequence          (epoch, valid nats or None) of each
+    """
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    unit: str
+    ladder: Mapping[str, float]
+    checkpoints: Sequence[tuple[float, float | None]]
+
+
+def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
+    """Training (thin) and validation (marked) losses of one or more runs; for a single one also its learning rate.
+
+    Parameters
+    ----------
+    over : 'epochs' or 'seconds'
+    ax : matplotlib Axes, optional    drawn into; by default a new figure
+    Returns
+    -------
+    The Axes of the losses
+    Raises
+    ------
+    PlotError    matplotlib is not installed, there is nothing to draw, or `over` is neither
+    """
+    if over not in WIDTHS:
+        raise PlotError(f'over={over!r} is unknown.', "over='epochs' or over='seconds'")
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise PlotError('a picture needs matplotlib, and it is not installed.', 'pip install matplotlib') from None
+    column = WIDTHS[over]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
+    for colour, run in zip(COLOURS * len(runs), runs, strict=False):
+        for kind, style in (('train_nats', {'linewidth': 1, 'alpha': 0.6}), ('valid_nats', {'marker': 'o'})):
+            points = [(row[column], row[kind]) for row in _measured(run.rows, kind)]
+            if points:
+                label = f'{run.name} {kind.removesuffix("_nats")}'.strip()
+                ax.plot(*zip(*points, strict=True), color=colour, markersize=4, label=label, **style)
+        if over == 'epochs':
+            saved = [(epoch, nats) for epoch, nats in run.checkpoints if nats is not None]
+            if saved:
+                label = f'{run.name} checkpoints'.strip()
+                ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
+    if not ax.lines:
+        raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
+    for name, nats in runs[0].ladder.items():
+        ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
+        ax.annotate(
+            name, (1, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='right', va='bottom'
+        )
+    ax.set_xlabel(over)
+    ax.set_ylabel(f'nats/{runs[0].unit}')
+    if len(runs) == 1:
+        rates = [(row[column], row['learnrate']) for row in runs[0].rows if row.get('learnrate') is not None]
+        side = ax.twinx()
+        side.plot(*zip(*rates, strict=True), color='grey', linewidth=0.8, alpha=0.5, drawstyle='steps-post')
+        side.set_ylabel('learning rate', color='grey')
+        side.set_ylim(bottom=0)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def _measured(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    """The rows that have a loss of that kind; the mean of a whole round only where the round has no reports."""
+    reported = {row['round'] for row in rows if row['kind'] == 'report'}
+    found = [row for row in rows if row.get(kind) is not None]
+    return [row for row in found if kind != 'train_nats' or row['kind'] != 'round' or row['round'] not in reported]

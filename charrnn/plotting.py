@@ -1,0 +1,24 @@
+"""plot: the curves of several runs in one picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charrnn.display.plots import draw
+from charrnn.errors import PlotError
+from charrnn.hyperparams import known_names_only
+from charrnn.modelstate import ModelState
+
+
+@known_names_only
+def plot(*states: ModelState, over: str = 'epochs', ax: Any = None) -> Any:
+    """Training and validation curves of one or more runs, over 'epochs' or 'seconds'.
+
+    The first run's baselines are lines, its checkpoints circles. Draws into
+    the matplotlib Axes `ax`, by default new ones, and returns them: after
+    that, plt.show() or .figure.savefig('runs.png').
+    Raises PlotError (no matplotlib, nothing trained).
+    """
+    if not states:
+        raise PlotError('plot takes at least one ModelState.', 'plot(ms1, ms2)')
+    return draw([ms._curves() for ms in states], over, ax)

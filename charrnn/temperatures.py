@@ -1,0 +1,73 @@
+"""temperatures: one beginning, continued at several temperatures, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from charrnn.display.printable import printable
+from charrnn.errors import SamplingError
+from charrnn.hyperparams import known_names_only, real
+from charrnn.modelstate import ModelState
+from charrnn.sampling.scoring import score_indices
+
+
+@dataclass(frozen=True)
+class TemperedSample:
+    """One of the texts.
+
+    Parameters
+    ----------
+    temp : float
+    text : str               without the prime
+    bits_per_char : float    what the text costs the model itself, at temperature 1, per symbol
+    """
+
+    temp: float
+    text: str
+    bits_per_char: float
+
+
+class TemperedSamples(tuple[TemperedSample, ...]):
+    """The samples, in the order of the temperatures: a tuple that the prompt shows one below the other."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        lines = []
+        for sample in self:
+            lines.append(f'temp {sample.temp:g}: {sample.bits_per_char:.3f} bits/symbol by the model’s own measure')
+            lines += [f'  │ {line}' for line in printable(sample.text).split('\n')]
+        return '\n'.join(lines)
+
+
+@known_names_only
+def temperatures(
+    ms: ModelState,
+    prime: str | None = None,
+    temps: Any = (0.1, 0.5, 1.0, 2.0),
+    *,
+    numchars: int = 200,
+    seed: int = 0,
+) -> TemperedSamples:
+    """Continue `prime` at each of `temps`, with the same draws, and measure each text.
+
+    The measure is what the model itself pays for the text at temperature 1:
+    far below its loss on real text it repeats itself, far above it babbles.
+    Raises CharSetError (a foreign symbol in the prime), SamplingError.
+    """
+    if isinstance(temps, str) or not isinstance(temps, Sequence) or not len(temps):
+        raise SamplingError(f'temps={temps!r} is no sequence of temperatures.', 'temps=(0.1, 0.5, 1.0, 2.0)')
+    found = []
+    before = ms._read(prime, 'strict') if prime else ms._default_prime()
+    for temp in temps:
+        text = ms.generatestring(numchars, real(0)('temp', temp), prime=prime, seed=seed)
+        assert isinstance(text, str), 'one text was asked for'
+        indices = ms.chars.encode(text).tolist()
+        costs = score_indices(ms._learner.model, before, indices) if indices else np.zeros(0)
+        found.append(TemperedSample(float(temp), text, float(costs.mean()) / math.log(2) if indices else 0.0))
+    return TemperedSamples(found)
