@@ -33,11 +33,23 @@ Source: Cho et al. 2014, arXiv:1406.1078; Werbos 1990 (back-propagation through 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Step = tuple[Array, Array, Array, Array, Array, Array]
+from charrnn.scratch.inputs import Array, before, input_gradients, input_products
+
+
+class Steps(NamedTuple):
+    """What the backward pass needs: inputs, states before each step, and r, z, n, q of it."""
+
+    x: Array
+    h: Array
+    r: Array
+    z: Array
+    n: Array
+    q: Array
 
 
 def sigmoid(a: Array) -> Array:
@@ -46,62 +58,62 @@ def sigmoid(a: Array) -> Array:
     return result
 
 
-def gru_forward(x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array) -> tuple[Array, list[Step]]:
+def gru_forward(x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array) -> tuple[Array, Steps]:
     """One layer over T steps of B lanes.
 
     Parameters
     ----------
-    x : (T, B, I)                       inputs
+    x : (T, B, I), or symbols (T, B)    inputs
     h0 : (B, H)                         states before the first step
     w_in : (3H, I), w_h : (3H, H)       weights, gates stacked as reset, update, candidate
     b_in, b_h : (3H,)                   biases
     Returns
     -------
     states : (T, B, H)                  after every step
-    steps : list of T tuples            x, h, r, z, n, q of each step, for gru_backward
+    steps : Steps                       for gru_backward
     """
-    states, steps, h = [], [], h0
-    for x_t in x:
-        in_r, in_z, in_n = np.split(x_t @ w_in.T + b_in, 3, axis=1)
+    products, h = input_products(x, w_in, b_in), h0
+    states, *kept = (np.empty((len(x), *h0.shape), products.dtype) for _ in range(5))
+    for t, product in enumerate(products):
+        in_r, in_z, in_n = np.split(product, 3, axis=1)
         h_r, h_z, q = np.split(h @ w_h.T + b_h, 3, axis=1)
         r = sigmoid(in_r + h_r)
         z = sigmoid(in_z + h_z)
         n = np.tanh(in_n + r * q)
-        steps.append((x_t, h, r, z, n, q))
         h = (1 - z) * n + z * h
-        states.append(h)
-    return np.array(states), steps
+        states[t] = h
+        for all_steps, of_this in zip(kept, (r, z, n, q), strict=True):
+            all_steps[t] = of_this
+    return states, Steps(x, before(states, h0), *kept)
 
 
-def gru_backward(d_states: Array, steps: list[Step], w_in: Array, w_h: Array) -> dict[str, Array]:
+def gru_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dict[str, Array]:
     """Gradients of a loss, given its gradient with respect to every state.
 
     Parameters
     ----------
     d_states : (T, B, H)     without what later steps add: that is computed here
-    steps : list             from gru_forward
+    steps : Steps            from gru_forward
     Returns
     -------
-    dict with 'x' (T, B, I), 'h0' (B, H), 'w_in' (3H, I), 'b_in' (3H,), 'w_h' (3H, H), 'b_h' (3H,)
+    dict with 'x' (T, B, I) unless they are symbols, 'h0' (B, H), 'w_in' (3H, I), 'b_in', 'w_h' (3H, H), 'b_h' (3H,)
     """
-    d_x = []
-    d_w_in, d_w_h = np.zeros_like(w_in), np.zeros_like(w_h)
-    d_b_in, d_b_h = np.zeros(len(w_in)), np.zeros(len(w_h))
+    T, B, H = d_states.shape
+    da = np.empty((T, B, 3 * H), d_states.dtype)  # into the input weights
+    dq = np.empty_like(da)  # into the recurrent weights
     dh = np.zeros_like(d_states[0])
-    for d_state, (x_t, h, r, z, n, q) in zip(d_states[::-1], steps[::-1], strict=True):
-        dh = dh + d_state
+    for t in reversed(range(T)):
+        h, r, z, n, q = (all_steps[t] for all_steps in steps[1:])
+        dh = dh + d_states[t]
         da_n = dh * (1 - z) * (1 - n**2)
         da_z = dh * (h - n) * z * (1 - z)
         da_r = da_n * q * r * (1 - r)
-        da = np.concatenate([da_r, da_z, da_n], axis=1)  # into the input weights
-        dq = np.concatenate([da_r, da_z, da_n * r], axis=1)  # into the recurrent weights
-        d_w_in += da.T @ x_t
-        d_b_in += da.sum(0)
-        d_w_h += dq.T @ h
-        d_b_h += dq.sum(0)
-        d_x.append(da @ w_in)
-        dh = dq @ w_h + z * dh
-    return {'x': np.array(d_x[::-1]), 'h0': dh, 'w_in': d_w_in, 'b_in': d_b_in, 'w_h': d_w_h, 'b_h': d_b_h}
+        da[t] = np.concatenate([da_r, da_z, da_n], axis=1)
+        dq[t] = np.concatenate([da_r, da_z, da_n * r], axis=1)
+        dh = dq[t] @ w_h + z * dh
+    flat = dq.reshape(-1, 3 * H)
+    recurrent = {'h0': dh, 'w_h': flat.T @ steps.h.reshape(-1, H), 'b_h': flat.sum(0)}
+    return {**input_gradients(da, steps.x, w_in), **recurrent}
 
 
 def softmax_loss(logits: Array, targets: NDArray[np.int64]) -> tuple[float, Array]:

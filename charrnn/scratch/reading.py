@@ -1,0 +1,59 @@
+"""A text as symbols, for a model by hand: bytes (256 codes), or the most frequent words.  And lanes that read it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORD = re.compile(r'\w+|[^\w\s]|\n')
+
+
+class Bytes:
+    """The 256 codes of UTF-8."""
+
+    def __len__(self) -> int:
+        return 256
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """The codes of a text."""
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+
+    def decode(self, indices: Sequence[int]) -> str:
+        """The text of some codes; what is no UTF-8 becomes U+FFFD."""
+        return bytes(indices).decode('utf-8', 'replace')
+
+
+class Words:
+    """The `most` most frequent words, punctuation marks and line breaks of a text.
+
+    Index 0 stands for every other word.  It is none of them: a text that holds '<unk>' has that as a word of its own.
+    """
+
+    def __init__(self, text: str, most: int = 1000) -> None:
+        self.words = [word for word, _ in Counter(WORD.findall(text)).most_common(most)]
+        self._index = {word: place for place, word in enumerate(self.words, 1)}
+
+    def __len__(self) -> int:
+        return len(self.words) + 1
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """The index of every word; 0 where it is none of the vocabulary."""
+        return np.array([self._index.get(word, 0) for word in WORD.findall(text)], np.int64)
+
+    def decode(self, indices: Sequence[int]) -> str:
+        """The words with blanks between them; an unknown one as □."""
+        words = [self.words[index - 1] if index else '□' for index in indices]
+        return ' '.join(words).replace(' \n ', '\n').replace('\n ', '\n').replace(' \n', '\n')
+
+
+def windows(ids: NDArray[np.int64], lanes: int, length: int) -> Iterator[NDArray[np.int64]]:
+    """Windows (length + 1, lanes) without end: lane k begins at k/lanes of the text, and all walk it as a ring."""
+    n, position = len(ids), 0
+    starts = np.arange(lanes) * n // lanes
+    while True:
+        yield ids[(position + starts + np.arange(length + 1)[:, None]) % n]
+        position += length

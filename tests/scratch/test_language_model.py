@@ -1,0 +1,112 @@
+"""The language model by hand: it learns, its carry is one long reading, it speaks, it comes back from its file."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn import HyperParamsError, WorkspaceError
+from charrnn.scratch.language_model import GATES, HandModel
+from charrnn.scratch.learning import adagrad, rmsprop
+from charrnn.scratch.reading import Bytes, Words, windows
+
+SENTENCE = 'the cat sat on a mat. '
+
+
+@pytest.mark.parametrize('cell', GATES)
+def test_every_gradient_is_a_slope(cell: str) -> None:
+    model = HandModel(cell, 5, 3, dtype=np.float64)
+    ids = np.random.default_rng(0).integers(0, 5, (5, 2))
+    _, gradients, _ = model.loss(ids, model.zero_state(2))
+    for name, weight in model.weights.items():
+        for place in np.ndindex(weight.shape):
+            losses = []
+            for step in (1e-6, -2e-6):
+                weight[place] += step
+                losses.append(model.loss(ids, model.zero_state(2))[0])
+            weight[place] += 1e-6
+            assert gradients[name][place] == pytest.approx((losses[0] - losses[1]) / 2e-6, abs=1e-8), name
+
+
+@pytest.mark.parametrize('cell', GATES)
+@pytest.mark.parametrize('step', [adagrad, rmsprop])
+def test_it_learns_a_sentence_and_says_it(cell: str, step: object) -> None:
+    ids, model, memory = Bytes().encode(SENTENCE * 20), HandModel(cell, 256, 32), dict[str, np.ndarray]()
+    state = model.zero_state(4)
+    for window in itertools.islice(windows(ids, 4, 20), 150):
+        nats, gradients, state = model.loss(window, state)
+        if step is adagrad:
+            adagrad(model.weights, gradients, memory, 0.1)
+        else:
+            rmsprop(model.weights, gradients, memory, 0.01)
+    assert nats < 0.1
+    assert SENTENCE.strip() in Bytes().decode(model.sample(ord(' '), 60, temp=0))
+
+
+@pytest.mark.parametrize('cell', GATES)
+def test_one_long_window_equals_many_with_the_state_between(cell: str) -> None:
+    model = HandModel(cell, 7, 4, dtype=np.float64)
+    ids = np.random.default_rng(0).integers(0, 7, (13, 2))
+    whole, _, last = model.loss(ids, model.zero_state(2))
+    state, pieces = model.zero_state(2), []
+    for start in (0, 4, 8):
+        nats, _, state = model.loss(ids[start : start + 5], state)
+        pieces.append(nats)
+    assert np.mean(pieces) == pytest.approx(whole, rel=1e-12)
+    for a, b in zip(state, last, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_the_optimizers_are_those_of_torch() -> None:
+    draws = np.random.default_rng(0)
+    gradients = draws.normal(size=(4, 3, 2))
+    for ours, theirs in ((adagrad, torch.optim.Adagrad), (rmsprop, torch.optim.RMSprop)):
+        weights, memory = {'w': np.ones((3, 2))}, dict[str, np.ndarray]()
+        parameter = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+        options = {'eps': 1e-8} if ours is rmsprop else {'eps': 0.0}
+        optimizer = theirs([parameter], lr=0.1, **options, **({'alpha': 0.95} if ours is rmsprop else {}))
+        for gradient in gradients:
+            ours(weights, {'w': gradient}, memory, 0.1)
+            parameter.grad = torch.from_numpy(gradient.copy())
+            optimizer.step()
+        np.testing.assert_allclose(weights['w'], parameter.detach().numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize('cell', GATES)
+def test_it_comes_back_from_its_file(cell: str, tmp_path: Path) -> None:
+    model = HandModel(cell, 9, 4, seed=3)
+    model.save(tmp_path / 'model.npz')
+    again = HandModel.load(tmp_path / 'model.npz')
+    assert again.cell == cell and again.sample(0, 20, seed=1) == model.sample(0, 20, seed=1)
+    for wrong in (b'no file of numpy', pickle.dumps([1])):
+        (tmp_path / 'wrong.npz').write_bytes(wrong)
+        with pytest.raises(WorkspaceError, match='holds no HandModel'):
+            HandModel.load(tmp_path / 'wrong.npz')
+    np.savez(tmp_path / 'other.npz', cell=np.array('gru'), b_out=np.zeros(3), w_h=np.zeros((2, 2)), w_in=np.zeros(1))
+    with pytest.raises(WorkspaceError, match='its shapes are of no model'):
+        HandModel.load(tmp_path / 'other.npz')
+    with pytest.raises(HyperParamsError, match="no cell 'mlp'"):
+        HandModel('mlp', 3, 3)
+
+
+def test_words_keep_the_unknown_apart() -> None:
+    words = Words('the cat the dog the cat <unk> !', most=4)
+    assert len(words) == 5 and words.words[:2] == ['the', 'cat']
+    ids = words.encode('the mouse and the cat')
+    assert ids.tolist().count(0) == 2 and ids[0] == ids[3] == 1
+    assert words.decode(ids) == 'the □ □ the cat'
+    assert '□' not in words.words
+
+
+def test_lanes_walk_the_ring() -> None:
+    ids = np.arange(23)
+    first, second = itertools.islice(windows(ids, 3, 5), 2)
+    assert first.shape == (6, 3) and first[0].tolist() == [0, 7, 15]
+    assert second[0].tolist() == first[-1].tolist(), 'a target is the next window’s first symbol'
+    seen = {int(i) for window in itertools.islice(windows(ids, 3, 5), 2) for i in window[1:].ravel()}
+    assert seen == set(range(23))
