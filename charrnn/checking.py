@@ -31,6 +31,9 @@ def checked_settings(found: Checkpoint, data: Dataset) -> tuple[str, HyperParams
         raise senseless(f'windows of {hyper.seq_len} and a memory of {hyper.memory} in a text of {data.train_size}')
     if hyper.layers > len(found.tensors):  # or counting them would take for ever
         raise senseless(f'{hyper.layers} layers in {len(found.tensors)} tensors')
+    widest = max((size for tensor in found.tensors.values() for size in tensor.shape), default=0)
+    if max(hyper.state_size, hyper.emsize) > widest:  # or the sizes of the weights might overflow
+        raise senseless(f'{hyper.state_size} units and embeddings of {hyper.emsize} in tensors of at most {widest}')
     wanted = build_model(modeltype, len(data.chars), hyper, None).named_parameters()
     shapes = {name: tuple(parameter.shape) for name, parameter in wanted}
     saved = {n.removeprefix('model/'): tuple(t.shape) for n, t in found.tensors.items() if n.startswith('model/')}
