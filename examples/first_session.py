@@ -1,0 +1,65 @@
+"""A first session: GRUEncode against GRUResize on one text, in partial epochs, stopped, loaded, restored, heard.
+
+    python examples/first_session.py [FILE] [--quick] [--plot PICTURE]
+
+The Theano ancestor's work. Both variants read the same text: GRUEncode through an encoding of each symbol (one-hot,
+linear, tanh), GRUResize straight into its first recurrent layer. Without FILE the text is Python's own help pages.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from builtin_text import text_or_builtin
+
+from charrnn import ModelState, generatestring, plot
+
+
+def main() -> None:
+    """Tell the story."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('file', nargs='?', help='any text in UTF-8')
+    parser.add_argument('--quick', action='store_true', help='a minute on the first 100,000 characters')
+    parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
+    given = parser.parse_args()
+    source = text_or_builtin(given.file, 100_000 if given.quick else None)
+    home, states = Path('workspaces') / 'first_session', []
+    shutil.rmtree(home, ignore_errors=True)
+    for modeltype in ('GRUEncode', 'GRUResize'):
+        directory = home / modeltype
+        print(f'\n== {modeltype}: a new run in {directory}')
+        ms = ModelState.initfromsrcfile(source, directory, modeltype, layers=2, state_size=128)
+        epoch = len(ms.data.train) // (16 * ms.hyper.seq_len)
+        pieces = 12 if given.quick else 6
+        print(f'\n== half an epoch at a time, {pieces} times: nothing is lost between them')
+        for _ in range(pieces):
+            ms.trainmodel(train_len=max(1, epoch // 2), batchsize=16, print_every=0)
+        here = ms.position
+        print('\n== stopped; loaded as another day would; a little further')
+        del ms
+        ms = ModelState.load(directory)
+        assert ms.position == here
+        ms.trainmodel(train_len=max(1, epoch // 4), print_every=0)
+        print('\n== back to the best checkpoint')
+        print(ms.checkpoints())
+        ms.restore('best')
+        for temp in (0.3, 0.7, 1.0):
+            print(f'\n== {modeltype} at temperature {temp}')
+            print(generatestring(ms, 200, temp=temp, seed=1))
+        states.append(ms)
+    print('\n== what they are worth, in nats per character of the text that they have not read')
+    print(f'{"":<12} {"nats/char":>9} {"bits/byte":>9} {"chars/s":>9}')
+    for ms in states:
+        found = ms.evaluate()
+        speed = ms.history.column('chars_per_second')[-1]
+        print(f'{ms.modeltype:<12} {found.nats:>9.4f} {found.bits_per_byte:>9.4f} {speed:>9,.0f}')
+    for rung, nats in found.ladder.items():
+        print(f'{rung:<12} {nats:>9.4f}')
+    print(f'{states[0].modeltype} is {found.ladder["unigram"] - states[0].evaluate().nats:.3f} nats below the unigram.')
+    if given.plot:
+        plot(*states).figure.savefig(given.plot)
+        print(f'The curves are in {given.plot}')
+
+
+if __name__ == '__main__':
+    main()

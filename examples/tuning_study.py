@@ -1,0 +1,184 @@
+"""A tuning study of a character LSTM: one run as it is usually begun, then layers, sizes, learning rates, temperatures.
+
+    python examples/tuning_study.py [FILE] --default_train
+    python examples/tuning_study.py [FILE] --custom_train           writes experiment_logs.csv
+    python examples/tuning_study.py [FILE] --plot_loss --plot rates.png
+    python examples/tuning_study.py [FILE] --diff_temp --prime 'The '
+
+Without any of the four, all are told, one after the other. Every loss stands beside what counting alone achieves.
+"""
+
+import argparse
+import contextlib
+import csv
+import io
+import math
+import shutil
+import time
+from pathlib import Path
+
+from builtin_text import text_or_builtin
+
+from charrnn import ModelState, NonFiniteLossError, TrainReport, generatestring, temperatures
+
+HOME = Path('workspaces') / 'tuning_study'
+RATES = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
+STUDY = ((1, 64, 2e-3), (1, 128, 2e-3), (2, 128, 2e-3), (3, 128, 2e-3), (2, 256, 2e-3), (2, 128, 1e-2))
+PLAIN = {'optimizer': 'adamw', 'regcost': 0.0, 'clipnorm': 5.0}
+
+
+def begin(source: Path, name: str, **settings: object) -> ModelState:
+    """A new LSTM on the text, 2 x 128 with chunks of 200 unless the study asks for something else."""
+    shutil.rmtree(HOME / name, ignore_errors=True)
+    usual = {'layers': 2, 'state_size': 128, 'seq_len': 200, 'learnrate': 2e-3, **PLAIN}
+    return ModelState.initfromsrcfile(source, HOME / name, 'LSTM', **{**usual, **settings})
+
+
+def quietly(ms: ModelState, **given: object) -> TrainReport | None:
+    """Train without a word; None if the loss left the numbers."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return ms.trainmodel(**given)
+        except NonFiniteLossError:
+            return None
+
+
+def beside(ms: ModelState) -> float:
+    """Print a run's numbers beside the ladder; its bits per character."""
+    found = ms.evaluate()
+    print(f'{"":<12} {"bits/char":>9}')
+    print(f'{"LSTM":<12} {found.bits_per_char:>9.4f}')
+    for rung, nats in found.ladder.items():
+        print(f'{rung:<12} {nats / 0.6931471805599453:>9.4f}')
+    print(f'{found.ladder["unigram"] - found.nats:.3f} nats/char below the unigram.')
+    return found.bits_per_char
+
+
+def default_train(source: Path, updates: int) -> ModelState:
+    """2 x 128, chunks of 200; the loss every 10 updates is in the history, a sample and the time every 100."""
+    print('\n== default_train')
+    ms, began = begin(source, 'default'), time.monotonic()
+    for done in range(0, updates, 100):
+        quietly(ms, train_len=min(100, updates - done), batchsize=1, print_every=10, valid_len=1)
+        sample = generatestring(ms, 100, temp=0.8, seed=done)
+        print(f'{done + 100} updates, {time.monotonic() - began:.0f} s, {ms.history["train_nats"][-1]:.3f} nats/char')
+        print(f'{sample!r}\n')
+    beside(ms)
+    return ms
+
+
+def custom_train(source: Path, updates: int) -> None:
+    """Layers, sizes and learning rates, each trained for as many updates, into experiment_logs.csv."""
+    print('\n== custom_train')
+    rows = []
+    for layers, size, rate in STUDY:
+        ms = begin(source, f'{layers}x{size}-{rate:g}', layers=layers, state_size=size, learnrate=rate)
+        report = ms.trainmodel(train_len=updates, batchsize=8, print_every=0)
+        rows.append(
+            {
+                'layers': layers,
+                'state_size': size,
+                'learnrate': rate,
+                'updates': updates,
+                'train_nats': report.train_nats,
+                'valid_nats': report.valid_nats,
+                'seconds': round(report.seconds, 2),
+            }
+        )
+    with Path('experiment_logs.csv').open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    unigram = ms.evaluate().ladder['unigram']
+    print(f'{"layers":>6} {"units":>6} {"rate":>7} {"valid":>8} {"below unigram":>14} {"seconds":>8}')
+    for row in sorted(rows, key=lambda row: row['valid_nats']):
+        print(
+            f'{row["layers"]:>6} {row["state_size"]:>6} {row["learnrate"]:>7g} {row["valid_nats"]:>8.4f} '
+            f'{unigram - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
+        )
+    print('All of it is in experiment_logs.csv')
+
+
+def plot_loss(source: Path, updates: int, picture: str | None) -> str:
+    """Five learning rates in one picture; what they did, in a sentence made of the numbers."""
+    print('\n== plot_loss')
+    curves, losses = {}, {}
+    for rate in RATES:
+        ms = begin(source, f'rate-{rate:g}', learnrate=rate)
+        report = quietly(ms, train_len=updates, batchsize=8, print_every=max(1, updates // 40))
+        curves[rate] = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
+        losses[rate] = report.valid_nats if report else math.inf
+    unigram = ms.evaluate().ladder['unigram']
+    for rate, nats in losses.items():
+        said = f'{nats:.4f} nats/char, {unigram - nats:+.4f} below the unigram' if nats < math.inf else 'diverged'
+        print(f'  learning rate {rate:<7g} validation {said}')
+    if picture:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
+        for rate, points in curves.items():
+            ax.plot([epoch for epoch, _ in points], [nats for _, nats in points], label=f'{rate:g}')
+        ax.axhline(unigram, color='grey', linestyle=':')
+        ax.set(xlabel='epochs', ylabel='training loss, nats/char', title='learning rates')
+        ax.legend()
+        ax.figure.savefig(picture)
+        print(f'The curves are in {picture}')
+    best, worst = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
+    return (
+        f'Of the learning rates {", ".join(f"{rate:g}" for rate in RATES)}, {best:g} won after {updates} updates with '
+        f'{losses[best]:.3f} nats per character; {worst:g} '
+        + (f'came last with {losses[worst]:.3f}' if losses[worst] < math.inf else 'diverged')
+        + f'. Counting characters alone costs {unigram:.3f}.'
+    )
+
+
+def diff_temp(ms: ModelState, prime: str) -> str:
+    """One prime at four temperatures; what they did, in a sentence made of the numbers."""
+    print(f'\n== diff_temp: {prime!r} at four temperatures')
+    known = ''.join(symbol for symbol in prime if symbol in ms.chars) or None
+    found = temperatures(ms, known, (0.1, 0.5, 1.0, 2.0), numchars=200)
+    print(found)
+    real = ms.evaluate().bits_per_char
+    nearest = min(found, key=lambda sample: abs(sample.bits_per_char - real))
+    return (
+        f'At temperature {found[0].temp:g} the model pays {found[0].bits_per_char:.2f} bits a character for its own '
+        f'text and repeats itself; at {found[-1].temp:g} it pays {found[-1].bits_per_char:.2f} and babbles. '
+        f'Real text costs it {real:.2f}; temperature {nearest.temp:g} comes nearest, with {nearest.bits_per_char:.2f}.'
+    )
+
+
+def main() -> None:
+    """Tell what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('file', nargs='?', help='any text in UTF-8')
+    for name, what in [
+        ('default_train', '2 x 128, chunks of 200'),
+        ('custom_train', 'layers, sizes, rates'),
+        ('plot_loss', 'five learning rates'),
+        ('diff_temp', 'four temperatures'),
+    ]:
+        parser.add_argument(f'--{name}', action='store_true', help=what)
+    parser.add_argument('--prime', default='The ', help='what the temperatures go on from')
+    parser.add_argument('--updates', type=int, default=2000, help='updates of each run')
+    parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters, 100 updates')
+    parser.add_argument('--plot', metavar='PICTURE', help='write the curves of the rates there (needs matplotlib)')
+    given = parser.parse_args()
+    source = text_or_builtin(given.file, 200_000 if given.quick else None)
+    updates = min(given.updates, 100) if given.quick else given.updates
+    every = not (given.default_train or given.custom_train or given.plot_loss or given.diff_temp)
+    said, ms = [], None
+    if given.default_train or every:
+        ms = default_train(source, updates)
+    if given.custom_train or every:
+        custom_train(source, updates)
+    if given.plot_loss or every:
+        said.append(plot_loss(source, updates, given.plot))
+    if given.diff_temp or every:
+        said.append(diff_temp(ms or default_train(source, updates), given.prime))
+    if said:
+        print('\n== what it comes to')
+        print(' '.join(said))
+
+
+if __name__ == '__main__':
+    main()
