@@ -91,6 +91,25 @@ def test_ctrl_c_comes_back_to_the_prompt_with_a_checkpoint(prompt: pexpect.spawn
     prompt.expect_exact('KeyboardInterrupt')
 
 
+def test_what_was_typed_is_shown_as_it_was_typed(prompt: pexpect.spawn) -> None:
+    ask(prompt, BEGIN)
+    ask(prompt, 'base = 0.01')
+    assert '│ ms.attach(schedule=lambda m: base / (1 + m.epoch))' in ask(
+        prompt, 'ms.attach(schedule=lambda m: base / (1 + m.epoch))'
+    )
+    prompt.sendline('def told(row):')
+    prompt.sendline('    print("TOLD", row["kind"])')
+    ask(prompt, '')
+    shown = ask(prompt, 'ms.attach(onreport=told)')
+    assert '│ def told(row):' in shown and '│     print("TOLD", row["kind"])' in shown
+    assert 'TOLD round' in ask(prompt, 'ms.trainmodel(train_len=2, print_every=0)')
+    ask(prompt, "ms = ModelState.load('run')")
+    assert 'schedule  (waits' in ask(prompt, 'ms.attached') and 'not opened' in ask(prompt, 'ms.trainmodel()')
+    assert '│ def told(row):' in ask(prompt, 'ms.reattach()')
+    shown = ask(prompt, 'ms.trainmodel(train_len=2, print_every=0); ms.history')
+    assert 'TOLD round' in shown and re.search(r'round +2 .* 0\.00[89]', shown)
+
+
 def test_no_escape_of_a_text_reaches_the_terminal(prompt: pexpect.spawn, folder: Path) -> None:
     (folder / 'evil.txt').write_text('\x1b[2Jred\x1b[31m[bold]x[/bold]\n' * 100)
     ask(prompt, BEGIN.replace('text.txt', 'evil.txt').replace("'run'", "'evil'"))

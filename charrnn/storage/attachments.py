@@ -10,8 +10,13 @@ code their author put there, so nothing here opens any but ``reattach``: until t
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import itertools
+import linecache
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import CodeType
 from typing import Any
 
 from charrnn.errors import AttachedError, TrainingError, warn
@@ -169,9 +174,37 @@ def _pickled(name: str, function: Callable[..., Any]) -> bytes:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    import dill.source
+    """The text of a function, wherever it was typed: in a file, in a notebook's cell, at a prompt."""
+    code = getattr(function, '__code__', None)
+    if code is not None:
+        lines = linecache.getlines(code.co_filename)  # of a prompt's cell too, where the prompt keeps its cells
+        if lines:
+            with contextlib.suppress(Exception):  # tokenize's errors, of half a text
+                return ''.join(inspect.getblock(lines[code.co_firstlineno - 1 :])).strip()
+        if typed := _typed(code):
+            return typed
+    name = getattr(function, '__qualname__', f'an object of {type(function).__qualname__}')
+    return f'{name} (its source is not known)'
 
+
+def _typed(code: CodeType) -> str:
+    """What was typed at a plain prompt, which keeps only its history: the newest lines that compile to this code."""
     try:
-        return str(dill.source.getsource(function)).strip()
-    except Exception:  # typed at a prompt that keeps no lines, built in, an object with __call__, ...
-        return f'{getattr(function, "__qualname__", type(function).__qualname__)} (its source is not known)'
+        import readline
+    except ImportError:
+        return ''
+    size = readline.get_current_history_length()
+    lines = [readline.get_history_item(place) or '' for place in range(max(1, size - 1000), size + 1)]
+    for first in reversed(range(len(lines))):
+        block = lines[first : first + 1]
+        block += itertools.takewhile(lambda line: line.startswith((' ', '\t')), lines[first + 1 :])
+        with contextlib.suppress(SyntaxError, ValueError):
+            if _holds(compile('\n'.join(block) + '\n', '<typed>', 'exec'), code):
+                return '\n'.join(block)
+    return ''
+
+
+def _holds(module: CodeType, wanted: CodeType) -> bool:
+    inner = [constant for constant in module.co_consts if isinstance(constant, CodeType)]
+    same = (code.co_code == wanted.co_code and code.co_names == wanted.co_names for code in inner)
+    return any(same) or any(_holds(code, wanted) for code in inner)
