@@ -318,6 +318,8 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
         except CharRNNError as error:
             # It says what to type next; the frames inside the library would only push that off the screen.
             raise error.with_traceback(None) from error.__cause__
+        except KeyboardInterrupt as error:  # it says itself what it is
+            raise error.with_traceback(None) from None
 
     checked.__signature__ = signature  # type: ignore[attr-defined]
     return checked

@@ -92,6 +92,7 @@ class ModelState:
         '_measurements',
         '_modeltype',
         '_saved',
+        '_training',
         '_workspace',
     )
 
@@ -101,6 +102,7 @@ class ModelState:
     _measurements: Measurements
     _modeltype: str
     _saved: dict[str, int]  # of the checkpoint written or loaded last: number, position, round
+    _training: bool  # inside trainmodel, where a callable of the user's could call back
     _workspace: Workspace
 
     def __init__(self, *unused: object, **unused_too: object) -> None:
@@ -176,6 +178,10 @@ class ModelState:
                 self.newcheckpoint()
         return self
 
+    def _refuse_while_training(self) -> None:
+        if self._training:
+            raise TrainingError('this run is in the middle of ms.trainmodel().', 'call it when that has ended')
+
     def _refuse_changed_dataset(self) -> None:
         if self._workspace.dataset_digest() != self.data.digest:
             raise WorkspaceError(
@@ -210,7 +216,7 @@ class ModelState:
         self = object.__new__(cls)
         self._workspace, self._modeltype = workspace, modeltype
         self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
-        self._history, self._saved, self._attachments = History(), {}, Attachments()
+        self._history, self._saved, self._attachments, self._training = History(), {}, Attachments(), False
         self._measurements = Measurements(data, workspace)
         return self
 
@@ -253,9 +259,11 @@ class ModelState:
     def restore(self, checkpoint: int | str | None = None) -> Self:
         """Back to a checkpoint: its number, 'best' or 'last' (the default).
 
-        Later checkpoints stay, and numbers only grow. Raises
+        Later checkpoints stay, numbers only grow, and what this session
+        has attached stays attached. Raises
         CheckpointError (it is not there, or damaged): nothing changed.
         """
+        self._refuse_while_training()
         store = self._workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
             found, troubles = store.read_newest(self.data.digest)
@@ -283,13 +291,14 @@ class ModelState:
         history = History(journal.rows)
         history.rewind(facts['history_length'])
         self._learner.load(found.tensors, facts, hyper)
-        self._history, self._attachments = history, Attachments(found.attached)
+        self._history, self._attachments = history, self._attachments.kept_over(Attachments(found.attached))
         self._saved = {'number': found.number, 'position': self.position, 'round': self._learner.round}
 
+    @known_names_only
     def newcheckpoint(self) -> int:
         """Write a checkpoint of this moment; returns its number.
 
-        Raises WorkspaceError (disk full, ...): nothing is lost.
+        The five newest are kept, and the best. Raises WorkspaceError (disk full, ...): nothing is lost.
         """
         learner = self._learner
         learner.refuse_if_torn()
@@ -359,6 +368,7 @@ class ModelState:
         lanes = self.carry.lanes if self.carry is not None else FIRST_LANES
         if batchsize is not None:
             lanes = whole(1)('batchsize', batchsize)
+        self._refuse_while_training()
         learner = self._learner
         learner.refuse_if_torn()
         self._attachments.refuse_waiting()
@@ -378,6 +388,7 @@ class ModelState:
         before, seconds, rounds = learner.symbols, learner.seconds, 0
         row: Row = {}
         with StopRequest() as stop:
+            self._training = True
             try:
                 while rounds < num_rounds and not stop.requested:
                     rounds += 1
@@ -396,6 +407,8 @@ class ModelState:
                 if isinstance(error, KeyboardInterrupt):
                     listener.tell_stopped_at_once(learner.torn)
                 raise
+            finally:
+                self._training = False
         if stop.requested and rounds:
             listener.tell_stopped(self._saved['number'])
         symbols = learner.symbols - before
@@ -438,6 +451,7 @@ class ModelState:
         checkpoint has it. Raises HyperParamsError (no such setting, or one
         that the weights or the optimizer were made for).
         """
+        self._refuse_while_training()
         learner, changed = self._learner, changed_settings(self.hyper, hyperparams)
         if not changed:
             return self.hyper
@@ -477,6 +491,7 @@ class ModelState:
         symbol that is drawn. One that raises ends the round, which is
         saved. Raises AttachedError (not callable, or dill cannot keep it).
         """
+        self._refuse_while_training()
         given = {'schedule': schedule, 'onreport': onreport, 'samplefilter': samplefilter}
         self._attachments.attach({name: function for name, function in given.items() if function is not None})
         return self.attached
@@ -499,6 +514,7 @@ class ModelState:
     @known_names_only
     def detach(self, name: str) -> AttachedTable:
         """Let go of 'schedule', 'onreport' or 'samplefilter'."""
+        self._refuse_while_training()
         self._attachments.detach(name)
         return self.attached
 
@@ -730,6 +746,8 @@ class ModelState:
                 saved=self._saved.get('position') == self.position,
                 torn=learner.torn,
                 diverged=learner.diverged,
+                attached=tuple(self._attachments),
+                waiting=tuple(self._attachments.waiting),
             )
         )
 

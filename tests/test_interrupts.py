@@ -77,11 +77,15 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
         prompt.sendintr()
         if number % 3 == 0:  # the second one stops at once, wherever that is
             time.sleep(draws.choice([0.0, 0.001, 0.01]))
-            prompt.sendintr()
+            for _ in range(draws.choice([1, 1, 3])):  # or somebody hammers
+                prompt.sendintr()
+                time.sleep(0.005)
             is_alive(prompt, number)
             prompt.sendline('ms.restore() if "ms.restore()" in repr(ms) else ms.newcheckpoint()')
         count(f'interrupts at a prompt ({kind})')
     is_alive(prompt, -1)
+    prompt.sendline('import sys; print("std" + "out", type(sys.stdout).__module__)')
+    prompt.expect('stdout (_io|ipykernel|IPython|colorama)')  # and not what a progress bar leaves behind
     prompt.sendline('ms = ModelState.load("run", device="cpu"); ms.trainmodel(train_len=5, batchsize=4); "do" + "ne"')
     prompt.expect('done')
     prompt.sendline('exit()')

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +85,33 @@ class Screen:
         if not (self.console.is_terminal or self.console.is_jupyter):
             yield
             return
+        task = None
+        try:
+            with _undisturbed():
+                task = self._open(label, windows, symbols)
+            yield
+        finally:
+            try:
+                self._close(task)
+            except KeyboardInterrupt:  # just before it was undisturbed; half a teardown would cost the terminal
+                self._close(task)
+                raise
+
+    def _open(self, label: str, windows: int, symbols: int) -> Any:
         if self._progress is None:
             self._progress = NotebookProgress() if self.console.is_jupyter else _new_progress(self.console)
             with self._whatever_the_terminal():
                 self._progress.start()
         task = self._progress.add_task(label, total=windows, symbols=symbols, note='', level=self.level)
         self._tasks.append(task)
-        try:
-            yield
-        finally:
-            self._tasks.remove(task)
-            self._progress.remove_task(task)
-            if not self._tasks:
+        return task
+
+    def _close(self, task: Any) -> None:
+        with _undisturbed():
+            if task in self._tasks:
+                self._tasks.remove(task)
+                self._progress.remove_task(task)
+            if not self._tasks and self._progress is not None:
                 with self._whatever_the_terminal():
                     self._progress.stop()
                 self._progress = None
@@ -107,6 +124,22 @@ class Screen:
             self._progress.advance(self._tasks[-1])
         else:
             self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A Ctrl-C in the block comes after it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _new_progress(console: Console) -> Progress:

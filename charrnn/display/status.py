@@ -57,6 +57,8 @@ class Status:
     saved: bool
     torn: bool
     diverged: bool
+    attached: Sequence[str] = ()
+    waiting: Sequence[str] = ()
 
     def __str__(self) -> str:
         model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} {self.level}s, '
@@ -76,7 +78,8 @@ class Status:
     def _now(self) -> str:
         if not self.lanes:
             return 'not yet trained'
-        return f'epoch {self.epoch:.2f}, round {self.round}, {self.lanes} lanes of {self.seq_len}'
+        attached = f', with {", ".join(self.attached)}' if self.attached else ''
+        return f'epoch {self.epoch:.2f}, round {self.round}, {self.lanes} lanes of {self.seq_len}{attached}'
 
     def _loss(self) -> str:
         parts = [f'train {self.train_nats:.2f}'] if self.train_nats is not None else []
@@ -104,6 +107,8 @@ class Status:
             rounds = self.rounds_behind
             behind = 'some windows' if not rounds else 'one round' if rounds == 1 else f'{rounds} rounds'
             return f'checkpoint {self.checkpoint}, {behind} behind.  Next: ms.newcheckpoint()'
+        if self.waiting:
+            return f'checkpoint {self.checkpoint}.  Next: ms.attached, then ms.reattach() or ms.detach'
         following = 'generatestring(ms, temp=0.5)' if self.lanes else 'ms.trainmodel()'
         return f'checkpoint {self.checkpoint}.  Next: {following}'
 

@@ -61,6 +61,12 @@ class Attachments(Mapping[str, Attachment]):
     def __len__(self) -> int:
         return len(self._held)
 
+    def kept_over(self, found: Attachments) -> Attachments:
+        """Those that were found with a checkpoint; but what this session has attached or opened stays as it is."""
+        both = Attachments()
+        both._held = {**found._held, **{name: held for name, held in self._held.items() if held.function is not None}}
+        return both
+
     def function(self, name: str) -> Callable[..., Any] | None:
         """A callable that can be called, guarded: what it raises becomes an AttachedError that names it."""
         held = self._held.get(name)
@@ -168,8 +174,8 @@ def _pickled(name: str, function: Callable[..., Any]) -> bytes:
     except Exception as error:
         raise AttachedError(
             f'{name} cannot be kept with the run: {type(error).__name__}: {error}.',
-            'a function that uses only plain values (not ms itself: what it needs is in its argument)',
-        ) from error
+            'a function that uses plain values alone: not ms, but what you need of it, taken into a variable before',
+        ) from None
     return found
 
 

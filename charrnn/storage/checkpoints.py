@@ -221,7 +221,7 @@ class Checkpoints:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
         following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
-        raise CheckpointError(f'no checkpoint {wanted!r}; there: {there}.', following)
+        raise CheckpointError(f'no checkpoint {wanted!r}; there: {there} ({KEEP} newest and the best stay).', following)
 
     def _parsed(self, number: int, content: bytes) -> Facts:
         """Facts that are as they were written need not make sense: somebody else may have written them."""

@@ -78,7 +78,7 @@ def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> 
     journal = Journal()
     try:
         if not stat.S_ISREG(path.lstat().st_mode):  # a link leads elsewhere, a pipe would never end
-            raise WorkspaceError(f'{str(path)!r} is not a plain file.', 'put it back, or delete it')
+            raise WorkspaceError('it is not a plain file', 'put it back, or delete it')
         lines = path.read_bytes().split(b'\n')
     except FileNotFoundError:
         return journal

@@ -19,6 +19,7 @@ import itertools
 import os
 import platform
 import shutil
+import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -209,10 +210,17 @@ class Workspace:
         with explained(self.path, cannot_write):
             self._refuse_links()
             self._take_lock()
+        self._set_aside()
         self.checkpoints.sweep()
         sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp', '.writer.*.tmp')
         with contextlib.suppress(OSError):  # it is for people: who else wants to write is told
             self._sign()
+
+    def _set_aside(self) -> None:
+        """A folder or a pipe under the name of the history would keep every checkpoint from being written."""
+        with contextlib.suppress(OSError):
+            if not stat.S_ISREG(self.history.lstat().st_mode):
+                self.history.rename(self.history.with_name(f'history.{time.time_ns()}.aside'))
 
     def _sign(self) -> None:
         new = self.path / f'.writer.{os.getpid()}.tmp'
@@ -304,8 +312,11 @@ class Workspace:
 
     def read_history(self, is_sound: Callable[[Row], bool]) -> tuple[Journal, str]:
         """Every row of the history that is as it was written and makes sense; and why it cannot be read, if so."""
+        bare = False
+        with contextlib.suppress(CheckpointError):  # the dataset is damaged, which is said elsewhere
+            bare = read_manifest(self.dataset)['format'] == 1
         try:
-            return read_journal(self.history, is_sound, bare=read_manifest(self.dataset)['format'] == 1), ''
+            return read_journal(self.history, is_sound, bare=bare), ''
         except WorkspaceError as error:
             return Journal(), error.what
 

@@ -9,17 +9,20 @@ from typing import Any, Self
 
 
 class StopRequest:
-    """Within its ``with`` block the first Ctrl-C sets ``requested``; the second raises KeyboardInterrupt.
+    """Within its ``with`` block the first Ctrl-C sets ``requested``; the second raises KeyboardInterrupt, once.
 
     Outside the main thread Python delivers no signals, and Ctrl-C stays what it was.
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested = self._raised = False
         self._before: Any = None
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._raised:  # whoever goes on hammering: what the second one set off is already on its way out
+            return
         if self.requested:
+            self._raised = True
             raise KeyboardInterrupt
         self.requested = True
 

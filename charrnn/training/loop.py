@@ -196,6 +196,9 @@ def run_round(
                     listener.save()
                     saved = time.monotonic()
         except AttachedError as error:  # what a user hung on the run ends the round, and costs it nothing else
+            if not whole.windows:
+                learner.round -= 1  # it never began
+                raise
             failure = error
     found = None
     if len(learner.data.valid) and not stop.requested and not failure:

@@ -170,9 +170,11 @@ def test_fsck_and_load_agree(run: Path) -> None:
         path.write_bytes(content)
     (run / 'history.jsonl').unlink()
     (run / 'history.jsonl').mkdir()
-    with pytest.warns(UserWarning, match='not a plain file'):
-        assert ModelState.load(run, device='cpu').position == 24
-    assert inspect_run(run)[1] == 4
+    with pytest.warns(UserWarning, match='it is not a plain file. Training does not read it'):
+        ms = ModelState.load(run, device='cpu')
+    assert ms.position == 24 and inspect_run(run)[1] == 4
+    train(ms, 1)  # what is in the way is set aside
+    assert (run / 'history.jsonl').is_file() and len(list(run.glob('history.*.aside'))) == 1
 
 
 def test_a_restore_that_fails_changes_nothing(run: Path) -> None:
