@@ -108,11 +108,11 @@ def is_there(path: Path) -> bool:
 
 def remove(path: Path) -> None:
     """Remove a file or a whole folder, if it is there and if that is possible."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-        return
     with contextlib.suppress(OSError):
-        path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def sweep(folder: Path, *patterns: str) -> None:
