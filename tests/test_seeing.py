@@ -70,12 +70,20 @@ def test_a_picture_shows_what_the_history_holds(run: ModelState) -> None:
     assert lines['run valid'] == [list(point) for point in scored]
     assert len(lines['run train']) == 6, 'reports; the mean of their round would be drawn twice'
     ladder = run.evaluate().ladder
-    assert {text.get_text() for text in axes.texts} == set(ladder)
+    assert {name for text in axes.texts for name in text.get_text().split(', ')} == set(ladder)
     assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} >= set(ladder.values())
     (circles,) = axes.collections
     assert len(circles.get_offsets()) == 4, 'one for each checkpoint'
     seconds = plot(run, over='seconds')
     assert seconds.get_xlabel() == 'seconds' and not seconds.collections
+
+
+def test_after_a_restore_no_circle_stands_beside_the_curve(run: ModelState) -> None:
+    run.restore(run.checkpoints()[-2].number)
+    axes = run.plot()
+    scored = [(row['epoch'], row['valid_nats']) for row in run.history if row.get('valid_nats') is not None]
+    drawn = {tuple(point) for circles in axes.collections for point in circles.get_offsets().tolist()}
+    assert drawn and drawn <= set(scored) and len(drawn) == len(run.checkpoints()) - 1
 
 
 def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None:

@@ -56,20 +56,26 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
     for colour, run in zip(COLOURS * len(runs), runs, strict=False):
+        curves = {
+            kind: [(row[column], row[kind]) for row in _measured(run.rows, kind)]
+            for kind in ('train_nats', 'valid_nats')
+        }
         for kind, style in (('train_nats', {'linewidth': 1, 'alpha': 0.6}), ('valid_nats', {'marker': 'o'})):
-            points = [(row[column], row[kind]) for row in _measured(run.rows, kind)]
-            if points:
+            if curves[kind]:
                 label = f'{run.name} {kind.removesuffix("_nats")}'.strip()
-                ax.plot(*zip(*points, strict=True), color=colour, markersize=4, label=label, **style)
-        if over == 'epochs':
-            saved = [(epoch, nats) for epoch, nats in run.checkpoints if nats is not None]
-            if saved:
-                label = f'{run.name} checkpoints'.strip()
-                ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
+                ax.plot(*zip(*curves[kind], strict=True), color=colour, markersize=4, label=label, **style)
+        # after a restore, checkpoints of the way that was left stand beside the curve: they are not of this run
+        saved = sorted(set(run.checkpoints) & set(curves['valid_nats'])) if over == 'epochs' else []
+        if saved:
+            label = f'{run.name} checkpoints'.strip()
+            ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
     if not ax.lines:
         raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
-    for name, nats in runs[0].ladder.items():
+    low, high = ax.get_ylim()
+    for nats in runs[0].ladder.values():
         ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
+        low, high = min(low, nats), max(high, nats)
+    for name, nats in labels(runs[0].ladder, (high - low) / 25):
         ax.annotate(
             name, (1, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='right', va='bottom'
         )
@@ -83,6 +89,21 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         side.set_ylim(bottom=0)
     ax.legend(fontsize=8)
     return ax
+
+
+def labels(ladder: Mapping[str, float], apart: float) -> list[tuple[str, float]]:
+    """What stands at the lines of the ladder, from below: those less than `apart` from the one below share its label.
+
+    >>> labels({'unigram': 3.35, '6-gram': 1.70, 'xz': 1.74}, apart=0.1)
+    [('6-gram, xz', 1.74), ('unigram', 3.35)]
+    """
+    found: list[tuple[str, float]] = []
+    for name, nats in sorted(ladder.items(), key=lambda rung: rung[1]):
+        if found and nats - found[-1][1] < apart:
+            found[-1] = (f'{found[-1][0]}, {name}', nats)
+        else:
+            found.append((name, nats))
+    return found
 
 
 def _measured(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
