@@ -4,74 +4,124 @@
 
 Its ancestor wrote both networks by hand, on Jules Verne, and compared losses per character with losses per word, which
 says nothing. Here everything is in bits per byte of the same held-out text; a word model pays for every word it does
-not know. What is written by hand (charrnn/scratch) is trained beside the engine, with the same number of symbols read.
+not know. What is written by hand (charrnn/scratch) is trained beside the engine, and both read the same symbols.
 """
 
 import argparse
+import contextlib
+import io
 import math
 import shutil
 import time
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from builtin_text import text_or_builtin
 
-from charrnn import ModelState, compare, generatestring
+from charrnn import ModelState, generatestring
 from charrnn.scratch.gru import softmax_loss
 from charrnn.scratch.language_model import HandModel
 from charrnn.scratch.learning import adagrad
-from charrnn.scratch.reading import Bytes, Words, windows
+from charrnn.scratch.reading import windows
 
 HOME = Path('workspaces') / 'char_or_word'
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
-LANES, WINDOW = 16, 50
+LANES, WINDOW, UNITS = 16, 50, 128
+SAMPLE = {'byte': 80, 'word': 15}
+NAMES = {'RNN_TANH': 'RNN', 'LSTM': 'LSTM'}
 
 
-def by_hand(text: str, cell: str, level: str, symbols: int) -> dict[str, object]:
-    """Train a model by hand on the first 90 %; samples on the way, its loss on the rest, per symbol."""
-    reader = Bytes() if level == 'byte' else Words(text[: int(0.9 * len(text))], 1000)
-    train, valid = reader.encode(text[: int(0.9 * len(text))]), reader.encode(text[int(0.9 * len(text)) :])
-    model, memory, curve, began = HandModel(cell, len(reader), 128), dict[str, np.ndarray](), [], time.monotonic()
-    state, updates = model.zero_state(LANES), max(5, symbols // (LANES * WINDOW))
-    marks = {round(share * updates) for share in SHARES}
-    for done, window in enumerate(islice(windows(train, LANES, WINDOW), updates), 1):
-        nats, gradients, state = model.loss(window, state)
-        adagrad(model.weights, gradients, memory, 0.1)
-        if done % max(1, updates // 50) == 0:
-            curve.append((done * LANES * WINDOW, nats))
-        if done in marks:
-            said = reader.decode(model.sample(int(train[0]), 60 if level == 'byte' else 15, temp=0.7))
-            print(f'  {done / updates:4.0%}  {nats:.3f} nats/{level}  {said!r}')
-    seconds = time.monotonic() - began
-    states, _, _ = model.forward(valid[:-1, None], model.zero_state(1))
-    logits = states[:, 0] @ model.weights['w_out'].T + model.weights['b_out']
-    nats, _ = softmax_loss(logits, valid[1:])
-    counts = np.bincount(train, minlength=len(reader)) + 1
-    unigram = float(-np.log(counts / counts.sum())[valid].mean())
-    size = len(text[int(0.9 * len(text)) :].encode())
-    return {
-        'nats': nats,
-        'unigram': unigram,
-        'bits_per_byte': nats * len(valid) / math.log(2) / size if level == 'byte' else None,
-        'seconds': seconds,
-        'speed': updates * LANES * WINDOW / seconds,
-        'curve': curve,
-    }
+class Trained(NamedTuple):
+    """What came of a run: its losses in nats per symbol, on the way at epochs, and at the end on held-out text."""
+
+    ms: ModelState
+    nats: float
+    curve: list[tuple[float, float]]
+    seconds: float
+
+    def bits_per_byte(self, nats: float) -> float:
+        """Of the held-out text, for any loss per symbol of it; what is spelled besides costs all models alike."""
+        found, size = self.ms.evaluate(), len(self.ms.data.text('valid'))
+        return found.bits_per_byte + (nats - found.nats) * found.symbols / (math.log(2) * size)
 
 
-def with_the_engine(source: Path, cell: str, level: str, symbols: int) -> ModelState:
-    """The same, with the engine; samples at the same shares of the run."""
-    name = HOME / f'{cell}-{level}'
-    shutil.rmtree(name, ignore_errors=True)
+def split_text(source: Path) -> Path:
+    """A directory with the first 90 % as train.txt and the rest as valid.txt, cut at a line: equal for all levels."""
+    text = source.read_text(encoding='utf-8')
+    cut = text.find('\n', int(0.9 * len(text))) + 1 or int(0.9 * len(text))
+    folder = HOME / 'text'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in (('train.txt', text[:cut]), ('valid.txt', text[cut:])):
+        (folder / name).write_text(part, encoding='utf-8')
+    return folder
+
+
+def with_the_engine(folder: Path, cell: str, level: str, epochs: float) -> Trained:
+    """Train with the engine, in five pieces with a sample after each."""
     more = {'vocab_size': 1000} if level == 'word' else {}
-    rate = {'learnrate': 0.003, 'optimizer': 'adamw', 'regcost': 0.0}
-    ms = ModelState.initfromsrcfile(source, name, cell, level=level, layers=1, seq_len=WINDOW, **rate, **more)
-    updates = max(5, symbols // (LANES * WINDOW))
-    for _ in SHARES:
-        ms.trainmodel(train_len=max(1, updates // 5), batchsize=LANES, print_every=max(1, updates // 50), valid_len=20)
-        print(f'  {generatestring(ms, 60 if level == "byte" else 15, temp=0.7, seed=1)!r}')
-    return ms
+    shape = {'layers': 1, 'state_size': UNITS, 'seq_len': WINDOW, 'learnrate': 0.002, 'regcost': 0.0}
+    ms = ModelState.initfromsrcfile(folder, HOME / f'{cell}-{level}', cell, level=level, **shape, **more)
+    updates = updates_of(ms, epochs)
+    seconds = 0.0
+    for share in SHARES:
+        began = time.monotonic()
+        with contextlib.redirect_stdout(io.StringIO()):  # its fifty reports are in the history
+            ms.trainmodel(train_len=updates // 5, batchsize=LANES, print_every=max(1, updates // 50), valid_len=1)
+        seconds += time.monotonic() - began
+        said = generatestring(ms, SAMPLE[level], temp=0.7, seed=1)
+        print(f'  {share:4.0%}  {ms.history["train_nats"][-1]:.3f} nats/{level}  {str(said)!r}')
+    curve = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
+    return Trained(ms, ms.evaluate().nats, curve, seconds)
+
+
+def by_hand(ms: ModelState, cell: str, epochs: float) -> Trained:
+    """Train a model by hand on what the engine's run read, with a sample after each fifth; its loss on the rest."""
+    level, train, valid = ms.chars.level, ms.data.train, ms.data.valid
+    model, memory, curve = HandModel(NAMES[cell].lower(), len(ms.chars), UNITS), dict[str, np.ndarray](), []
+    state, updates, since = model.zero_state(LANES), updates_of(ms, epochs), []
+    began = time.monotonic()
+    for done, window in enumerate(islice(windows(train, LANES, WINDOW), updates), 1):
+        nats, gradients, state = model.loss(window.astype(np.int64), state)
+        adagrad(model.weights, gradients, memory, 0.05)
+        since.append(nats)
+        if done % max(1, updates // 50) == 0:
+            curve.append((done * LANES * WINDOW / len(train), float(np.mean(since))))
+            since = []
+        if done % (updates // 5) == 0:
+            said = ms.chars.decode(model.sample(int(train[0]), SAMPLE[level], temp=0.7, seed=1))
+            print(f'  {done / updates:4.0%}  {curve[-1][1]:.3f} nats/{level}  {said!r}')
+    seconds = time.monotonic() - began
+    asked = np.concatenate([train[-WINDOW:], valid]).astype(np.int64)
+    states, _, _ = model.forward(asked[:-1, None], model.zero_state(1))
+    logits = states[WINDOW - 1 :, 0] @ model.weights['w_out'].T + model.weights['b_out']
+    return Trained(ms, softmax_loss(logits, asked[WINDOW:])[0], curve, seconds)
+
+
+def updates_of(ms: ModelState, epochs: float) -> int:
+    """How many updates `epochs` are, a multiple of five."""
+    return max(1, round(epochs * len(ms.data.train) / (LANES * WINDOW * 5))) * 5
+
+
+def show_table(runs: dict[tuple[str, str, str], Trained], epochs: float) -> None:
+    """All runs and the baselines, best first."""
+    lines = []
+    for (name, level, how), run in runs.items():
+        bits, unigram = run.bits_per_byte(run.nats), run.bits_per_byte(run.ms.evaluate().ladder['unigram'])
+        speed = updates_of(run.ms, epochs) * LANES * WINDOW / run.seconds
+        row = f'{run.nats:>11.4f} {unigram - bits:>14.4f} {run.seconds:>8.1f} {speed:>10,.0f}'
+        lines.append((bits, f'{name} of {level}s, {how}', row))
+    for level in ('byte', 'word'):
+        run = runs['LSTM', level, 'engine']
+        for rung, nats in run.ms.evaluate().ladder.items():
+            if level == 'byte' or rung == 'unigram':
+                lines.append((run.bits_per_byte(nats), f'{rung} of {level}s', f'{nats:>11.4f}'))
+    print(f'\n== on the same {len(run.ms.data.text("valid")):,} bytes that nobody trained on')
+    print(f'{"":<24} {"bits/byte":>9} {"nats/symbol":>11} {"below unigram":>14} {"seconds":>8} {"symbols/s":>10}')
+    for bits, name, row in sorted(lines):
+        print(f'{name:<24} {bits:>9.4f} {row}')
+    print("(below unigram: in bits per byte, under the unigram of the run's own level)")
 
 
 def main() -> None:
@@ -79,49 +129,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     parser.add_argument('--epochs', type=float, default=2, help='how often each model reads the text')
-    parser.add_argument('--quick', action='store_true', help='a minute: 100,000 characters, once')
+    parser.add_argument('--quick', action='store_true', help='a minute: 300,000 characters')
     parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()
-    source = text_or_builtin(given.file, 100_000 if given.quick else None)
-    text, epochs = source.read_text(encoding='utf-8'), min(given.epochs, 1) if given.quick else given.epochs
-    hand, states = {}, {}
+    shutil.rmtree(HOME, ignore_errors=True)
+    folder = split_text(text_or_builtin(given.file, 300_000 if given.quick else None))
+    runs = {}
     for level in ('byte', 'word'):
-        size = int(0.9 * (len(text.encode()) if level == 'byte' else len(Words(text).encode(text))))
-        for cell, engine_cell in (('rnn', 'RNN_TANH'), ('lstm', 'LSTM')):
-            print(f'\n== {cell} by hand, {level} by {level}')
-            hand[cell, level] = by_hand(text, cell, level, int(epochs * size))
-            print(f'\n== {engine_cell} with the engine, {level} by {level}')
-            states[cell, level] = with_the_engine(source, engine_cell, level, int(epochs * size))
-    print('\n== by hand: nats per symbol of the held-out text, and how fast')
-    heads = ('', 'level', 'nats', 'unigram', 'below', 'bits/byte', 'seconds', 'symbols/s')
-    print('{:<10} {:<6} {:>8} {:>8} {:>7} {:>10} {:>8} {:>10}'.format(*heads))
-    for (cell, level), found in hand.items():
-        bits = f'{found["bits_per_byte"]:.4f}' if found['bits_per_byte'] else '-'
-        print(
-            f'{cell:<10} {level:<6} {found["nats"]:>8.4f} {found["unigram"]:>8.4f} '
-            f'{found["unigram"] - found["nats"]:>7.4f} {bits:>10} {found["seconds"]:>8.1f} {found["speed"]:>10,.0f}'
-        )
-    print('(words by hand count the unknown as one more word: that number compares with nothing but its own unigram)')
-    print('\n== with the engine: on equal text, in bits per byte')
-    table = compare(*states.values())
-    print(table)
-    evaluated = states['lstm', 'byte'].evaluate()
-    print(f'unigram of bytes  {evaluated.ladder["unigram"] / math.log(2):.4f} bits/byte')
-    for (cell, level), ms in states.items():
-        below = ms.evaluate().ladder['unigram'] - ms.evaluate().nats
-        speed = ms.history.column('chars_per_second')[-1]
-        print(f'  {cell} of {level}s: {below:.3f} nats/{level} below the unigram, {speed:,.0f} {level}s/s')
+        for cell, name in NAMES.items():
+            print(f'\n== {name} with the engine, {level} by {level}')
+            found = runs[name, level, 'engine'] = with_the_engine(folder, cell, level, given.epochs)
+            print(f'\n== {name} by hand, {level} by {level}')
+            runs[name, level, 'by hand'] = by_hand(found.ms, cell, given.epochs)
+    show_table(runs, given.epochs)
     if given.plot:
         import matplotlib.pyplot as plt
 
         _, axes = plt.subplots(1, 2, figsize=(10, 4), layout='constrained')
         for ax, level in zip(axes, ('byte', 'word'), strict=True):
-            for cell in ('rnn', 'lstm'):
-                ax.plot(*zip(*hand[cell, level]['curve'], strict=True), label=f'{cell} by hand', linewidth=1)
-                rows = [row for row in states[cell, level].history if row['kind'] == 'report']
-                read = [row['epoch'] * states[cell, level].data.train_size for row in rows]
-                ax.plot(read, [row['train_nats'] for row in rows], label=f'{cell}, engine')
-            ax.set(xlabel=f'{level}s read', ylabel=f'training loss, nats/{level}')
+            for (name, of_level, how), run in runs.items():
+                if of_level == level:
+                    ax.plot(*zip(*run.curve, strict=True), label=f'{name} {how}', linewidth=1)
+            ax.set(xlabel='epochs', ylabel=f'training loss, nats/{level}')
             ax.legend(fontsize=8)
         axes[0].figure.savefig(given.plot)
         print(f'The curves are in {given.plot}')

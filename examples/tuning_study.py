@@ -117,7 +117,11 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
 
         _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
         for rate, points in curves.items():
-            ax.plot([epoch for epoch, _ in points], [nats for _, nats in points], label=f'{rate:g}')
+            ax.plot(
+                [epoch for epoch, _ in points],
+                [nats for _, nats in points],
+                label=f'{rate:g}' + (' (diverged)' if losses[rate] == math.inf else ''),
+            )
         ax.axhline(unigram, color='grey', linestyle=':')
         ax.set(xlabel='epochs', ylabel='training loss, nats/char', title='learning rates')
         ax.legend()
@@ -158,7 +162,11 @@ def main() -> None:
         ('diff_temp', 'four temperatures'),
     ]:
         parser.add_argument(f'--{name}', action='store_true', help=what)
-    parser.add_argument('--prime', default='The ', help='what the temperatures go on from')
+    parser.add_argument(
+        '--prime',
+        default='The ',
+        help='what the temperatures go on from; a few lines are better understood than a word',
+    )
     parser.add_argument('--updates', type=int, default=2000, help='updates of each run')
     parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters, 100 updates')
     parser.add_argument('--plot', metavar='PICTURE', help='write the curves of the rates there (needs matplotlib)')

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from builtin_text import text_or_builtin
 
-from charrnn import ModelState, generatestring
+from charrnn import ModelState, NonFiniteLossError, generatestring
 
 
 def options() -> argparse.Namespace:
@@ -24,7 +24,9 @@ def options() -> argparse.Namespace:
     parser.add_argument('--emsize', type=int, default=200, help='size of the word embeddings')
     parser.add_argument('--nhid', type=int, default=200, help='units in each layer')
     parser.add_argument('--nlayers', type=int, default=2, help='layers')
-    parser.add_argument('--lr', type=float, default=20, help='first learning rate (of plain SGD)')
+    parser.add_argument(
+        '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which explode at 20)'
+    )
     parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient')
     parser.add_argument('--epochs', type=int, default=6, help='how often the text is read')
     parser.add_argument('--batch-size', type=int, default=20, help='lanes')
@@ -39,6 +41,8 @@ def options() -> argparse.Namespace:
     parser.add_argument('--quick', action='store_true', help='a minute: 100,000 characters, small layers, two epochs')
     parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()
+    if given.lr is None:
+        given.lr = 5 if given.model.startswith('RNN_') else 20
     if given.quick:
         given.emsize = given.nhid = min(given.nhid, 64)
         given.epochs = min(given.epochs, 2)
@@ -70,7 +74,10 @@ def main() -> None:
         device='cuda' if given.cuda else 'auto',
     )
     print(ms)
-    report = ms.trainmodel(num_rounds=given.epochs, batchsize=given.batch_size, print_every=given.log_interval)
+    try:
+        report = ms.trainmodel(num_rounds=given.epochs, batchsize=given.batch_size, print_every=given.log_interval)
+    except NonFiniteLossError as error:
+        raise SystemExit(f'{error}\n  Here: a --lr smaller than {given.lr:g}') from None
     if report.interrupted:
         print('Training was stopped; what it has learned so far is evaluated.')
     split = 'test' if len(ms.data.test) else 'valid'

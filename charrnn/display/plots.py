@@ -87,7 +87,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         side.plot(*zip(*rates, strict=True), color='grey', linewidth=0.8, alpha=0.5, drawstyle='steps-post')
         side.set_ylabel('learning rate', color='grey')
         side.set_ylim(bottom=0)
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc='upper center')  # losses fall: there is room
     return ax
 
 
