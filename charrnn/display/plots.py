@@ -77,7 +77,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         low, high = min(low, nats), max(high, nats)
     for name, nats in labels(runs[0].ladder, (high - low) / 25):
         ax.annotate(
-            name, (1, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='right', va='bottom'
+            name, (0.005, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='left', va='bottom'
         )
     ax.set_xlabel(over)
     ax.set_ylabel(f'nats/{runs[0].unit}')
@@ -86,7 +86,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         side = ax.twinx()
         side.plot(*zip(*rates, strict=True), color='grey', linewidth=0.8, alpha=0.5, drawstyle='steps-post')
         side.set_ylabel('learning rate', color='grey')
-        side.set_ylim(bottom=0)
+        side.set_ylim(0, 1.5 * max(rate for _, rate in rates) or 1)  # a constant one lies on no rung
     ax.legend(fontsize=8, loc='upper center')  # losses fall: there is room
     return ax
 

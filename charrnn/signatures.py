@@ -1,0 +1,63 @@
+"""What help() shows of a public function, and what it answers to a name that it does not have."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, ParamSpec, TypeVar
+
+from charrnn.errors import CharRNNError, HyperParamsError
+from charrnn.hyperparams import HyperParams
+from charrnn.names import ARGUMENTS_OF, unknown_name
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+ELSEWHERE = ARGUMENTS_OF | {
+    f.name: f'it is a hyperparameter of the run: ModelState.initfromsrcfile(..., {f.name}=...)'
+    for f in fields(HyperParams)
+}
+
+
+def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature that help() shows: names and defaults.  What they mean and return is said in the docstring."""
+    signature = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=signature.empty)
+
+
+def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function so that a misspelt keyword is answered with the right name, not a TypeError."""
+    signature = bare_signature(function)
+    known = {name: f'{name}=...' for name in signature.parameters if name not in ('self', 'cls', 'ms')}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **given: P.kwargs) -> R:
+        for name in given:
+            if name not in known and not takes_any:
+                raise HyperParamsError(*unknown_name('argument', name, known, ELSEWHERE))
+        try:
+            return function(*args, **given)
+        except CharRNNError as error:
+            # It says what to type next; the frames inside the library would only push that off the screen.
+            raise error.with_traceback(None) from error.__cause__
+        except KeyboardInterrupt as error:  # it says itself what it is
+            raise error.with_traceback(None) from None
+
+    checked.__signature__ = signature  # type: ignore[attr-defined]
+    return checked
+
+
+def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that takes **hyperparams: help() and completion show each by name, with its default.
+
+    A misspelt one is answered by HyperParams itself.
+    """
+    signature = bare_signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    hyper = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(HyperParams).parameters.values()]
+    function.__signature__ = signature.replace(parameters=[*own, *hyper])  # type: ignore[attr-defined]
+    return function
