@@ -49,7 +49,7 @@ class Ours:
         self.engine = name.split()[0]
         sizes = {'layers': L, 'state_size': H, 'seq_len': T, 'device': 'cpu', 'init_checkpoint': False}
         self.ms = ModelState.initfromsrcfile(file, folder / name.replace(' ', '-'), MODELTYPES[name], **sizes)
-        self.learner = self.ms._learner
+        self.learner = self.ms._run.learner
         self.learner.lay_lanes(B)
 
     def train(self, windows: int) -> float:

@@ -97,10 +97,10 @@ def plain_nats(loop: PlainLoop, ms: ModelState) -> float:
     """The plain model's validation loss by our protocol."""
     twin = ModelState.load(ms.curdir)  # only read from, and gone again
     with torch.no_grad():
-        parameters = dict(twin._learner.model.named_parameters())
+        parameters = dict(twin._run.learner.model.named_parameters())
         for name, tensor in loop.weights_for(ms).items():
             parameters[name].copy_(tensor)
-    found = evaluate_split(twin._learner.model, ms.data.train, ms.data.valid, BPTT, ms.device)
+    found = evaluate_split(twin._run.learner.model, ms.data.train, ms.data.valid, BPTT, ms.device)
     assert found is not None
     return found[0]
 

@@ -91,7 +91,7 @@ def compare(*states: ModelState) -> Comparison:
 
 def _compare_one(ms: ModelState, dropped: bytes, common: bytes) -> ComparedModel:
     """Score the common text; the model first reads what stands before it, as in every evaluation."""
-    data, learner = ms.data, ms._learner
+    data, learner = ms.data, ms._run.learner
     skipped = len(data.chars.encode(dropped.decode('utf-8', 'surrogateescape'), errors='replace'))
     start = data.train_size + skipped
     split = data.indices[start : data.train_size + len(data.valid)]
@@ -102,7 +102,7 @@ def _compare_one(ms: ModelState, dropped: bytes, common: bytes) -> ComparedModel
     total = nats * symbols + size.spelling_nats
     per_byte = 1 / (math.log(2) * size.bytes)
     return ComparedModel(
-        ms._workspace.name,
+        ms._run.workspace.name,
         data.chars.level,
         ms.modeltype,
         sum(p.numel() for p in learner.model.parameters()),

@@ -1,13 +1,11 @@
-"""ModelState: one run, to talk to at the prompt.  Wiring only: each method hands on to the folder that knows how."""
+"""ModelState: one run, to talk to at the prompt.  Wiring only: each method hands on to run.py or to who knows how."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import os
-import time
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -15,59 +13,40 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.attaching import AttachedTable, own_filter, own_rate
-from charrnn.checking import checked_settings
+from charrnn.attaching import AttachedTable, own_filter
+from charrnn.checks import real, truth, whole
 from charrnn.display.plots import Curves, draw
-from charrnn.display.printable import printable
 from charrnn.display.progress import Screen
 from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
-from charrnn.errors import CheckpointError, HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
-from charrnn.hyperparams import (
-    CHANGEABLE,
-    HyperParams,
-    changed_settings,
-    known_names_only,
-    real,
-    truth,
-    unknown_name,
-    whole,
-    with_hyperparameters,
-)
-from charrnn.listener import RunListener
+from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
+from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.measuring import Measurements
 from charrnn.models import (
     MODELTYPES,
     Carry,
     Engine,
     LSTMAttention,
-    build_model,
     choose_device,
     choose_engine,
     derive_seed,
-    drift,
-    environment,
+    family,
     first_look_ahead,
 )
+from charrnn.names import OTHER_NAMES
+from charrnn.run import Run
 from charrnn.sampling.sampler import Sample, sample_indices
 from charrnn.sampling.scoring import track_states
-from charrnn.storage.attachments import Attachments
-from charrnn.storage.checkpoints import Checkpoint, best_number
-from charrnn.storage.durable import cannot_read, cannot_write, explained
-from charrnn.storage.sealed import new_folder
+from charrnn.signatures import known_names_only, with_hyperparameters
+from charrnn.storage.checkpoints import best_number
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import DEFAULT_TRAINFRAC, FACTS, LEVELS, Dataset, read_dataset, write_dataset
+from charrnn.text.dataset import DEFAULT_TRAINFRAC, LEVELS, Dataset
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.evaluation import evaluate_split
-from charrnn.training.history import History, Row, is_sound
-from charrnn.training.interrupt import StopRequest
-from charrnn.training.learner import Learner
-from charrnn.training.loop import TrainReport, make_row, run_round, validation_columns
+from charrnn.training.history import History
+from charrnn.training.loop import TrainReport
 from charrnn.training.schedule import Moment
 from charrnn.training.yardstick import Evaluation
-from charrnn.version import __version__
 
 FIRST_LANES = 16
-FIRST_LOOK = 100_000  # the untrained loss is measured over at most so many symbols
 SLOW_BYTES = 100_000_000  # a text from here on takes so long to read that it is announced
 SPOKEN = {'char': 200, 'byte': 200, 'word': 40}  # symbols of a sample on the way
 
@@ -86,24 +65,12 @@ class ModelState:
 
     __slots__ = (
         '__weakref__',
-        '_attachments',
-        '_history',
-        '_learner',
         '_measurements',
-        '_modeltype',
-        '_saved',
-        '_training',
-        '_workspace',
+        '_run',
     )
 
-    _attachments: Attachments
-    _history: History
-    _learner: Learner
     _measurements: Measurements
-    _modeltype: str
-    _saved: dict[str, int]  # of the checkpoint written or loaded last: number, position, round
-    _training: bool  # inside trainmodel, where a callable of the user's could call back
-    _workspace: Workspace
+    _run: Run
 
     def __init__(self, *unused: object, **unused_too: object) -> None:
         raise WorkspaceError(
@@ -145,79 +112,41 @@ class ModelState:
         a text), WorkspaceError (there is a run already).
         """
         hyper = HyperParams(**hyperparams)
-        if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
-            raise HyperParamsError(*unknown_name('modeltype', str(modeltype), MODELTYPES))
+        settings = family(modeltype).settings
         if not isinstance(level, str) or level not in LEVELS:
             raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
         options: dict[str, Any] = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
         if vocab_size is not None:
-            options['vocab_size'] = whole(2)('vocab_size', vocab_size)
+            options['vocab_size'] = whole(2)('vocab_size', vocab_size, 10_000)
         if level != 'word' and (vocab_size is not None or lower):
             raise HyperParamsError(f'vocab_size and lower are of words, and level={level!r}.', "level='word'")
-        trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac)
+        trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac, DEFAULT_TRAINFRAC)
         for name in ('emsize', 'tied', 'memory'):
-            if getattr(hyper, name) and name not in MODELTYPES[modeltype].settings:
+            if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
                 raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
-        seed, chosen = whole(0)('seed', seed), choose_device(device)
+        seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace, source = Workspace(_path('usedir', usedir)), _path('srcfile', srcfile)
         _announce_if_slow(source)
-        with workspace.beginning():
-            with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, trainfrac, hyper.seq_len, level, encoding, **options)
-            with explained(workspace.history, cannot_write):
-                workspace.history.unlink(missing_ok=True)
-            self = cls._assemble(workspace, cls._open_dataset(workspace), modeltype, hyper, seed, chosen)
-            if hyper.anneal < 1 and not len(self.data.valid):
-                raise HyperParamsError(
-                    f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
-                    'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
-                )
-            self._record(self._untrained_row())
-            if init_checkpoint:
-                self.newcheckpoint()
-        return self
-
-    def _refuse_while_training(self) -> None:
-        if self._training:
-            raise TrainingError('this run is in the middle of ms.trainmodel().', 'call it when that has ended')
-
-    def _refuse_changed_dataset(self) -> None:
-        if self._workspace.dataset_digest() != self.data.digest:
-            raise WorkspaceError(
-                f'the dataset in {self._workspace.name!r} is not the one that this run trains on. Nothing was trained.',
-                'a copy of the whole directory from a backup',
-            )
-
-    def _untrained_row(self) -> Row:
-        learner, data = self._learner, self.data
-        split = data.valid if len(data.valid) else data.train
-        found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], self.hyper.seq_len, self.device)
-        if len(data.valid) or found is None:
-            return make_row('start', learner, **validation_columns(found))
-        return make_row('start', learner, train_nats=found[0], **validation_columns(None))
-
-    @staticmethod
-    def _open_dataset(workspace: Workspace) -> Dataset:
-        with explained(workspace.dataset, cannot_read):
-            digest = workspace.dataset_digest()
-            return read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), digest)
+        run = Run.begin(
+            workspace,
+            source,
+            modeltype,
+            hyper,
+            seed,
+            chosen,
+            init_checkpoint=init_checkpoint,
+            trainfrac=trainfrac,
+            level=level,
+            encoding=encoding,
+            **options,
+        )
+        return cls._of(run)
 
     @classmethod
-    def _assemble(
-        cls,
-        workspace: Workspace,
-        data: Dataset,
-        modeltype: str,
-        hyper: HyperParams,
-        seed: int,
-        device: torch.device,
-    ) -> Self:
+    def _of(cls, run: Run) -> Self:
         self = object.__new__(cls)
-        self._workspace, self._modeltype = workspace, modeltype
-        self._learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
-        self._history, self._saved, self._attachments, self._training = History(), {}, Attachments(), False
-        self._measurements = Measurements(data, workspace)
+        self._run, self._measurements = run, Measurements(run.data, run.workspace)
         return self
 
     @classmethod
@@ -231,29 +160,7 @@ class ModelState:
         there), CheckpointError (nothing good is left, or a newer format).
         """
         workspace = Workspace(_path('dir', dir))
-        workspace.require_run()
-        chosen = choose_device(device)
-        found, troubles = workspace.checkpoints.read_newest(workspace.dataset_digest())
-        number, facts = found.number, found.facts
-        troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
-        troubles += workspace.checkpoints.verify_before(number)
-        for trouble in [*troubles, *filter(None, workspace.extras().values())]:
-            warn(trouble)
-        data = cls._open_dataset(workspace)
-        self = cls._assemble(workspace, data, *checked_settings(found, data), facts['seed'], chosen)
-        self._become(found)
-        workspace.open()
-        if waiting := self._attachments.waiting:
-            warn(
-                f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
-                f'ms.reattach() runs that code, ms.detach({waiting[0]!r}) goes on without.'
-            )
-        if changed := drift(facts.get('environment', {}), environment(chosen)):
-            warn(
-                f'since checkpoint {number}: {printable(changed)}. Training goes on from it, '
-                'but an exact resume is not promised, because sums may round otherwise.'
-            )
-        return self
+        return cls._of(Run.load(workspace, choose_device(device)))
 
     @known_names_only
     def restore(self, checkpoint: int | str | None = None) -> Self:
@@ -263,36 +170,8 @@ class ModelState:
         has attached stays attached. Raises
         CheckpointError (it is not there, or damaged): nothing changed.
         """
-        self._refuse_while_training()
-        store = self._workspace.checkpoints
-        if checkpoint is None or checkpoint == 'last':
-            found, troubles = store.read_newest(self.data.digest)
-            for trouble in troubles:
-                warn(f'{trouble} Loaded checkpoint {found.number} instead.')
-        else:
-            found = store.read(store.resolve(checkpoint))
-        self._become(found)
-        self._workspace.open()
+        self._run.restore(checkpoint)
         return self
-
-    def _become(self, found: Checkpoint) -> None:
-        facts = found.facts
-        if facts['data_digest'] != self.data.digest:
-            raise WorkspaceError(
-                f'the dataset in {self._workspace.name!r} is not the one that checkpoint {found.number} trained on.',
-                'a copy of the whole directory from a backup',
-            )
-        modeltype, hyper = checked_settings(found, self.data)
-        if modeltype != self._modeltype:
-            raise CheckpointError(f'checkpoint {found.number} is of a {modeltype}.', 'another checkpoint')
-        journal, unreadable = self._workspace.read_history(is_sound)
-        if trouble := unreadable or journal.trouble(facts['history_length']):
-            warn(f'{str(self._workspace.history)!r}: {trouble}. Training does not read it.')
-        history = History(journal.rows)
-        history.rewind(facts['history_length'])
-        self._learner.load(found.tensors, facts, hyper)
-        self._history, self._attachments = history, self._attachments.kept_over(Attachments(found.attached))
-        self._saved = {'number': found.number, 'position': self.position, 'round': self._learner.round}
 
     @known_names_only
     def newcheckpoint(self) -> int:
@@ -300,34 +179,11 @@ class ModelState:
 
         The five newest are kept, and the best. Raises WorkspaceError (disk full, ...): nothing is lost.
         """
-        learner = self._learner
-        learner.refuse_if_torn()
-        learner.refuse_if_diverged()
-        self._workspace.claim()
-        self._write_history()
-        facts = {
-            **learner.facts(),
-            'valid_nats': self._history.validated(self.position, len(self.data.valid)),
-            'modeltype': self._modeltype,
-            'hyper': self.hyper.facts(),
-            'seed': learner.seed,
-            'level': self.chars.level,
-            'vocabulary': self.chars.facts(),
-            'data_digest': self.data.digest,
-            'history_length': self._history.length,
-            'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-            'environment': {'charrnn': __version__, **environment(learner.device)},
-        }
-        pickled = self._attachments.save()
-        if pickled:
-            facts['attached'] = {name: held.source for name, held in self._attachments.items()}
-        number = self._workspace.write_checkpoint(learner.tensors(), facts, pickled)
-        self._saved = {'number': number, 'position': self.position, 'round': learner.round}
-        return number
+        return self._run.save()
 
     def checkpoints(self) -> CheckpointTable:
         """The checkpoints there are, oldest first, as a table."""
-        facts = self._workspace.checkpoints.facts()
+        facts = self._run.workspace.checkpoints.facts()
         best, n = best_number(facts), self.data.train_size
         return CheckpointTable(
             CheckpointRow(number, f['round'], f['symbols'] / n, f['valid_nats'], f['written'], number == best)
@@ -362,80 +218,27 @@ class ModelState:
         (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
         """
         num_rounds = whole(1)('num_rounds', num_rounds)
-        train_len, valid_len = whole(0)('train_len', train_len), whole(0)('valid_len', valid_len)
-        print_every, save_minutes = whole(0)('print_every', print_every), real(0)('save_minutes', save_minutes)
+        train_len, valid_len = whole(0)('train_len', train_len, 0), whole(0)('valid_len', valid_len, 0)
+        print_every, save_minutes = whole(0)('print_every', print_every, 100), real(0)('save_minutes', save_minutes, 10)
         clear_state = truth('clear_state', clear_state)
         lanes = self.carry.lanes if self.carry is not None else FIRST_LANES
         if batchsize is not None:
-            lanes = whole(1)('batchsize', batchsize)
-        self._refuse_while_training()
-        learner = self._learner
-        learner.refuse_if_torn()
-        self._attachments.refuse_waiting()
-        self._workspace.claim()
-        self._refuse_changed_dataset()
-        carry_before = learner.carry
-        learner.lay_lanes(lanes, clear_state=clear_state)
-        learner.own_rate = own_rate(self._attachments)
-        listener = RunListener(
-            self._speak,
-            self._record,
-            self.newcheckpoint,
-            self._measurements.unigram,
-            self.chars.level,
-            self._attachments.function('onreport'),
+            lanes = whole(1)('batchsize', batchsize, FIRST_LANES)
+        return self._run.train(
+            num_rounds,
+            lanes,
+            train_len=train_len,
+            clear_state=clear_state,
+            speak=self._speak,
+            unigram=self._measurements.unigram,
+            valid_len=valid_len,
+            print_every=print_every,
+            save_minutes=save_minutes,
         )
-        before, seconds, rounds = learner.symbols, learner.seconds, 0
-        row: Row = {}
-        with StopRequest() as stop:
-            self._training = True
-            try:
-                while rounds < num_rounds and not stop.requested:
-                    rounds += 1
-                    row = run_round(
-                        learner,
-                        train_len or learner.epoch_windows(),
-                        valid_len=valid_len,
-                        print_every=print_every,
-                        save_minutes=save_minutes,
-                        stop=stop,
-                        listener=listener,
-                    )
-            except BaseException as error:
-                if learner.symbols == before and not learner.torn:
-                    learner.carry = carry_before  # no window was trained: the lanes are as they were, too
-                if isinstance(error, KeyboardInterrupt):
-                    listener.tell_stopped_at_once(learner.torn)
-                raise
-            finally:
-                self._training = False
-        if stop.requested and rounds:
-            listener.tell_stopped(self._saved['number'])
-        symbols = learner.symbols - before
-        return TrainReport(
-            rounds=rounds,
-            windows=symbols // (lanes * self.hyper.seq_len),
-            symbols=symbols,
-            epoch=self.epoch,
-            train_nats=row.get('train_nats'),
-            valid_nats=row.get('valid_nats'),
-            checkpoint=self._saved.get('number'),
-            seconds=learner.seconds - seconds,
-            interrupted=stop.requested,
-        )
-
-    def _record(self, row: Row) -> None:
-        self._history.add(row)
-        self._write_history()
-
-    def _write_history(self) -> None:
-        if rows := self._history.waiting():
-            self._workspace.append_history(rows)
-            self._history.mark_written()
 
     def _speak(self) -> Sample:
         """A sample from lane 0's live carry, its next symbol first; the draws are a function of the position."""
-        learner, first = self._learner, self._learner.next_symbol()
+        learner, first = self._run.learner, self._run.learner.next_symbol()
         assert learner.carry is not None
         draws = np.random.default_rng(derive_seed('sample', learner.seed, self.position))
         length = SPOKEN[self.chars.level]
@@ -451,26 +254,8 @@ class ModelState:
         checkpoint has it. Raises HyperParamsError (no such setting, or one
         that the weights or the optimizer were made for).
         """
-        self._refuse_while_training()
-        learner, changed = self._learner, changed_settings(self.hyper, hyperparams)
-        if not changed:
-            return self.hyper
-        learner.refuse_if_torn()
-        self._workspace.claim()
-        new = replace(self.hyper, **changed)
-        if new.seq_len > self.data.train_size:
-            raise HyperParamsError(
-                f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
-                f'seq_len={self.data.train_size}, or less',
-            )
-        model = learner.model
-        if isinstance(model, LSTMAttention):  # its memory is as long as it is, whatever the windows become
-            new = replace(new, memory=model.memory)
-        before = self.hyper.facts()
-        learner.adopt(new)
-        changes = {name: [before[name], value] for name, value in changed.items()}
-        self._record(make_row('change', learner, changed=changes))
-        return new
+        self._run.change(hyperparams)
+        return self.hyper
 
     # ---- what a user hangs on it -----------------------------------------------------------------------------
 
@@ -491,15 +276,15 @@ class ModelState:
         symbol that is drawn. One that raises ends the round, which is
         saved. Raises AttachedError (not callable, or dill cannot keep it).
         """
-        self._refuse_while_training()
+        self._run.refuse_while_training()
         given = {'schedule': schedule, 'onreport': onreport, 'samplefilter': samplefilter}
-        self._attachments.attach({name: function for name, function in given.items() if function is not None})
+        self._run.attachments.attach({name: function for name, function in given.items() if function is not None})
         return self.attached
 
     @property
     def attached(self) -> AttachedTable:
         """What is attached: names and sources."""
-        return AttachedTable(self._attachments)
+        return AttachedTable(self._run.attachments)
 
     def reattach(self) -> AttachedTable:
         """Open what a loaded run has attached. This runs its code.
@@ -508,14 +293,14 @@ class ModelState:
         first. It has the values of the variables that it uses as they
         were saved. Raises AttachedError (it cannot be opened).
         """
-        self._attachments.reattach()
+        self._run.attachments.reattach()
         return self.attached
 
     @known_names_only
     def detach(self, name: str) -> AttachedTable:
         """Let go of 'schedule', 'onreport' or 'samplefilter'."""
-        self._refuse_while_training()
-        self._attachments.detach(name)
+        self._run.refuse_while_training()
+        self._run.attachments.detach(name)
         return self.attached
 
     # ---- measuring and speaking -----------------------------------------------------------------------------
@@ -529,21 +314,8 @@ class ModelState:
         run changes. Raises TrainingError (there is no such split).
         """
         self.data.split(split)  # or it says what is wrong
-        learner, whose = self._best() if split == 'test' else (self._learner, '')
+        learner, whose = self._run.best() if split == 'test' else (self._run.learner, '')
         return self._measurements.evaluate(learner, split, whose)
-
-    def _best(self) -> tuple[Learner, str]:
-        """A learner of its own that stands at the best checkpoint, and its name; this one if none is best yet."""
-        store, learner = self._workspace.checkpoints, self._learner
-        best = store.best()
-        if best is None:
-            return learner, 'present weights (no checkpoint is best yet), '
-        found = store.read(best)
-        modeltype, hyper = checked_settings(found, self.data)
-        model = build_model(modeltype, len(self.chars), hyper, learner.seed)
-        twin = Learner(model, hyper, self.data, learner.seed, learner.device)
-        twin.load(found.tensors, found.facts, hyper)
-        return twin, f'checkpoint {best} (best), '
 
     def checkcausal(self) -> bool:
         """Whether no later symbol changes an earlier prediction.
@@ -552,10 +324,10 @@ class ModelState:
         looks ahead is named in a warning too: its losses are no losses of
         prediction.
         """
-        place = first_look_ahead(self._learner.model, len(self.chars))
+        place = first_look_ahead(self._run.learner.model, len(self.chars))
         if place is not None:
             warn(
-                f'this {self._modeltype} looks ahead: the symbol at place {place} changed predictions before it. '
+                f'this {self._run.modeltype} looks ahead: the symbol at place {place} changed predictions before it. '
                 'Its losses are not losses of prediction.'
             )
         return place is None
@@ -569,9 +341,9 @@ class ModelState:
         attention), CharSetError (a foreign symbol), SamplingError (no
         text).
         """
-        model = self._learner.model
+        model = self._run.learner.model
         if not isinstance(model, LSTMAttention):
-            raise TrainingError(f'{self._modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
+            raise TrainingError(f'{self._run.modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
         ids = self._read(text, errors)
         if not ids:
             raise SamplingError('the text is empty: there is nothing to look at.', "ms.trackattention('some text')")
@@ -590,7 +362,7 @@ class ModelState:
         ids = self._read(text, errors)
         if not ids:
             raise SamplingError('the text is empty: there is nothing to read.', "ms.trackneurons('some text')")
-        return track_states(self._learner.model, ids)
+        return track_states(self._run.learner.model, ids)
 
     @known_names_only
     def plot(self, *, over: str = 'epochs', ax: Any = None) -> Any:
@@ -601,7 +373,7 @@ class ModelState:
         table = self.checkpoints()
         ladder = self._measurements.ladder('valid') if len(self.data.valid) else {}
         saved = [(row.epoch, row.valid_nats) for row in table]
-        return Curves(self._workspace.path.name, list(self._history), self.chars.level, ladder, saved)
+        return Curves(self._run.workspace.path.name, list(self._run.history), self.chars.level, ladder, saved)
 
     @known_names_only
     def generatestring(
@@ -624,13 +396,13 @@ class ModelState:
         `n` asks for a list of so many texts, drawn side by side.
         Raises CharSetError (a foreign symbol), SamplingError.
         """
-        numchars, temp = whole(0)('numchars', numchars), real(0)('temp', temp)
+        numchars, temp = whole(0)('numchars', numchars, 500), real(0)('temp', temp, 0.5)
         read = self._default_prime() if prime is None else self._read(prime, errors)
         if not read:
             raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
-        draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed))
+        draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
         streams = 1 if n is None else whole(1)('n', n)
-        drawn = self._draw(self._learner.model.zero_carry(1), read, numchars, temp, draws, streams)
+        drawn = self._draw(self._run.learner.model.zero_carry(1), read, numchars, temp, draws, streams)
         texts: list[str] = [Sample(self.chars.decode(indices)) for indices in drawn]
         return texts[0] if n is None else texts
 
@@ -649,7 +421,7 @@ class ModelState:
         self, carry: Carry, prime: list[int], length: int, temp: float, draws: np.random.Generator, streams: int = 1
     ) -> list[list[int]]:
         drawn: list[list[int]] = sample_indices(
-            self._learner.model,
+            self._run.learner.model,
             carry,
             prime,
             length,
@@ -657,7 +429,7 @@ class ModelState:
             draws,
             silent=self.chars.silent,
             streams=streams,
-            own_filter=own_filter(self._attachments, self.chars),
+            own_filter=own_filter(self._run.attachments, self.chars),
         ).tolist()
         return drawn
 
@@ -666,27 +438,27 @@ class ModelState:
     @property
     def chars(self) -> Vocabulary[Any]:
         """The vocabulary: a CharSet, ByteSet or WordSet."""
-        return self._learner.data.chars
+        return self._run.learner.data.chars
 
     @property
     def hyper(self) -> HyperParams:
         """The hyperparameters."""
-        return self._learner.hyper
+        return self._run.learner.hyper
 
     @property
     def modeltype(self) -> str:
         """The name of the model type."""
-        return self._modeltype
+        return self._run.modeltype
 
     @property
     def curdir(self) -> Path:
         """The working directory, as an absolute path."""
-        return self._workspace.path
+        return self._run.workspace.path
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self._learner.device
+        return self._run.learner.device
 
     @property
     def engine(self) -> Engine:
@@ -696,17 +468,17 @@ class ModelState:
     @property
     def epoch(self) -> float:
         """Symbols trained / symbols of the training text."""
-        return self._learner.epoch
+        return self._run.learner.epoch
 
     @property
     def position(self) -> int:
         """How many symbols lane 0 has walked since the run began."""
-        return self._learner.position
+        return self._run.learner.position
 
     @property
     def history(self) -> History:
         """One row for each report and validation."""
-        return self._history
+        return self._run.history
 
     @property
     def carry(self) -> Carry | None:
@@ -714,19 +486,19 @@ class ModelState:
 
         None before the first window.
         """
-        return self._learner.carry
+        return self._run.learner.carry
 
     @property
     def data(self) -> Dataset:
         """The encoded text and its split."""
-        return self._learner.data
+        return self._run.learner.data
 
     def __repr__(self) -> str:
-        learner, trained = self._learner, self._history.column('train_nats')
+        learner, trained = self._run.learner, self._run.history.column('train_nats')
         return str(
             Status(
-                directory=self._workspace.name,
-                modeltype=self._modeltype,
+                directory=self._run.workspace.name,
+                modeltype=self._run.modeltype,
                 layers=self.hyper.layers,
                 state_size=self.hyper.state_size,
                 level=self.chars.level,
@@ -740,31 +512,39 @@ class ModelState:
                 lanes=learner.carry.lanes if learner.carry is not None else 0,
                 seq_len=self.hyper.seq_len,
                 train_nats=trained[-1] if trained else None,
-                valid_nats=self._history.validations(),
-                checkpoint=self._saved.get('number'),
-                rounds_behind=learner.round - self._saved.get('round', 0),
-                saved=self._saved.get('position') == self.position,
+                valid_nats=self._run.history.validations(),
+                checkpoint=self._run.saved.get('number'),
+                rounds_behind=learner.round - self._run.saved.get('round', 0),
+                saved=self._run.saved.get('position') == self.position,
                 torn=learner.torn,
                 diverged=learner.diverged,
-                attached=tuple(self._attachments),
-                waiting=tuple(self._attachments.waiting),
+                attached=tuple(self._run.attachments),
+                waiting=tuple(self._run.attachments.waiting),
             )
         )
 
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if not name.startswith('_') or name.startswith('__')]
 
+    def __getattr__(self, name: str) -> NoReturn:
+        meant = OTHER_NAMES.get(name, name)
+        if meant in HyperParams.__dataclass_fields__:
+            raise AttributeError(f'a ModelState has no {name!r}.  Next: ms.hyper.{meant}')
+        raise AttributeError(f'a ModelState has no {name!r}.{self._did_you_mean(name)}')
+
+    def _did_you_mean(self, name: str) -> str:
+        close = difflib.get_close_matches(name, [*HyperParams.__dataclass_fields__, *dir(type(self))], n=1)
+        return f' Did you mean {close[0]!r}?' if close else ''
+
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).__slots__:
             object.__setattr__(self, name, value)
             return
-        known = [f.name for f in fields(HyperParams)]
         if name in CHANGEABLE:
             raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
-        if name in known or hasattr(type(self), name):
+        if name in HyperParams.__dataclass_fields__ or hasattr(type(self), name):
             raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        close = difflib.get_close_matches(name, [*known, *dir(self)], n=1)
-        raise AttributeError(f'a ModelState has no {name!r}.' + (f' Did you mean {close[0]!r}?' if close else ''))
+        raise AttributeError(f'a ModelState has no {name!r}.{self._did_you_mean(name)}')
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -6,8 +6,8 @@ from typing import Any
 
 from charrnn.display.plots import draw
 from charrnn.errors import PlotError
-from charrnn.hyperparams import known_names_only
 from charrnn.modelstate import ModelState
+from charrnn.signatures import known_names_only
 
 
 @known_names_only

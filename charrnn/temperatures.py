@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.checks import real
 from charrnn.display.printable import printable
 from charrnn.errors import SamplingError
-from charrnn.hyperparams import known_names_only, real
 from charrnn.modelstate import ModelState
 from charrnn.sampling.scoring import score_indices
+from charrnn.signatures import known_names_only
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def temperatures(
     found = []
     before = ms._read(prime, 'strict') if prime else ms._default_prime()
     for temp in temps:
-        text = ms.generatestring(numchars, real(0)('temp', temp), prime=prime, seed=seed)
+        text = ms.generatestring(numchars, real(0)('temp', temp, 1.0), prime=prime, seed=seed)
         assert isinstance(text, str), 'one text was asked for'
         indices = ms.chars.encode(text).tolist()
-        costs = score_indices(ms._learner.model, before, indices) if indices else np.zeros(0)
+        costs = score_indices(ms._run.learner.model, before, indices) if indices else np.zeros(0)
         found.append(TemperedSample(float(temp), text, float(costs.mean()) / math.log(2) if indices else 0.0))
     return TemperedSamples(found)

@@ -91,7 +91,7 @@ def train(ms: ModelState, windows: int, **given: Any) -> None:
 
 def moment(ms: ModelState) -> Moment:
     """Everything that training reads, as bytes and plain numbers: two equal moments are the same to the bit."""
-    learner = ms._learner
+    learner = ms._run.learner
     tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in learner.tensors().items()}
     facts = {name: value for name, value in learner.facts().items() if name not in ('seconds', 'round')}
     return {**tensors, **facts}

@@ -35,11 +35,16 @@ from charrnn import (
             r'ms.trainmodel\(batchsize=...\)',
         ),
         ({'xyzzy': 9}, HyperParamsError, "no hyperparameter 'xyzzy'.", 'one of layers, state_size'),
-        ({'layers': 0}, HyperParamsError, 'layers=0 is not a whole number of at least 1', 'layers=1'),
+        ({'layers': 0}, HyperParamsError, 'layers=0 is not a whole number of at least 1', 'layers=2'),
         ({'state_size': -5}, HyperParamsError, 'state_size=-5', ''),
         ({'layers': 2.5}, HyperParamsError, 'layers=2.5', ''),
         ({'layers': True}, HyperParamsError, 'layers=True', ''),
-        ({'learnrate': math.nan}, HyperParamsError, 'learnrate=nan is not a finite number in', ''),
+        ({'state_size': '64'}, HyperParamsError, "state_size='64' is not a whole number", 'state_size=64'),
+        ({'state_size': 64.0}, HyperParamsError, 'state_size=64.0 is not a whole number', 'state_size=64'),
+        ({'state_size': 'big'}, HyperParamsError, "state_size='big' is not a whole number", 'state_size=128'),
+        ({'learnrate': '0.01'}, HyperParamsError, "learnrate='0.01' is not a finite number", 'learnrate=0.01'),
+        ({'dropout': '2'}, HyperParamsError, "dropout='2' is not a finite number", 'dropout=0'),
+        ({'learnrate': math.nan}, HyperParamsError, 'learnrate=nan is not a finite number in', 'learnrate=0.001'),
         ({'learnrate': '0.1'}, HyperParamsError, "learnrate='0.1'", ''),
         ({'decay': 1.0}, HyperParamsError, r'decay=1.0 is not a finite number in \[0, 1\)', ''),
         ({'dropout': 1}, HyperParamsError, 'dropout=1', ''),
@@ -47,7 +52,7 @@ from charrnn import (
         ({'trainfrac': 0}, HyperParamsError, r'trainfrac=0 is not a finite number in \(0, 1\]', ''),
         ({'trainfrac': 1.01}, HyperParamsError, 'trainfrac=1.01', ''),
         ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'trainfrac=0.9'),
-        ({'modeltype': 'GruEncode'}, HyperParamsError, "no modeltype 'GruEncode'", 'GRUEncode'),
+        ({'modeltype': 'GruEncode'}, HyperParamsError, "no modeltype 'GruEncode'", "modeltype='GRUEncode'"),
         ({'modeltype': 'Transformer'}, HyperParamsError, "no modeltype 'Transformer'", 'one of GRUEncode, GRUResize'),
         ({'level': 'syllable'}, HyperParamsError, "no level 'syllable'", "level='char'"),
         ({'level': 'word', 'vocab_size': 1}, HyperParamsError, 'vocab_size=1', ''),
@@ -56,7 +61,7 @@ from charrnn import (
         ({'modeltype': 'GRUEncode', 'tied': True}, HyperParamsError, 'GRUEncode has no tied', 'modeltype of RNN_TANH'),
         ({'modeltype': 'LSTM', 'memory': 3}, HyperParamsError, 'LSTM has no memory', 'modeltype of LSTMAttention'),
         ({'level': ['word']}, HyperParamsError, 'no level', ''),
-        ({'trainfrac': 90}, HyperParamsError, 'trainfrac=90', 'trainfrac=0.5'),
+        ({'trainfrac': 90}, HyperParamsError, 'trainfrac=90', 'trainfrac=0.9'),
         ({'optimizer': 'adam'}, HyperParamsError, "no optimizer 'adam'", "optimizer='rmsprop' or"),
         ({'sampling': 'blocks'}, HyperParamsError, "no sampling 'blocks'", "sampling='lanes'"),
         ({'seed': -1}, HyperParamsError, 'seed=-1', ''),
@@ -198,6 +203,10 @@ def test_typos_are_not_swallowed(make_run: MakeRun) -> None:
     ms = make_run()
     with pytest.raises(AttributeError, match="has no 'learnrat'. Did you mean 'learnrate'"):
         ms.learnrat = 0.1  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="has no 'trianmodel'. Did you mean 'trainmodel'"):
+        ms.trianmodel()
+    with pytest.raises(AttributeError, match="has no 'lr'.  Next: ms.hyper.learnrate"):
+        ms.lr  # noqa: B018
     for name in ('learnrate', 'epoch', 'trainmodel', 'hyper'):
         with pytest.raises(AttributeError, match=f'ms.{name} cannot be set'):
             setattr(ms, name, 1)

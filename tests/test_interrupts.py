@@ -93,7 +93,7 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
     prompt.close()
     assert prompt.exitstatus == 0
     resumed = ModelState.load(folder / 'run', device='cpu')
-    straight._learner.lay_lanes(4)
+    straight._run.learner.lay_lanes(4)
     while straight.position < resumed.position:
-        straight._learner.train_window()
+        straight._run.learner.train_window()
     assert resumed.position > 0 and moment(resumed) == moment(straight)

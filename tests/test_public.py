@@ -22,12 +22,15 @@ LEAVES = {'storage', 'scratch', 'display'}
 BEFORE = {
     'errors': set(),
     'version': set(),
-    'hyperparams': {'errors'},
+    'names': set(),
+    'checks': {'errors'},
+    'hyperparams': {'checks', 'errors', 'names'},
+    'signatures': {'errors', 'hyperparams', 'names'},
     'storage': {'errors'},
     'scratch': {'errors'},
     'display': {'errors'},
     'text': {'errors', 'hyperparams'},
-    'models': {'errors', 'hyperparams', 'text'},
+    'models': {'errors', 'hyperparams', 'names', 'text'},
     'training': {'errors', 'hyperparams', 'text', 'models'},
     'sampling': {'errors', 'hyperparams', 'text', 'models', 'display'},
     'listener': {'display', 'training'},
@@ -36,16 +39,30 @@ BEFORE = {
     'checking': {'errors', 'hyperparams', 'models', 'storage', 'text'},
     'inspecting': {'display', 'errors', 'storage', 'text', 'training'},
     'comparing': {'display', 'errors', 'modelstate', 'training'},
-    'plotting': {'display', 'errors', 'hyperparams', 'modelstate'},
-    'temperatures': {'display', 'errors', 'hyperparams', 'modelstate', 'sampling'},
-    'modelstate': {
+    'plotting': {'display', 'errors', 'modelstate', 'signatures'},
+    'temperatures': {'checks', 'display', 'errors', 'modelstate', 'sampling', 'signatures'},
+    'run': {
         'errors',
         'version',
         'hyperparams',
         'attaching',
         'checking',
         'listener',
+        'models',
+        'text',
+        'training',
+        'display',
+        'storage',
+    },
+    'modelstate': {
+        'errors',
+        'checks',
+        'hyperparams',
+        'names',
+        'signatures',
+        'attaching',
         'measuring',
+        'run',
         'text',
         'models',
         'training',
@@ -166,7 +183,7 @@ def test_the_sessions_in_the_documents_run(
 def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     ms = make_run()
-    ms._workspace.name = 'run'
+    ms._run.workspace.name = 'run'
     assert repr(ms).splitlines()[0] == "ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu"
     assert repr(ms).splitlines()[1:3] == ['  data   630 train + 70 valid characters', '  now    not yet trained']
     assert repr(ms).splitlines()[-1] == '  saved  checkpoint 1.  Next: ms.trainmodel()'
@@ -180,7 +197,7 @@ def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp
         r'  saved  checkpoint 2\.  Next: generatestring\(ms, temp=0\.5\)',
         status,
     )
-    ms._learner.train_window()
+    ms._run.learner.train_window()
     assert repr(ms).endswith('checkpoint 2, some windows behind.  Next: ms.newcheckpoint()')
 
 

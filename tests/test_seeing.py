@@ -118,8 +118,8 @@ def test_temperatures_side_by_side(run: ModelState) -> None:
     assert costs[0] < costs[2] < costs[3], 'hotter texts surprise the model more'
     with torch.no_grad():
         ids = torch.from_numpy(run.chars.encode('the cat' + found[2].text).astype(np.int64))
-        outputs, _ = run._learner.model(ids[None], run._learner.model.zero_carry(1))
-        nats = torch.nn.functional.cross_entropy(run._learner.model.logits(outputs)[0, 6:-1], ids[7:])
+        outputs, _ = run._run.learner.model(ids[None], run._run.learner.model.zero_carry(1))
+        nats = torch.nn.functional.cross_entropy(run._run.learner.model.logits(outputs)[0, 6:-1], ids[7:])
     assert found[2].bits_per_char == pytest.approx(float(nats) / math.log(2), rel=1e-5)
     assert repr(found).startswith('temp 0.1: ') and '  │ ' in repr(found)
     for wrong in ((), 'hot', 3):
@@ -136,7 +136,7 @@ def test_neurons_are_the_hidden_states(make_run: MakeRun, modeltype: str) -> Non
     for end in (1, 7, 11):
         ids = torch.from_numpy(ms.chars.encode('the cat sat'[:end]).astype(np.int64))
         with torch.no_grad():
-            _, carry = ms._learner.model(ids[None], ms._learner.model.zero_carry(1))
+            _, carry = ms._run.learner.model(ids[None], ms._run.learner.model.zero_carry(1))
         np.testing.assert_allclose(tracked[:, :, end - 1], carry['h'][:, 0].numpy(), rtol=1e-5, atol=1e-6)
     with pytest.raises(SamplingError, match='the text is empty'):
         ms.trackneurons('')
@@ -153,7 +153,7 @@ def test_settings_change_between_rounds_and_are_part_of_the_moment(make_run: Mak
     train(straight, 6)
     train(ms, 2)
     ms = ModelState.load(ms.curdir, device='cpu')
-    assert ms.hyper.seq_len == 5 and ms._learner.optimizer.param_groups[0]['alpha'] == 0.5
+    assert ms.hyper.seq_len == 5 and ms._run.learner.optimizer.param_groups[0]['alpha'] == 0.5
     train(ms, 4)
     assert moment(ms) == moment(straight) and ms.position == 32 + 6 * 5
     assert [row['learnrate'] for row in ms.history if row['kind'] == 'round'] == [0.01, 0.002, 0.002]
@@ -167,7 +167,7 @@ def test_windows_of_another_length_leave_every_lane_where_it_is(make_run: MakeRu
     before = {name: t.clone() for name, t in ms.carry.items()} if ms.carry else {}
     ms.sethyperparams(seq_len=5)
     assert ms.hyper.memory == 8, 'the memory is as long as it was'
-    ms._learner.lay_lanes(3)
+    ms._run.learner.lay_lanes(3)
     assert ms.carry and all(torch.equal(before[name], ms.carry[name]) for name in before)
     train(ms, 2)
     assert ModelState.load(ms.curdir, device='cpu').position == 32 + 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from charrnn.errors import HyperParamsError
-from charrnn.hyperparams import HyperParams, unknown_name
+from charrnn.hyperparams import HyperParams
 from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
 from charrnn.models.causality import first_look_ahead
@@ -19,6 +19,7 @@ from charrnn.models.engines import Engine, choose_engine, native
 from charrnn.models.gru import GRUEncode, GRUResize
 from charrnn.models.loss import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, RNNRelu, RNNTanh
+from charrnn.names import unknown_name
 
 __all__ = [
     'MODELTYPES',
@@ -52,6 +53,14 @@ MODELTYPES: dict[str, type[LanguageModel]] = {
 }
 
 
+def family(modeltype: object) -> type[LanguageModel]:
+    """The class of a model type, or a HyperParamsError that says which there are."""
+    if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
+        known = {name: f'modeltype={name!r}' for name in MODELTYPES}
+        raise HyperParamsError(*unknown_name('modeltype', str(modeltype), known))
+    return MODELTYPES[modeltype]
+
+
 def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int | None) -> LanguageModel:
     """A new model on the CPU; its weights are a function of the arguments alone.  Without a seed: shapes, no memory.
 
@@ -59,9 +68,8 @@ def build_model(modeltype: str, vocab_size: int, hyper: HyperParams, seed: int |
     ------
     HyperParamsError    no such model type
     """
-    if modeltype not in MODELTYPES:
-        raise HyperParamsError(*unknown_name('modeltype', modeltype, MODELTYPES))
+    kind = family(modeltype)
     generator = None if seed is None else torch.Generator().manual_seed(derive_seed('weights', seed))
     # A global inference_mode would give weights that can never be trained.
     with torch.inference_mode(False):
-        return MODELTYPES[modeltype](vocab_size, hyper, generator)
+        return kind(vocab_size, hyper, generator)

@@ -153,5 +153,5 @@ def test_every_dropout_mask_acts(modeltype: str) -> None:
 
 
 def test_an_unknown_model_type_is_a_clear_error() -> None:
-    with pytest.raises(HyperParamsError, match=r"no modeltype 'GRUencode'\.\n  Next: GRUEncode"):
+    with pytest.raises(HyperParamsError, match=r"no modeltype 'GRUencode'\.\n  Next: modeltype='GRUEncode'"):
         build_model('GRUencode', V, HyperParams(), 0)

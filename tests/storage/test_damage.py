@@ -128,7 +128,7 @@ def test_a_window_that_is_not_finite_leaves_every_checkpoint_and_says_where(make
     ms = make_run()
     train(ms, 2)
     kept = {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file() and p.suffix != '.jsonl'}
-    next(iter(ms._learner.model.parameters())).data[:] = float('nan')
+    next(iter(ms._run.learner.model.parameters())).data[:] = float('nan')
     with pytest.raises(ArithmeticError, match=r'window at position 16 \(round 2\)'):
         train(ms, 1)
     with pytest.raises(ArithmeticError, match='no checkpoint is made'):
@@ -163,7 +163,7 @@ def test_fsck_and_load_agree(run: Path) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 try:
-                    taken = ModelState.load(run, device='cpu')._saved['number']
+                    taken = ModelState.load(run, device='cpu')._run.saved['number']
                 except CharRNNError:
                     taken = None
             assert inspect_run(run)[1] == taken, path

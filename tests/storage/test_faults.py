@@ -62,8 +62,8 @@ def test_a_save(make_run: MakeRun) -> None:
 
     def save(disk: Disk) -> None:
         ms = ModelState.load(curdir, device='cpu')  # anew each time: taking the lock is among the calls
-        ms._learner.train_window()
-        ms._history.add({**ms.history[-1], 'position': ms.position})
+        ms._run.learner.train_window()
+        ms._run.history.add({**ms.history[-1], 'position': ms.position})
         before, kept = moment(ms), files(curdir)
         error = refused(disk, ms.newcheckpoint)
         if error:

@@ -33,9 +33,9 @@ class Straight:
         self.known = {0: name_of(ms)}
 
     def at(self, position: int) -> str:
-        self.ms._learner.lay_lanes(3)
+        self.ms._run.learner.lay_lanes(3)
         while position not in self.known:
-            self.ms._learner.train_window()
+            self.ms._run.learner.train_window()
             self.known[self.ms.position] = name_of(self.ms)
         return self.known[position]
 

@@ -17,7 +17,7 @@ from charrnn.training.interrupt import StopRequest
 def test_a_loss_that_is_not_finite_changes_nothing(make_run: MakeRun, poison: float) -> None:
     ms = make_run()
     train(ms, 5)
-    ms._learner.model.readout_bias.data[1] = poison  # type: ignore[union-attr,operator,index]
+    ms._run.learner.model.readout_bias.data[1] = poison  # type: ignore[union-attr,operator,index]
     before, newest = moment(ms), ms.checkpoints()[-1].number
     with pytest.raises(
         NonFiniteLossError, match=r'window at position 40 .* The update was not applied.*\n  Next: ms.res'
@@ -25,7 +25,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(make_run: MakeRun, poison: fl
         train(ms, 5)
     assert moment(ms) == before
     assert ms.checkpoints()[-1].number == newest, 'no good checkpoint is pushed out'
-    assert all(p.grad is None for p in ms._learner.model.parameters())
+    assert all(p.grad is None for p in ms._run.learner.model.parameters())
     ms.restore()
     train(ms, 1)
 
@@ -82,7 +82,7 @@ def test_the_first_interrupt_ends_the_window_saves_and_says_so(
     assert moment(resumed) == moment(stopped)
     train(resumed, 5)
     assert moment(resumed) == moment(straight)
-    assert resumed._learner.round == 2, 'the next call began a new round'
+    assert resumed._run.learner.round == 2, 'the next call began a new round'
 
 
 def test_a_second_interrupt_that_tears_an_update_says_so_and_asks_for_restore(
@@ -249,7 +249,7 @@ def test_global_defaults_of_torch_do_not_leak_in(make_run: MakeRun) -> None:
         train(strange, 2)
     finally:
         torch.set_default_dtype(torch.float32)
-    assert {p.dtype for p in strange._learner.model.parameters()} == {torch.float32}
+    assert {p.dtype for p in strange._run.learner.model.parameters()} == {torch.float32}
     assert strange.evaluate().nats == usual.evaluate().nats
 
 

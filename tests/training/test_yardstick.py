@@ -79,7 +79,7 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
     scored, score = [], comparing.evaluate_split
 
     def note(model: object, before: object, split: object, *rest: object) -> object:
-        ms = next(ms for ms in states if ms._learner.model is model)
+        ms = next(ms for ms in states if ms._run.learner.model is model)
         scored.append(ms.chars.decode(split).replace('<unk>', 'é'))  # type: ignore[arg-type]
         assert len(before) + len(split) == sum(ms.data.sizes)  # type: ignore[arg-type]
         return score(model, before, split, *rest)  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def test_the_test_split_is_measured_on_the_best_checkpoint(make_run: MakeRun, tm
     twin = ModelState.load(ms.curdir, device='cpu')
     expected = twin.evaluate('test').nats
     del twin
-    ms._learner.hyper.__dict__['learnrate'] = 0.5  # ruin it
+    ms._run.learner.hyper.__dict__['learnrate'] = 0.5  # ruin it
     train(ms, 20, valid_len=0)
     before = moment(ms)
     found = ms.evaluate('test')
