@@ -20,13 +20,31 @@ Backward, given dh' (the gradient of the loss with respect to h', from the outpu
 
 and every weight's gradient is the sum over t of (what came out) times (what went in).
 
-A step by hand, one unit, every weight 1 and every bias 0, x = 0, h = 1:
-    r = z = σ(1) = 0.7311,  q = 1,  n = tanh(0.7311) = 0.6237,  h' = 0.2689·0.6237 + 0.7311·1 = 0.8988
+Three steps by hand, one unit, every weight 1 and every bias 0, the inputs 1, 0, 0 and a state of 0 before them:
 
->>> one = np.ones((3, 1))
->>> states, _ = gru_forward(np.zeros((1, 1, 1)), np.ones((1, 1)), one, np.zeros(3), one, np.zeros(3))
->>> round(float(states[0, 0, 0]), 4)
-0.8988
+    1   r = z = σ(1) = 0.7311         q = 0         n = tanh(1) = 0.7616
+        h = 0.2689·0.7616 + 0.7311·0                = 0.2048
+    2   r = z = σ(0.2048) = 0.5510    q = 0.2048    n = tanh(0.5510·0.2048) = 0.1124
+        h = 0.4490·0.1124 + 0.5510·0.2048           = 0.1633
+    3   r = z = σ(0.1633) = 0.5407    q = 0.1633    n = tanh(0.5407·0.1633) = 0.0881
+        h = 0.4593·0.0881 + 0.5407·0.1633           = 0.1288
+
+If the loss is the last h itself, back through step 3, with dh' = 1:
+
+    dn = 0.4593                                da_n = 0.4593·(1 - 0.0881²) = 0.4557
+    dz = 0.1633 - 0.0881 = 0.0752              da_z = 0.0752·0.5407·0.4593 = 0.0187
+    dr = 0.4557·0.1633 = 0.0744                da_r = 0.0744·0.5407·0.4593 = 0.0185
+    dq = 0.4557·0.5407 = 0.2464
+    dh = 0.0185 + 0.0187 + 0.2464 + 0.5407     = 0.8243        into step 2, and from it 0.6929 into step 1
+    dw_in = 0, -0.1038, 0.0783                 step 1's da_r, da_z, da_n times its input 1; the others' is 0
+
+>>> one, x = np.ones((3, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+>>> states, steps = gru_forward(x, np.zeros((1, 1)), one, np.zeros(3), one, np.zeros(3))
+>>> states.round(4).ravel().tolist()
+[0.2048, 0.1633, 0.1288]
+>>> found = gru_backward(np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1), steps, one, one)
+>>> found['w_in'].round(4).ravel().tolist()
+[0.0, -0.1038, 0.0783]
 
 Source: Cho et al. 2014, arXiv:1406.1078; Werbos 1990 (back-propagation through time).
 """

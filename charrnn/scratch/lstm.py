@@ -32,10 +32,26 @@ Three steps by hand, one unit, every weight 1 and every bias 0, the inputs 1, 0,
     3   a = 0.2908   i = f = o = 0.5722           g = 0.2829
                      c = 0.5722·0.5384 + 0.5722·0.2829 = 0.4699     h = 0.5722·0.4381 = 0.2507
 
->>> one, x = np.ones((4, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)
->>> states, cells, _ = lstm_forward(x, np.zeros((1, 1)), np.zeros((1, 1)), one, np.zeros(4), one, np.zeros(4))
+If the loss is the last h itself, back through step 3, with dh' = 1 and dc' = 0 from after it:
+
+    do  = 0.4381                               da_o = 0.4381·0.5722·0.4278 = 0.1073
+    dc' = 0.5722·(1 - 0.4381²) = 0.4624
+    di  = 0.4624·0.2829 = 0.1308               da_i = 0.1308·0.5722·0.4278 = 0.0320
+    df  = 0.4624·0.5384 = 0.2489               da_f = 0.2489·0.5722·0.4278 = 0.0609
+    dg  = 0.4624·0.5722 = 0.2646               da_g = 0.2646·(1 - 0.2829²) = 0.2434
+    dh  = 0.0320 + 0.0609 + 0.2434 + 0.1073    = 0.4436        into step 2, and from it 0.3945 into step 1
+    dc  = 0.4624·0.5722                        = 0.2646        into step 2, and from it 0.2741 into step 1
+    dw_in = 0.0732, 0, 0.1501, 0.0392          step 1's da_i, da_f, da_g, da_o times its input 1; the others' is 0
+
+(rounded for print only, so a last digit can differ from what four digits give.)
+
+>>> one, none, x = np.ones((4, 1)), np.zeros((1, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)
+>>> states, cells, steps = lstm_forward(x, none, none, one, np.zeros(4), one, np.zeros(4))
 >>> states.round(4).ravel().tolist(), cells.round(4).ravel().tolist()
 ([0.3696, 0.2908, 0.2507], [0.5568, 0.5384, 0.4699])
+>>> found = lstm_backward(np.array([0.0, 0.0, 1.0]).reshape(3, 1, 1), steps, one, one)
+>>> found['w_in'].round(4).ravel().tolist()
+[0.0732, 0.0, 0.1501, 0.0392]
 
 Source: Hochreiter & Schmidhuber 1997; Gers et al. 2000 (the forget gate).
 """
