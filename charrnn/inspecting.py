@@ -113,8 +113,8 @@ def status(dir: str | Path) -> str:
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()
     facts: dict[str, Any] = saved[max(saved)] if saved else {}
-    history = History(workspace.read_history(is_sound)[0].rows)
     level = data.chars.level
+    history = History(workspace.read_history(is_sound)[0].rows, level)
     sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(data.sizes, SPLITS, strict=True) if size)
     busy = {True: f'{workspace.who_writes()} is writing it now', False: 'nobody is writing it', None: 'unknown'}
     lines = [

@@ -17,7 +17,7 @@ def plot(*states: ModelState, over: str = 'epochs', ax: Any = None) -> Any:
     The first run's baselines are lines, its checkpoints circles. Draws into
     the matplotlib Axes `ax`, by default new ones, and returns them: after
     that, plt.show() or .figure.savefig('runs.png').
-    Raises PlotError (no matplotlib, nothing trained).
+    Raises PlotError (no matplotlib, nothing trained, characters beside words).
     """
     if not states:
         raise PlotError('plot takes at least one ModelState.', 'plot(ms1, ms2)')

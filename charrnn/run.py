@@ -57,7 +57,7 @@ class Run:
     ) -> None:
         self.workspace, self.modeltype = workspace, modeltype
         self.learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
-        self.history, self.attachments = History(), Attachments()
+        self.history, self.attachments = History(level=data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
         self.training = False
 
@@ -160,7 +160,7 @@ class Run:
         journal, unreadable = self.workspace.read_history(is_sound)
         if trouble := unreadable or journal.trouble(facts['history_length']):
             warn(f'{str(self.workspace.history)!r}: {trouble}. Training does not read it.')
-        history = History(journal.rows)
+        history = History(journal.rows, self.data.chars.level)
         history.rewind(facts['history_length'])
         self.learner.load(found.tensors, facts, hyper)
         self.history, self.attachments = history, self.attachments.kept_over(Attachments(found.attached))

@@ -25,7 +25,7 @@ class TemperedSample:
     ----------
     temp : float
     text : str               without the prime
-    bits_per_char : float    what the text costs the model itself, at temperature 1, per symbol
+    bits_per_char : float    what the text costs the model itself, at temperature 1; per character at any level
     """
 
     temp: float
@@ -41,7 +41,7 @@ class TemperedSamples(tuple[TemperedSample, ...]):
     def __repr__(self) -> str:
         lines = []
         for sample in self:
-            lines.append(f'temp {sample.temp:g}: {sample.bits_per_char:.3f} bits/symbol by the model’s own measure')
+            lines.append(f'temp {sample.temp:g}: {sample.bits_per_char:.3f} bits/char by the model’s own measure')
             lines += [f'  │ {line}' for line in printable(sample.text).split('\n')]
         return '\n'.join(lines)
 
@@ -58,7 +58,8 @@ def temperatures(
     """Continue `prime` at each of `temps`, with the same draws, and measure each text.
 
     The measure is what the model itself pays for the text at temperature 1:
-    far below its loss on real text it repeats itself, far above it babbles.
+    far below what real text costs it (ms.evaluate().bits_per_char) it
+    repeats itself, far above it babbles.
     Raises CharSetError (a foreign symbol in the prime), SamplingError.
     """
     if isinstance(temps, str) or not isinstance(temps, Sequence) or not len(temps):
@@ -70,5 +71,5 @@ def temperatures(
         assert isinstance(text, str), 'one text was asked for'
         indices = ms.chars.encode(text).tolist()
         costs = score_indices(ms._run.learner.model, before, indices) if indices else np.zeros(0)
-        found.append(TemperedSample(float(temp), text, float(costs.mean()) / math.log(2) if indices else 0.0))
+        found.append(TemperedSample(float(temp), text, float(costs.sum()) / math.log(2) / max(1, len(text))))
     return TemperedSamples(found)

@@ -14,6 +14,7 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import HyperParamsError, ModelState, PlotError, SamplingError, plot, temperatures
+from charrnn.sampling.scoring import score_indices
 
 
 @pytest.fixture
@@ -34,6 +35,19 @@ def test_columns_line_up_with_rows(run: ModelState) -> None:
         history['loss']
     as_numbers = np.array(history['valid_nats'], float)  # what matplotlib does with it
     assert np.isnan(as_numbers).tolist() == [value is None for value in history['valid_nats']]
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> None:
+    ms = make_run(level=level)
+    train(ms, 2, valid_len=0)
+    bits = f'bits_per_{level}'
+    assert [name for name in ms.history.columns if name.startswith('bits')] == [bits]
+    assert [row[bits] for row in ms.history] == ms.history[bits], 'what a data frame takes'
+    if level != 'word':  # what words cannot spell is paid for in the evaluation alone
+        assert ms.history[bits][-1] == pytest.approx(getattr(ms.evaluate(), bits), rel=1e-9)
+    assert repr(ms.history).splitlines()[-2].split()[5] == f'{ms.history[bits][-1]:.4f}'
+    assert list(ModelState.load(ms.curdir, device='cpu').history) == list(ms.history)
 
 
 def test_the_table_at_the_prompt(run: ModelState) -> None:
@@ -93,9 +107,13 @@ def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None
     assert {'run train', 'run valid', 'other train', 'other valid'} <= set(labels)
 
 
-def test_a_picture_that_cannot_be_drawn_says_why(run: ModelState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_cannot_be_drawn_says_why(
+    run: ModelState, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(PlotError, match="over='rounds' is unknown"):
         run.plot(over='rounds')
+    with pytest.raises(PlotError, match=r'per char and per word are not on one scale.\n  Next: compare'):
+        plot(run, make_run('words', level='word'))
     with pytest.raises(PlotError, match=r'at least one ModelState'):
         plot()
     real = builtins.__import__
@@ -125,6 +143,14 @@ def test_temperatures_side_by_side(run: ModelState) -> None:
     for wrong in ((), 'hot', 3):
         with pytest.raises(SamplingError, match='no sequence of temperatures'):
             temperatures(run, 'the', wrong)  # type: ignore[arg-type]
+
+
+def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None:
+    ms = make_run(level='word')
+    (sample,) = temperatures(ms, 'the cat', (1.0,), numchars=40)
+    before, indices = (ms.chars.encode(text).tolist() for text in ('the cat', sample.text))
+    nats = score_indices(ms._run.learner.model, before, indices).sum()
+    assert sample.bits_per_char == pytest.approx(nats / math.log(2) / len(sample.text))
 
 
 @pytest.mark.parametrize('modeltype', ['GRUEncode', 'LSTM', 'LSTMAttention'])

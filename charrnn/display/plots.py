@@ -44,10 +44,17 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     The Axes of the losses
     Raises
     ------
-    PlotError    matplotlib is not installed, there is nothing to draw, or `over` is neither
+    PlotError    matplotlib is not installed, there is nothing to draw, `over` is neither, or the losses are per
+                 different symbols
     """
     if over not in WIDTHS:
         raise PlotError(f'over={over!r} is unknown.', "over='epochs' or over='seconds'")
+    units = sorted({run.unit for run in runs})
+    if len(units) > 1:  # a word costs more than a character: one axis would say that characters are better
+        raise PlotError(
+            f'losses per {" and per ".join(units)} are not on one scale.',
+            'compare(ms1, ms2) puts any models on one table; plot(ms1) and plot(ms2) draw each',
+        )
     try:
         import matplotlib.pyplot as plt
     except ImportError:

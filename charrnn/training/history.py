@@ -34,19 +34,20 @@ COLUMNS = (
     'valid_nats',
     'valid_stderr',
     'valid_symbols',
-    'bits_per_char',
+    'bits',
     'grad_norm',
     'windows',
     'chars_per_second',
     'changed',
     'sample',
 )
+"""'bits' goes by the name of its unit: bits_per_char, bits_per_byte or bits_per_word."""
 FORMS = {
     'round': 'd',
     'epoch': '.2f',
     'train_nats': '.4f',
     'valid_nats': '.4f',
-    'bits_per_char': '.4f',
+    'bits': '.4f',
     'learnrate': '.3g',
     'grad_norm': '.3g',
     'chars_per_second': ',.0f',
@@ -62,14 +63,16 @@ class History(Sequence[Row]):
     Parameters
     ----------
     written : mapping of int to row    what the file holds, by number; some may be missing
+    level : str                        'char', 'byte' or 'word': what a loss is per
     """
 
-    def __init__(self, written: Mapping[int, Row] | None = None) -> None:
+    def __init__(self, written: Mapping[int, Row] | None = None, level: str = 'char') -> None:
+        self._names = {'bits': f'bits_per_{level}'}
         self._written = dict(written or {})
         self._waiting: dict[int, Row] = {}
         self.length = max(self._written, default=-1) + 1
         """The number of the next row: what a checkpoint remembers."""
-        self._live = _live_at(self._written, self.length)
+        self._live = self._shown(_live_at(self._written, self.length))
 
     def __len__(self) -> int:
         return len(self._live)
@@ -85,13 +88,13 @@ class History(Sequence[Row]):
         if isinstance(which, str):
             if which not in self.columns:
                 raise KeyError(f'no column {which!r}; there are {", ".join(self.columns)}')
-            return [_value(row, which) for row in self._live]
+            return [row.get(which) for row in self._live]
         return self._live[which]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns."""
-        return COLUMNS
+        return tuple(self._names.get(name, name) for name in COLUMNS)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._live)
@@ -99,7 +102,7 @@ class History(Sequence[Row]):
     def __repr__(self) -> str:
         heads = ('kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', 'chars/s')
         shown = self._live[-SHOWN:]
-        cells = ([_cell(_value(row, name), form) for name, form in FORMS.items()] for row in shown)
+        cells = ([_cell(row.get(self._names.get(name, name)), form) for name, form in FORMS.items()] for row in shown)
         lines = [LINE.format(*heads)]
         lines += [LINE.format(row['kind'][:10], *rest) for row, rest in zip(shown, cells, strict=True)]
         above = f'{len(self) - len(shown):,} earlier rows; ' if len(self) > len(shown) else ''
@@ -110,8 +113,8 @@ class History(Sequence[Row]):
         """Write every row and every column as comma-separated values, with a line of names; a sample is one cell."""
         text = io.StringIO(newline='')
         writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        writer.writerows(['' if (value := _value(row, name)) is None else value for name in COLUMNS] for row in self)
+        writer.writerow(self.columns)
+        writer.writerows(['' if row.get(name) is None else row[name] for name in self.columns] for row in self)
         Path(path).write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace', newline='')
 
     def column(self, name: str, kind: str | None = None) -> list[Any]:
@@ -138,7 +141,11 @@ class History(Sequence[Row]):
         """Append a row.  It waits to be written: see ``waiting``."""
         row = _finite(row)  # as it will be read again
         self._wait(row)
-        self._live.append(row)
+        self._live += self._shown([row])
+
+    def _shown(self, rows: list[Row]) -> list[Row]:
+        """The rows with the bits of their validation, which is what one would quote.  The file has the nats."""
+        return [{**row, self._names['bits']: _bits(row.get('valid_nats'))} for row in rows]
 
     def _wait(self, row: Row) -> None:
         self._waiting[self.length] = row
@@ -155,7 +162,7 @@ class History(Sequence[Row]):
 
     def rewind(self, length: int) -> None:
         """Go back to the moment when there were `length` rows: what came after is superseded."""
-        self._live = _live_at(self._written, length)
+        self._live = self._shown(_live_at(self._written, length))
         self._waiting = {}
         # Rows that the file has lost keep their numbers, or else new ones would pass for them.
         self.length = max(length, max(self._written, default=-1) + 1)
@@ -202,10 +209,8 @@ def _live_at(rows: Mapping[int, Row], length: int) -> list[Row]:
     return live[::-1]
 
 
-def _value(row: Row, name: str) -> Any:
-    if name == 'bits_per_char':  # of the validation: what one would quote
-        return row['valid_nats'] / math.log(2) if row.get('valid_nats') is not None else None
-    return row.get(name)
+def _bits(nats: float | None) -> float | None:
+    return None if nats is None else nats / math.log(2)
 
 
 def _cell(value: Any, form: str) -> str:
