@@ -48,14 +48,13 @@ def main() -> None:
             print(generatestring(ms, 200, temp=temp, seed=1))
         states.append(ms)
     print('\n== what they are worth, in nats per character of the text that they have not read')
-    print(f'{"":<12} {"nats/char":>9} {"bits/byte":>9} {"chars/s":>9}')
+    print(f'{"":<12} {"nats/char":>9} {"below unigram":>14} {"bits/byte":>9} {"chars/s":>9}')
     for ms in states:
         found = ms.evaluate()
-        speed = ms.history.column('chars_per_second')[-1]
-        print(f'{ms.modeltype:<12} {found.nats:>9.4f} {found.bits_per_byte:>9.4f} {speed:>9,.0f}')
+        below, speed = found.ladder['unigram'] - found.nats, ms.history.column('chars_per_second')[-1]
+        print(f'{ms.modeltype:<12} {found.nats:>9.4f} {below:>14.4f} {found.bits_per_byte:>9.4f} {speed:>9,.0f}')
     for rung, nats in found.ladder.items():
         print(f'{rung:<12} {nats:>9.4f}')
-    print(f'{states[0].modeltype} is {found.ladder["unigram"] - states[0].evaluate().nats:.3f} nats below the unigram.')
     if given.plot:
         plot(*states).figure.savefig(given.plot)
         print(f'The curves are in {given.plot}')

@@ -49,20 +49,21 @@ def beside(ms: ModelState) -> float:
     print(f'{"":<12} {"bits/char":>9}')
     print(f'{"LSTM":<12} {found.bits_per_char:>9.4f}')
     for rung, nats in found.ladder.items():
-        print(f'{rung:<12} {nats / 0.6931471805599453:>9.4f}')
+        print(f'{rung:<12} {nats / math.log(2):>9.4f}')
     print(f'{found.ladder["unigram"] - found.nats:.3f} nats/char below the unigram.')
     return found.bits_per_char
 
 
 def default_train(source: Path, updates: int) -> ModelState:
-    """2 x 128, chunks of 200; the loss every 10 updates is in the history, a sample and the time every 100."""
+    """2 x 128, one chunk of 200 at a time: the loss every 10 updates, a sample and the time every 100."""
     print('\n== default_train')
     ms, began = begin(source, 'default'), time.monotonic()
     for done in range(0, updates, 100):
-        quietly(ms, train_len=min(100, updates - done), batchsize=1, print_every=10, valid_len=1)
-        sample = generatestring(ms, 100, temp=0.8, seed=done)
-        print(f'{done + 100} updates, {time.monotonic() - began:.0f} s, {ms.history["train_nats"][-1]:.3f} nats/char')
-        print(f'{sample!r}\n')
+        now, seen = min(done + 100, updates), len(ms.history)
+        quietly(ms, train_len=now - done, batchsize=1, print_every=10, valid_len=1)
+        losses = ' '.join(f'{row["train_nats"]:.2f}' for row in ms.history[seen:] if row['kind'] == 'report')
+        print(f'{now} updates, {time.monotonic() - began:.0f} s, nats/char {losses}')
+        print(f'{generatestring(ms, 100, temp=0.8, seed=done)!r}\n')
     beside(ms)
     return ms
 
@@ -73,16 +74,18 @@ def custom_train(source: Path, updates: int) -> None:
     rows = []
     for layers, size, rate in STUDY:
         ms = begin(source, f'{layers}x{size}-{rate:g}', layers=layers, state_size=size, learnrate=rate)
-        report = ms.trainmodel(train_len=updates, batchsize=8, print_every=0)
+        print(f'  {layers} x {size} at {rate:g}: {updates} updates', flush=True)
+        report = quietly(ms, train_len=updates, batchsize=8, print_every=0)
+        train_nats, valid_nats = (report.train_nats, report.valid_nats) if report else (math.inf, math.inf)
         rows.append(
             {
                 'layers': layers,
                 'state_size': size,
                 'learnrate': rate,
                 'updates': updates,
-                'train_nats': report.train_nats,
-                'valid_nats': report.valid_nats,
-                'seconds': round(report.seconds, 2),
+                'train_nats': train_nats,
+                'valid_nats': valid_nats,
+                'seconds': round(ms.history['seconds'][-1], 2),
             }
         )
     with Path('experiment_logs.csv').open('w', newline='', encoding='utf-8') as file:

@@ -8,6 +8,7 @@ Ctrl-C stops training; then the test split is evaluated, on the best checkpoint,
 """
 
 import argparse
+import math
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def options() -> argparse.Namespace:
         '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which explode at 20)'
     )
     parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient')
-    parser.add_argument('--epochs', type=int, default=6, help='how often the text is read')
+    parser.add_argument('--epochs', type=int, default=40, help='how often the text is read')
     parser.add_argument('--batch-size', type=int, default=20, help='lanes')
     parser.add_argument('--bptt', type=int, default=35, help='words of a window')
     parser.add_argument('--dropout', type=float, default=0.2, help='share of outputs dropped (0 is none)')
@@ -86,7 +87,7 @@ def main() -> None:
     print(f'{"":<10} {"nats/word":>10} {"perplexity":>11}')
     print(f'{given.model:<10} {found.nats:>10.4f} {found.perplexity:>11.1f}   ± {found.stderr or 0:.4f} nats')
     for rung, nats in found.ladder.items():
-        print(f'{rung:<10} {nats:>10.4f} {2.718281828**nats:>11.1f}')
+        print(f'{rung:<10} {nats:>10.4f} {math.exp(nats):>11.1f}')
     print(f'{found.ladder["unigram"] - found.nats:.3f} nats a word below the unigram.')
     print('\n== what it writes')
     print(generatestring(ms, 100, temp=1.0, seed=given.seed))
