@@ -35,7 +35,7 @@ If the loss is the last h itself, back through step 3, with dh' = 1:
     dz = 0.1633 - 0.0881 = 0.0752              da_z = 0.0752·0.5407·0.4593 = 0.0187
     dr = 0.4557·0.1633 = 0.0744                da_r = 0.0744·0.5407·0.4593 = 0.0185
     dq = 0.4557·0.5407 = 0.2464
-    dh = 0.0185 + 0.0187 + 0.2464 + 0.5407     = 0.8243        into step 2, and from it 0.6929 into step 1
+    dh = 0.0185 + 0.0187 + 0.2464 + 0.5407     = 0.8243        into step 2, whose same sums give 0.6929 for step 1
     dw_in = 0, -0.1038, 0.0783                 step 1's da_r, da_z, da_n times its input 1; the others' is 0
 
 >>> one, x = np.ones((3, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import HyperParamsError, WorkspaceError
+from charrnn.errors import HyperParamsError, SamplingError, WorkspaceError
 from charrnn.scratch.gru import gru_backward, gru_forward, softmax_loss
 from charrnn.scratch.inputs import Array
 from charrnn.scratch.lstm import lstm_backward, lstm_forward
@@ -90,6 +91,8 @@ class HandModel:
         self, first: int, length: int, temp: float = 1.0, seed: int = 0, state: State | None = None
     ) -> list[int]:
         """Read `first`, then draw `length` symbols from the softmax at `temp`, each fed back; at 0 the likeliest."""
+        if not temp >= 0:
+            raise SamplingError(f'temp={temp!r} is no temperature.', 'temp=0 (the likeliest symbol) or more')
         draws, found, symbol = np.random.default_rng(seed), [], first
         state = state or self.zero_state(1)
         for _ in range(length):
@@ -106,19 +109,20 @@ class HandModel:
     def save(self, path: str | Path) -> None:
         """Write the weights and what kind of model they are of: an npz file, without pickles."""
         arrays: dict[str, Any] = {'cell': np.array(self.cell), **self.weights}
-        np.savez(path, allow_pickle=False, **arrays)
+        with Path(path).open('wb') as file:  # given a name, NumPy would append .npz to it
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> HandModel:
         """The inverse of ``save``.  Raises WorkspaceError if the file is none of ours."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open('rb') as opened, np.load(opened, allow_pickle=False) as file:
                 weights = {name: file[name] for name in file.files}
             cell = str(weights.pop('cell'))
             model = cls(cell, len(weights['b_out']), weights['w_h'].shape[1], dtype=weights['w_in'].dtype)
             if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in model.weights.items()}:
                 raise ValueError('its shapes are of no model')
-        except (OSError, ValueError, KeyError, IndexError, TypeError, HyperParamsError) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError, HyperParamsError, BadZipFile) as error:
             what = f'{str(path)!r} holds no HandModel: {error}.'
             raise WorkspaceError(what, 'a file that HandModel.save wrote') from None
         model.weights = weights

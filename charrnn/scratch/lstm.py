@@ -39,8 +39,8 @@ If the loss is the last h itself, back through step 3, with dh' = 1 and dc' = 0 
     di  = 0.4624·0.2829 = 0.1308               da_i = 0.1308·0.5722·0.4278 = 0.0320
     df  = 0.4624·0.5384 = 0.2489               da_f = 0.2489·0.5722·0.4278 = 0.0609
     dg  = 0.4624·0.5722 = 0.2646               da_g = 0.2646·(1 - 0.2829²) = 0.2434
-    dh  = 0.0320 + 0.0609 + 0.2434 + 0.1073    = 0.4436        into step 2, and from it 0.3945 into step 1
-    dc  = 0.4624·0.5722                        = 0.2646        into step 2, and from it 0.2741 into step 1
+    dh  = 0.0320 + 0.0609 + 0.2434 + 0.1073    = 0.4436        both into step 2, whose
+    dc  = 0.4624·0.5722                        = 0.2646        same sums give 0.3945 and 0.2741
     dw_in = 0.0732, 0, 0.1501, 0.0392          step 1's da_i, da_f, da_g, da_o times its input 1; the others' is 0
 
 (rounded for print only, so a last digit can differ from what four digits give.)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-WORD = re.compile(r'\w+|[^\w\s]|\n')
+WORD = re.compile(r'<unk>|\w+|[^\w\s]|\n')
 
 
 class Bytes:
@@ -22,9 +22,9 @@ class Bytes:
         """The codes of a text."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int64)
 
-    def decode(self, indices: Sequence[int]) -> str:
+    def decode(self, indices: Sequence[int] | NDArray[np.int64]) -> str:
         """The text of some codes; what is no UTF-8 becomes U+FFFD."""
-        return bytes(indices).decode('utf-8', 'replace')
+        return np.asarray(indices, np.uint8).tobytes().decode('utf-8', 'replace')
 
 
 class Words:
@@ -44,7 +44,7 @@ class Words:
         """The index of every word; 0 where it is none of the vocabulary."""
         return np.array([self._index.get(word, 0) for word in WORD.findall(text)], np.int64)
 
-    def decode(self, indices: Sequence[int]) -> str:
+    def decode(self, indices: Sequence[int] | NDArray[np.int64]) -> str:
         """The words with blanks between them; an unknown one as □."""
         words = [self.words[index - 1] if index else '□' for index in indices]
         return ' '.join(words).replace(' \n ', '\n').replace('\n ', '\n').replace(' \n', '\n')

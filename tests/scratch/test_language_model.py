@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from charrnn import HyperParamsError, WorkspaceError
-from charrnn.scratch.language_model import GATES, HandModel
-from charrnn.scratch.learning import adagrad, rmsprop
-from charrnn.scratch.reading import Bytes, Words, windows
+from charrnn import HyperParamsError, SamplingError, WorkspaceError
+from charrnn.scratch import Bytes, HandModel, Words, adagrad, rmsprop, windows
+from charrnn.scratch.language_model import GATES
 
 SENTENCE = 'the cat sat on a mat. '
 
@@ -77,13 +77,36 @@ def test_the_optimizers_are_those_of_torch() -> None:
         np.testing.assert_allclose(weights['w'], parameter.detach().numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize('step', [adagrad, rmsprop])
+def test_a_steep_window_moves_a_weight_as_far_as_a_clipped_one(step: Any) -> None:
+    ends = []
+    for steep in (5.0, 1e6):
+        weights, memory = {'w': np.zeros(2)}, dict[str, np.ndarray]()
+        for gradient in (steep, -0.1):  # the second step shows what the first one left in the memory
+            step(weights, {'w': np.full(2, gradient)}, memory, 0.1)
+        ends.append(weights['w'])
+    np.testing.assert_array_equal(*ends)
+
+
+def test_what_it_says_is_drawn_from_the_softmax_at_the_temperature() -> None:
+    model = HandModel('rnn', 3, 2)
+    model.weights['w_out'][:] = 0
+    model.weights['b_out'][:] = [0, 1, 3]
+    for temp in (0.5, 1.0, 2.0):
+        heights = np.exp(np.array([0, 1, 3]) / temp)
+        shares = np.bincount(model.sample(0, 4000, temp), minlength=3) / 4000
+        np.testing.assert_allclose(shares, heights / heights.sum(), atol=0.03)  # about four standard errors
+    with pytest.raises(SamplingError, match='temp=-1 is no temperature'):
+        model.sample(0, 1, -1)
+
+
 @pytest.mark.parametrize('cell', GATES)
 def test_it_comes_back_from_its_file(cell: str, tmp_path: Path) -> None:
     model = HandModel(cell, 9, 4, seed=3)
-    model.save(tmp_path / 'model.npz')
-    again = HandModel.load(tmp_path / 'model.npz')
+    model.save(tmp_path / 'model')
+    again = HandModel.load(tmp_path / 'model')
     assert again.cell == cell and again.sample(0, 20, seed=1) == model.sample(0, 20, seed=1)
-    for wrong in (b'no file of numpy', pickle.dumps([1])):
+    for wrong in (b'no file of numpy', pickle.dumps([1]), (tmp_path / 'model').read_bytes()[:500]):
         (tmp_path / 'wrong.npz').write_bytes(wrong)
         with pytest.raises(WorkspaceError, match='holds no HandModel'):
             HandModel.load(tmp_path / 'wrong.npz')
@@ -100,7 +123,11 @@ def test_words_keep_the_unknown_apart() -> None:
     ids = words.encode('the mouse and the cat')
     assert ids.tolist().count(0) == 2 and ids[0] == ids[3] == 1
     assert words.decode(ids) == 'the □ □ the cat'
-    assert '□' not in words.words
+    assert words.decode(words.encode('the <unk> mouse')) == 'the <unk> □', 'the text has it as a word of its own'
+
+
+def test_bytes_come_back() -> None:
+    assert Bytes().decode(Bytes().encode('Wörter\n')) == 'Wörter\n'
 
 
 def test_lanes_walk_the_ring() -> None:
