@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def temperatures(
     repeats itself, far above it babbles.
     Raises CharSetError (a foreign symbol in the prime), SamplingError.
     """
-    if isinstance(temps, str) or not isinstance(temps, Sequence) or not len(temps):
+    if isinstance(temps, (str, bytes)) or not isinstance(temps, Iterable) or not (temps := list(temps)):
         raise SamplingError(f'temps={temps!r} is no sequence of temperatures.', 'temps=(0.1, 0.5, 1.0, 2.0)')
     found = []
     before = ms._read(prime, 'strict') if prime else ms._default_prime()

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import HyperParamsError, ModelState, PlotError, SamplingError, plot, temperatures
+from charrnn.display.plots import Curves, draw
 from charrnn.sampling.scoring import score_indices
 
 
@@ -50,14 +52,22 @@ def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> Non
     assert list(ModelState.load(ms.curdir, device='cpu').history) == list(ms.history)
 
 
+def test_a_data_frame_takes_it_as_it_is(run: ModelState) -> None:
+    frame = pandas.DataFrame(run.history)
+    assert set(frame.columns) <= set(run.history.columns) >= {'bits_per_char'}
+    for name in ('valid_nats', 'bits_per_char', 'learnrate'):
+        np.testing.assert_array_equal(frame[name].to_numpy(float), np.array(run.history[name], float))
+    assert list(frame['kind']) == run.history['kind']
+
+
 def test_the_table_at_the_prompt(run: ModelState) -> None:
     lines = repr(run.history).splitlines()
     assert lines[0].split() == ['kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', 'chars/s']
-    assert len(lines) == 12 and all(len(line) <= 80 for line in lines[:-1])
+    assert len(lines) == 12 and all(len(line) <= 80 for line in lines)
     assert lines[-2].split()[:2] == ['round', '3'] and lines[-1].startswith("ms.history['valid_nats'] is a column")
     for _ in range(6):
         train(run, 6, print_every=3)
-    assert repr(run.history).splitlines()[-1].startswith('8 earlier rows; ')
+    assert repr(run.history).splitlines()[1] == '… 8 earlier rows'
 
 
 def test_csv_comes_back(run: ModelState, tmp_path: Path) -> None:
@@ -86,6 +96,8 @@ def test_a_picture_shows_what_the_history_holds(run: ModelState) -> None:
     ladder = run.evaluate().ladder
     assert {name for text in axes.texts for name in text.get_text().split(', ')} == set(ladder)
     assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} >= set(ladder.values())
+    rates = axes.figure.axes[1].lines[0].get_ydata()
+    assert list(rates) == run.history['learnrate']
     (circles,) = axes.collections
     assert len(circles.get_offsets()) == 4, 'one for each checkpoint'
     seconds = plot(run, over='seconds')
@@ -114,6 +126,10 @@ def test_a_picture_that_cannot_be_drawn_says_why(
         run.plot(over='rounds')
     with pytest.raises(PlotError, match=r'per char and per word are not on one scale.\n  Next: compare'):
         plot(run, make_run('words', level='word'))
+    with pytest.raises(PlotError, match='there is nothing to draw yet.\n  Next: ms.trainmodel'):
+        draw([Curves('without a history', [], 'char', {'unigram': 3.0}, [])])
+    with pytest.raises(PlotError, match='is no ModelState'):
+        plot([run])  # type: ignore[arg-type]
     with pytest.raises(PlotError, match=r'at least one ModelState'):
         plot()
     real = builtins.__import__
@@ -140,9 +156,10 @@ def test_temperatures_side_by_side(run: ModelState) -> None:
         nats = torch.nn.functional.cross_entropy(run._run.learner.model.logits(outputs)[0, 6:-1], ids[7:])
     assert found[2].bits_per_char == pytest.approx(float(nats) / math.log(2), rel=1e-5)
     assert repr(found).startswith('temp 0.1: ') and '  │ ' in repr(found)
+    assert temperatures(run, 'the cat', np.array([0.1, 0.5]), numchars=60) == found[:2]
     for wrong in ((), 'hot', 3):
         with pytest.raises(SamplingError, match='no sequence of temperatures'):
-            temperatures(run, 'the', wrong)  # type: ignore[arg-type]
+            temperatures(run, 'the', wrong)
 
 
 def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None:

@@ -60,6 +60,8 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     except ImportError:
         raise PlotError('a picture needs matplotlib, and it is not installed.', 'pip install matplotlib') from None
     column = WIDTHS[over]
+    if not any(_measured(run.rows, kind) for run in runs for kind in ('train_nats', 'valid_nats')):
+        raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
     for colour, run in zip(COLOURS * len(runs), runs, strict=False):
@@ -76,8 +78,6 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         if saved:
             label = f'{run.name} checkpoints'.strip()
             ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
-    if not ax.lines:
-        raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
     low, high = ax.get_ylim()
     for nats in runs[0].ladder.values():
         ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')

@@ -104,9 +104,10 @@ class History(Sequence[Row]):
         shown = self._live[-SHOWN:]
         cells = ([_cell(row.get(self._names.get(name, name)), form) for name, form in FORMS.items()] for row in shown)
         lines = [LINE.format(*heads)]
+        if earlier := len(self) - len(shown):
+            lines.append(f'… {earlier:,} earlier rows')
         lines += [LINE.format(row['kind'][:10], *rest) for row, rest in zip(shown, cells, strict=True)]
-        above = f'{len(self) - len(shown):,} earlier rows; ' if len(self) > len(shown) else ''
-        lines.append(f"{above}ms.history['valid_nats'] is a column, .columns names them, .to_csv(path) writes them all")
+        lines.append("ms.history['valid_nats'] is a column; .columns names all, .to_csv(path) keeps")
         return '\n'.join(lines)
 
     def to_csv(self, path: str | Path) -> None:
@@ -187,6 +188,7 @@ def is_sound(row: Row) -> bool:
         return isinstance(row.get('keep'), int) and row['keep'] >= 0
     return (
         isinstance(row.get('kind'), str)
+        and row['kind'].isidentifier()  # it is shown as it is
         and all(number(name, needed=True) for name in NUMBERS)
         and all(number(name, needed=False) for name in MEASURED)
         and number('valid_symbols', needed=row.get('valid_nats') is not None)
