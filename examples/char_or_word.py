@@ -4,7 +4,9 @@
 
 Its ancestor wrote both networks by hand, on Jules Verne, and compared losses per character with losses per word, which
 says nothing. Here everything is in bits per byte of the same held-out text; a word model pays for every word it does
-not know. What is written by hand (charrnn/scratch) is trained beside the engine, and both read the same symbols.
+not know. What is written by hand (charrnn/scratch) is trained beside the engine, and both read the same symbols; but
+each in its own way: by hand one-hot symbols and Adagrad, with the engine an embedding and RMSProp. The runs are kept in
+workspaces/char_or_word, and begun anew each time.
 """
 
 import argparse
@@ -18,13 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from builtin_text import text_or_builtin
+from story import finished, picture, tell, text_or_builtin
 
-from charrnn import ModelState, generatestring
-from charrnn.scratch.gru import softmax_loss
-from charrnn.scratch.language_model import HandModel
-from charrnn.scratch.learning import adagrad
-from charrnn.scratch.reading import windows
+from charrnn import Evaluation, ModelState, generatestring
+from charrnn.scratch import HandModel, adagrad, softmax_loss, windows
 
 HOME = Path('workspaces') / 'char_or_word'
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -37,20 +36,22 @@ class Trained(NamedTuple):
     """What came of a run: its losses in nats per symbol, on the way at epochs, and at the end on held-out text."""
 
     ms: ModelState
+    found: Evaluation
     nats: float
     curve: list[tuple[float, float]]
     seconds: float
 
     def bits_per_byte(self, nats: float) -> float:
         """Of the held-out text, for any loss per symbol of it; what is spelled besides costs all models alike."""
-        found, size = self.ms.evaluate(), len(self.ms.data.text('valid'))
+        found, size = self.found, len(self.ms.data.text('valid'))
         return found.bits_per_byte + (nats - found.nats) * found.symbols / (math.log(2) * size)
 
 
 def split_text(source: Path) -> Path:
     """A directory with the first 90 % as train.txt and the rest as valid.txt, cut at a line: equal for all levels."""
     text = source.read_text(encoding='utf-8')
-    cut = text.find('\n', int(0.9 * len(text))) + 1 or int(0.9 * len(text))
+    middle = int(0.9 * len(text))
+    cut = text.find('\n', middle, len(text) - 1) + 1 or middle
     folder = HOME / 'text'
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (('train.txt', text[:cut]), ('valid.txt', text[cut:])):
@@ -64,27 +65,29 @@ def with_the_engine(folder: Path, cell: str, level: str, epochs: float) -> Train
     shape = {'layers': 1, 'state_size': UNITS, 'seq_len': WINDOW, 'learnrate': 0.002, 'regcost': 0.0}
     ms = ModelState.initfromsrcfile(folder, HOME / f'{cell}-{level}', cell, level=level, **shape, **more)
     updates = updates_of(ms, epochs)
-    seconds = 0.0
     for share in SHARES:
-        began = time.monotonic()
         with contextlib.redirect_stdout(io.StringIO()):  # its fifty reports are in the history
-            ms.trainmodel(train_len=updates // 5, batchsize=LANES, print_every=max(1, updates // 50), valid_len=1)
-        seconds += time.monotonic() - began
+            finished(
+                ms.trainmodel(train_len=updates // 5, batchsize=LANES, print_every=max(1, updates // 50), valid_len=1)
+            )
+        curve = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
         said = generatestring(ms, SAMPLE[level], temp=0.7, seed=1)
-        print(f'  {share:4.0%}  {ms.history["train_nats"][-1]:.3f} nats/{level}  {str(said)!r}')
-    curve = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
-    return Trained(ms, ms.evaluate().nats, curve, seconds)
+        print(f'  {share:4.0%}  {curve[-1][1]:.3f} nats/{level}  {str(said)!r}')
+    found = ms.evaluate()
+    return Trained(ms, found, found.nats, curve, ms.history['seconds'][-1])
 
 
-def by_hand(ms: ModelState, cell: str, epochs: float) -> Trained:
+def by_hand(engine: Trained, cell: str, epochs: float) -> Trained:
     """Train a model by hand on what the engine's run read, with a sample after each fifth; its loss on the rest."""
-    level, train, valid = ms.chars.level, ms.data.train, ms.data.valid
+    ms = engine.ms
+    level, train = ms.chars.level, ms.data.train
     model, memory, curve = HandModel(NAMES[cell].lower(), len(ms.chars), UNITS), dict[str, np.ndarray](), []
-    state, updates, since = model.zero_state(LANES), updates_of(ms, epochs), []
-    began = time.monotonic()
+    state, updates, since, seconds = model.zero_state(LANES), updates_of(ms, epochs), [], 0.0
     for done, window in enumerate(islice(windows(train, LANES, WINDOW), updates), 1):
+        began = time.perf_counter()
         nats, gradients, state = model.loss(window.astype(np.int64), state)
         adagrad(model.weights, gradients, memory, 0.05)
+        seconds += time.perf_counter() - began
         since.append(nats)
         if done % max(1, updates // 50) == 0:
             curve.append((done * LANES * WINDOW / len(train), float(np.mean(since))))
@@ -92,11 +95,20 @@ def by_hand(ms: ModelState, cell: str, epochs: float) -> Trained:
         if done % (updates // 5) == 0:
             said = ms.chars.decode(model.sample(int(train[0]), SAMPLE[level], temp=0.7, seed=1))
             print(f'  {done / updates:4.0%}  {curve[-1][1]:.3f} nats/{level}  {said!r}')
-    seconds = time.monotonic() - began
-    asked = np.concatenate([train[-WINDOW:], valid]).astype(np.int64)
-    states, _, _ = model.forward(asked[:-1, None], model.zero_state(1))
-    logits = states[WINDOW - 1 :, 0] @ model.weights['w_out'].T + model.weights['b_out']
-    return Trained(ms, softmax_loss(logits, asked[WINDOW:])[0], curve, seconds)
+    return Trained(ms, engine.found, held_out(model, train, ms.data.valid), curve, seconds)
+
+
+def held_out(model: HandModel, train: np.ndarray, valid: np.ndarray) -> float:
+    """What a model by hand pays for the held-out symbols, after the last of the training text, in nats each."""
+    ids = np.concatenate([train[-WINDOW:], valid]).astype(np.int64)
+    _, _, state = model.forward(ids[: WINDOW - 1, None], model.zero_state(1))
+    nats = 0.0
+    for start in range(WINDOW - 1, len(ids) - 1, 1000):
+        piece = ids[start : start + 1001]
+        states, _, state = model.forward(piece[:-1, None], state)
+        logits = states[:, 0] @ model.weights['w_out'].T + model.weights['b_out']
+        nats += softmax_loss(logits, piece[1:])[0] * (len(piece) - 1)
+    return nats / len(valid)
 
 
 def updates_of(ms: ModelState, epochs: float) -> int:
@@ -108,20 +120,20 @@ def show_table(runs: dict[tuple[str, str, str], Trained], epochs: float) -> None
     """All runs and the baselines, best first."""
     lines = []
     for (name, level, how), run in runs.items():
-        bits, unigram = run.bits_per_byte(run.nats), run.bits_per_byte(run.ms.evaluate().ladder['unigram'])
+        bits, unigram = run.bits_per_byte(run.nats), run.bits_per_byte(run.found.ladder['unigram'])
         speed = updates_of(run.ms, epochs) * LANES * WINDOW / run.seconds
         row = f'{run.nats:>11.4f} {unigram - bits:>14.4f} {run.seconds:>8.1f} {speed:>10,.0f}'
         lines.append((bits, f'{name} of {level}s, {how}', row))
     for level in ('byte', 'word'):
         run = runs['LSTM', level, 'engine']
-        for rung, nats in run.ms.evaluate().ladder.items():
+        for rung, nats in run.found.ladder.items():
             if level == 'byte' or rung == 'unigram':
                 lines.append((run.bits_per_byte(nats), f'{rung} of {level}s', f'{nats:>11.4f}'))
     print(f'\n== on the same {len(run.ms.data.text("valid")):,} bytes that nobody trained on')
     print(f'{"":<24} {"bits/byte":>9} {"nats/symbol":>11} {"below unigram":>14} {"seconds":>8} {"symbols/s":>10}')
     for bits, name, row in sorted(lines):
         print(f'{name:<24} {bits:>9.4f} {row}')
-    print("(below unigram: in bits per byte, under the unigram of the run's own level)")
+    print("(below unigram: in bits per byte, under the unigram of the run's own level; seconds: of the updates alone)")
 
 
 def main() -> None:
@@ -130,17 +142,18 @@ def main() -> None:
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     parser.add_argument('--epochs', type=float, default=2, help='how often each model reads the text')
     parser.add_argument('--quick', action='store_true', help='a minute: 300,000 characters')
-    parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
+    parser.add_argument('--plot', type=picture, metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()
+    source = text_or_builtin(given.file, 300_000 if given.quick else None)
     shutil.rmtree(HOME, ignore_errors=True)
-    folder = split_text(text_or_builtin(given.file, 300_000 if given.quick else None))
+    folder = split_text(source)
     runs = {}
     for level in ('byte', 'word'):
         for cell, name in NAMES.items():
             print(f'\n== {name} with the engine, {level} by {level}')
             found = runs[name, level, 'engine'] = with_the_engine(folder, cell, level, given.epochs)
             print(f'\n== {name} by hand, {level} by {level}')
-            runs[name, level, 'by hand'] = by_hand(found.ms, cell, given.epochs)
+            runs[name, level, 'by hand'] = by_hand(found, cell, given.epochs)
     show_table(runs, given.epochs)
     if given.plot:
         import matplotlib.pyplot as plt
@@ -150,6 +163,8 @@ def main() -> None:
             for (name, of_level, how), run in runs.items():
                 if of_level == level:
                     ax.plot(*zip(*run.curve, strict=True), label=f'{name} {how}', linewidth=1)
+            unigram = runs['LSTM', level, 'engine'].found.ladder['unigram']
+            ax.axhline(unigram, color='grey', linestyle=':', label='unigram')
             ax.set(xlabel='epochs', ylabel=f'training loss, nats/{level}')
             ax.legend(fontsize=8)
         axes[0].figure.savefig(given.plot)
@@ -157,4 +172,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    tell(main)

@@ -4,13 +4,14 @@
 
 The Theano ancestor's work. Both variants read the same text: GRUEncode through an encoding of each symbol (one-hot,
 linear, tanh), GRUResize straight into its first recurrent layer. Without FILE the text is Python's own help pages.
+Both runs are kept in workspaces/first_session, and begun anew each time.
 """
 
 import argparse
 import shutil
 from pathlib import Path
 
-from builtin_text import text_or_builtin
+from story import finished, picture, tell, text_or_builtin
 
 from charrnn import ModelState, generatestring, plot
 
@@ -20,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     parser.add_argument('--quick', action='store_true', help='a minute on the first 100,000 characters')
-    parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
+    parser.add_argument('--plot', type=picture, metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()
     source = text_or_builtin(given.file, 100_000 if given.quick else None)
     home, states = Path('workspaces') / 'first_session', []
@@ -33,13 +34,13 @@ def main() -> None:
         pieces = 12 if given.quick else 6
         print(f'\n== half an epoch at a time, {pieces} times: nothing is lost between them')
         for _ in range(pieces):
-            ms.trainmodel(train_len=max(1, epoch // 2), batchsize=16, print_every=0)
+            finished(ms.trainmodel(train_len=max(1, epoch // 2), batchsize=16, print_every=0))
         here = ms.position
         print('\n== stopped; loaded as another day would; a little further')
         del ms
         ms = ModelState.load(directory)
         assert ms.position == here
-        ms.trainmodel(train_len=max(1, epoch // 4), print_every=0)
+        finished(ms.trainmodel(train_len=max(1, epoch // 4), print_every=0))
         print('\n== back to the best checkpoint')
         print(ms.checkpoints())
         ms.restore('best')
@@ -61,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    tell(main)

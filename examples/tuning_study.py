@@ -6,6 +6,7 @@
     python examples/tuning_study.py [FILE] --diff_temp --prime 'The '
 
 Without any of the four, all are told, one after the other. Every loss stands beside what counting alone achieves.
+The runs are kept in workspaces/tuning_study, and begun anew each time.
 """
 
 import argparse
@@ -15,9 +16,10 @@ import io
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from builtin_text import text_or_builtin
+from story import finished, picture, positive, tell, text_or_builtin
 
 from charrnn import ModelState, NonFiniteLossError, TrainReport, generatestring, temperatures
 
@@ -36,22 +38,14 @@ def begin(source: Path, name: str, **settings: object) -> ModelState:
 
 def quietly(ms: ModelState, **given: object) -> TrainReport | None:
     """Train without a word; None if the loss left the numbers."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            return ms.trainmodel(**given)
-        except NonFiniteLossError:
-            return None
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(NonFiniteLossError):
+        return finished(ms.trainmodel(**given))
+    return None
 
 
-def beside(ms: ModelState) -> float:
-    """Print a run's numbers beside the ladder; its bits per character."""
-    found = ms.evaluate()
-    print(f'{"":<12} {"bits/char":>9}')
-    print(f'{"LSTM":<12} {found.bits_per_char:>9.4f}')
-    for rung, nats in found.ladder.items():
-        print(f'{rung:<12} {nats / math.log(2):>9.4f}')
-    print(f'{found.ladder["unigram"] - found.nats:.3f} nats/char below the unigram.')
-    return found.bits_per_char
+def show_ladder(ladder: Mapping[str, float]) -> None:
+    """What is reached without a network, in one line."""
+    print('nats/char without a network: ' + ', '.join(f'{rung} {nats:.4f}' for rung, nats in ladder.items()))
 
 
 def default_train(source: Path, updates: int) -> ModelState:
@@ -64,7 +58,10 @@ def default_train(source: Path, updates: int) -> ModelState:
         losses = ' '.join(f'{row["train_nats"]:.2f}' for row in ms.history[seen:] if row['kind'] == 'report')
         print(f'{now} updates, {time.monotonic() - began:.0f} s, nats/char {losses}')
         print(f'{generatestring(ms, 100, temp=0.8, seed=done)!r}\n')
-    beside(ms)
+    found = ms.evaluate()
+    below = found.ladder['unigram'] - found.nats
+    print(f'{found.bits_per_char:.4f} bits/char, {found.nats:.4f} nats/char, {below:.4f} below the unigram')
+    show_ladder(found.ladder)
     return ms
 
 
@@ -92,13 +89,14 @@ def custom_train(source: Path, updates: int) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    unigram = ms.evaluate().ladder['unigram']
+    ladder = ms.evaluate().ladder
     print(f'{"layers":>6} {"units":>6} {"rate":>7} {"valid":>8} {"below unigram":>14} {"seconds":>8}')
     for row in sorted(rows, key=lambda row: row['valid_nats']):
         print(
             f'{row["layers"]:>6} {row["state_size"]:>6} {row["learnrate"]:>7g} {row["valid_nats"]:>8.4f} '
-            f'{unigram - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
+            f'{ladder["unigram"] - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
         )
+    show_ladder(ladder)
     print('All of it is in experiment_logs.csv')
 
 
@@ -111,10 +109,12 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
         report = quietly(ms, train_len=updates, batchsize=8, print_every=max(1, updates // 40))
         curves[rate] = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
         losses[rate] = report.valid_nats if report else math.inf
-    unigram = ms.evaluate().ladder['unigram']
+    ladder = ms.evaluate().ladder
+    unigram = ladder['unigram']
     for rate, nats in losses.items():
         said = f'{nats:.4f} nats/char, {unigram - nats:+.4f} below the unigram' if nats < math.inf else 'diverged'
         print(f'  learning rate {rate:<7g} validation {said}')
+    show_ladder(ladder)
     if picture:
         import matplotlib.pyplot as plt
 
@@ -125,7 +125,7 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
                 [nats for _, nats in points],
                 label=f'{rate:g}' + (' (diverged)' if losses[rate] == math.inf else ''),
             )
-        ax.axhline(unigram, color='grey', linestyle=':')
+        ax.axhline(unigram, color='grey', linestyle=':', label='unigram')
         ax.set(xlabel='epochs', ylabel='training loss, nats/char', title='learning rates')
         ax.legend()
         ax.figure.savefig(picture)
@@ -139,18 +139,24 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
     )
 
 
+def variety(text: str) -> str:
+    """How much a text repeats itself."""
+    words = text.split()
+    return f'{len(set(words))} different of {len(words)}'
+
+
 def diff_temp(ms: ModelState, prime: str) -> str:
     """One prime at four temperatures; what they did, in a sentence made of the numbers."""
-    print(f'\n== diff_temp: {prime!r} at four temperatures')
-    known = ''.join(symbol for symbol in prime if symbol in ms.chars) or None
-    found = temperatures(ms, known, (0.1, 0.5, 1.0, 2.0), numchars=200)
+    known = ''.join(symbol for symbol in prime if symbol in ms.chars)
+    print(f'\n== diff_temp: {known!r} at four temperatures' + (' (the text has no others of it)' * (known != prime)))
+    found = temperatures(ms, known or None, (0.1, 0.5, 1.0, 2.0), numchars=200)
     print(found)
     real = ms.evaluate().bits_per_char
     nearest = min(found, key=lambda sample: abs(sample.bits_per_char - real))
+    did = [f'{sample.temp:g}: {sample.bits_per_char:.2f} and {variety(sample.text)}' for sample in found]
     return (
-        f'At temperature {found[0].temp:g} the model pays {found[0].bits_per_char:.2f} bits a character for its own '
-        f'text and repeats itself; at {found[-1].temp:g} it pays {found[-1].bits_per_char:.2f} and babbles. '
-        f'Real text costs it {real:.2f}; temperature {nearest.temp:g} comes nearest, with {nearest.bits_per_char:.2f}.'
+        'The bits a character that the model pays for its own text, and its words, at temperature '
+        f'{", ".join(did)}. Real text costs it {real:.2f}, and temperature {nearest.temp:g} comes nearest.'
     )
 
 
@@ -170,12 +176,16 @@ def main() -> None:
         default='The ',
         help='what the temperatures go on from; a few lines are better understood than a word',
     )
-    parser.add_argument('--updates', type=int, default=2000, help='updates of each run')
-    parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters, 100 updates')
-    parser.add_argument('--plot', metavar='PICTURE', help='write the curves of the rates there (needs matplotlib)')
+    parser.add_argument('--updates', type=positive, default=2000, help='updates of each run')
+    parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters; 100 updates by default')
+    parser.add_argument(
+        '--plot', type=picture, metavar='PICTURE', help='write the curves of the rates there (with --plot_loss)'
+    )
+    if parser.parse_args().quick:
+        parser.set_defaults(updates=100)
     given = parser.parse_args()
     source = text_or_builtin(given.file, 200_000 if given.quick else None)
-    updates = min(given.updates, 100) if given.quick else given.updates
+    updates = given.updates
     every = not (given.default_train or given.custom_train or given.plot_loss or given.diff_temp)
     said, ms = [], None
     if given.default_train or every:
@@ -192,4 +202,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    tell(main)

@@ -4,17 +4,21 @@
 
 DIR holds train.txt, valid.txt and test.txt; a single file, or Python's own help pages, are split 90 : 10. Each epoch
 ends with a validation; where it did not improve, the learning rate falls to a quarter (with --decay: to that share).
-Ctrl-C stops training; then the test split is evaluated, on the best checkpoint, and the model writes.
+Ctrl-C stops training. Then the best checkpoint, once an epoch has ended, is evaluated on the test split (without one:
+on the validation split), and writes.
 """
 
 import argparse
+import contextlib
 import math
 import shutil
 from pathlib import Path
 
-from builtin_text import text_or_builtin
+from story import picture, positive, tell, text_or_builtin
 
-from charrnn import ModelState, NonFiniteLossError, generatestring
+from charrnn import CheckpointError, ModelState, NonFiniteLossError, generatestring
+
+HOME = Path('workspaces') / 'word_model'
 
 
 def options() -> argparse.Namespace:
@@ -22,42 +26,47 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a directory with train.txt, valid.txt, test.txt, or one file')
     parser.add_argument('--model', default='LSTM', choices=['RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'], help='the cell')
-    parser.add_argument('--emsize', type=int, default=200, help='size of the word embeddings')
-    parser.add_argument('--nhid', type=int, default=200, help='units in each layer')
-    parser.add_argument('--nlayers', type=int, default=2, help='layers')
+    parser.add_argument('--emsize', type=positive, default=200, help='size of the word embeddings')
+    parser.add_argument('--nhid', type=positive, default=200, help='units in each layer')
+    parser.add_argument('--nlayers', type=positive, default=2, help='layers')
     parser.add_argument(
         '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which explode at 20)'
     )
     parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient')
-    parser.add_argument('--epochs', type=int, default=40, help='how often the text is read')
-    parser.add_argument('--batch-size', type=int, default=20, help='lanes')
-    parser.add_argument('--bptt', type=int, default=35, help='words of a window')
+    parser.add_argument('--epochs', type=positive, default=40, help='how often the text is read')
+    parser.add_argument('--batch-size', type=positive, default=20, help='lanes')
+    parser.add_argument('--bptt', type=positive, default=35, help='words of a window')
     parser.add_argument('--dropout', type=float, default=0.2, help='share of outputs dropped (0 is none)')
     parser.add_argument('--decay', type=float, default=0.25, help='factor on the learning rate where nothing improved')
     parser.add_argument('--tied', action='store_true', help='embedding and output layer share their weights')
     parser.add_argument('--seed', type=int, default=1111, help='of the weights and the dropout')
-    parser.add_argument('--cuda', action='store_true', help='on an NVIDIA GPU')
+    parser.add_argument('--cuda', action='store_true', help='on an NVIDIA GPU instead of the CPU')
     parser.add_argument('--log-interval', type=int, default=200, help='windows from report to report')
-    parser.add_argument('--save', default='workspaces/word_model', help='working directory; an old one is removed')
-    parser.add_argument('--quick', action='store_true', help='a minute: 100,000 characters, small layers, two epochs')
-    parser.add_argument('--plot', metavar='PICTURE', help='write the curves there (needs matplotlib)')
+    parser.add_argument('--save', help=f'a new working directory, instead of {HOME}, which is begun anew each time')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='a minute: 100,000 characters (of one file), and other defaults: 64 units, 2 epochs',
+    )
+    parser.add_argument('--plot', type=picture, metavar='PICTURE', help='write the curves there (needs matplotlib)')
+    if parser.parse_args().quick:
+        parser.set_defaults(emsize=64, nhid=64, epochs=2)
     given = parser.parse_args()
     if given.lr is None:
         given.lr = 5 if given.model.startswith('RNN_') else 20
-    if given.quick:
-        given.emsize = given.nhid = min(given.nhid, 64)
-        given.epochs = min(given.epochs, 2)
     return given
 
 
 def main() -> None:
     """Train, evaluate, write."""
     given = options()
-    source = Path(given.data) if given.data and Path(given.data).is_dir() else None
-    shutil.rmtree(given.save, ignore_errors=True)
+    folder = Path(given.data) if given.data and Path(given.data).is_dir() else None
+    source = folder or text_or_builtin(given.data, 100_000 if given.quick else None)
+    if not given.save:
+        shutil.rmtree(HOME, ignore_errors=True)
     ms = ModelState.initfromsrcfile(
-        source or text_or_builtin(given.data, 100_000 if given.quick else None),
-        given.save,
+        source,
+        given.save or HOME,
         given.model,
         level='word',
         layers=given.nlayers,
@@ -72,7 +81,7 @@ def main() -> None:
         dropout=given.dropout,
         anneal=given.decay,
         seed=given.seed,
-        device='cuda' if given.cuda else 'auto',
+        device='cuda' if given.cuda else 'cpu',
     )
     print(ms)
     try:
@@ -80,21 +89,24 @@ def main() -> None:
     except NonFiniteLossError as error:
         raise SystemExit(f'{error}\n  Here: a --lr smaller than {given.lr:g}') from None
     if report.interrupted:
-        print('Training was stopped; what it has learned so far is evaluated.')
+        print('Training was stopped. What it has learned is evaluated.')
+    if given.plot:
+        ms.plot().figure.savefig(given.plot)
+        print(f'The curves are in {given.plot}')
+    with contextlib.suppress(CheckpointError):  # stopped in the first epoch, none is best yet
+        ms.restore('best')
     split = 'test' if len(ms.data.test) else 'valid'
     found = ms.evaluate(split)
     print(f'\n== {split}: {found.protocol}')
     print(f'{"":<10} {"nats/word":>10} {"perplexity":>11}')
-    print(f'{given.model:<10} {found.nats:>10.4f} {found.perplexity:>11.1f}   ± {found.stderr or 0:.4f} nats')
-    for rung, nats in found.ladder.items():
-        print(f'{rung:<10} {nats:>10.4f} {math.exp(nats):>11.1f}')
-    print(f'{found.ladder["unigram"] - found.nats:.3f} nats a word below the unigram.')
+    for name, nats in {given.model: found.nats, **found.ladder}.items():
+        print(f'{name:<10} {nats:>10.4f} {math.exp(nats) if nats < 700 else math.inf:>11.5g}')
+    print(
+        f'{found.ladder["unigram"] - found.nats:.3f} nats a word below the unigram (standard error {found.stderr:.3f}).'
+    )
     print('\n== what it writes')
     print(generatestring(ms, 100, temp=1.0, seed=given.seed))
-    if given.plot:
-        ms.plot().figure.savefig(given.plot)
-        print(f'The curves are in {given.plot}')
 
 
 if __name__ == '__main__':
-    main()
+    tell(main)

@@ -1,8 +1,11 @@
 """Every example runs, with a tiny budget."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,18 +21,31 @@ STORIES = {
 }
 
 
-def run(name: str, folder: Path, *arguments: str) -> str:
-    here = {**os.environ, 'CHARRNN_DEMO_SECONDS': '2', 'MPLBACKEND': 'agg'}
-    done = subprocess.run(
+def begin(name: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    here = {**os.environ, 'CHARRNN_DEMO_SECONDS': '2', 'MPLBACKEND': 'agg', 'PYTHONUNBUFFERED': '1'}
+    return subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), *arguments],
-        cwd=folder, env=here, capture_output=True, text=True, check=False,
+        cwd=folder, env=here, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+
+def run(name: str, folder: Path, *arguments: str, status: int = 0) -> str:
+    """What it prints; its complaint, if it should end with a status."""
+    process = begin(name, folder, *arguments)
+    shown, complaint = process.communicate()
+    assert process.returncode == status, complaint
+    assert 'Traceback' not in complaint
+    return complaint if status else shown
+
+
+def split(folder: Path) -> None:
+    """A directory with a text in three parts."""
+    for part, seed in (('train', 0), ('valid', 1), ('test', 2)):
+        (folder / f'{part}.txt').write_text(words(6_000 if part == 'train' else 1_000, seed))
 
 
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in EXAMPLES.glob('*.py')} == STORIES.keys() | {'demo.py', 'builtin_text.py'}
+    assert {path.name for path in EXAMPLES.glob('*.py')} == STORIES.keys() | {'demo.py', 'story.py'}
 
 
 def test_the_demo(tmp_path: Path) -> None:
@@ -44,17 +60,68 @@ def test_the_demo(tmp_path: Path) -> None:
 def test_a_story(name: str, tmp_path: Path) -> None:
     (tmp_path / 'text.txt').write_text(words(6_000))
     shown = run(name, tmp_path, *STORIES[name], '--plot', 'curves.png')
-    assert 'unigram' in shown and 'below' in shown, 'it ends beside the ladder'
+    for rung in ('uniform', 'unigram', r'\d-gram', 'xz'):
+        assert re.search(rf'{rung}( of bytes)? +\d+\.\d{{4}}', shown), f'it ends beside the ladder, {rung} too'
+    assert 'below' in shown
     assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
     if name == 'tuning_study.py':
         lines = (tmp_path / 'experiment_logs.csv').read_text().splitlines()
         assert len(lines) == 7 and lines[0].startswith('layers,state_size,learnrate')
         assert '== what it comes to' in shown
     if name == 'attention_poet.py':
-        assert 'checkcausal: True' in shown and 'it is a lie' in shown
+        assert 'checkcausal: True' in shown and 'without it' in shown
     assert 'usage: ' in run(name, tmp_path, '--help')
 
 
 def test_a_text_that_every_python_has(tmp_path: Path) -> None:
     shown = run('word_model.py', tmp_path, '--quick', '--epochs', '1', '--nhid', '8')
     assert 'nats a word' in shown
+
+
+def test_words_of_a_directory_are_measured_on_its_test_split(tmp_path: Path) -> None:
+    split(tmp_path)
+    shown = run('word_model.py', tmp_path, '--data', '.', '--quick', '--nhid', '8', '--emsize', '8', '--save', 'kept')
+    assert '== test: ' in shown and 'best' in shown and '== what it writes' in shown
+    complaint = run('word_model.py', tmp_path, '--data', '.', '--save', 'kept', status=1)
+    assert 'already holds a run; it is never written over' in complaint
+
+
+def interrupt(process: subprocess.Popen[str], after: str, wait: float = 0.0) -> tuple[str, str]:
+    """What is printed after a Ctrl-C that follows a line, and the complaint."""
+    with process:
+        try:
+            assert process.stdout is not None
+            assert any(line.startswith(after) for line in process.stdout)
+            time.sleep(wait)
+            process.send_signal(signal.SIGINT)
+            return process.communicate(timeout=100)
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_stops_the_training_and_not_the_story(tmp_path: Path) -> None:
+    split(tmp_path)
+    quick = ('--quick', '--nhid', '8', '--emsize', '8', '--epochs', '100000', '--log-interval', '1000000')
+    process = begin('word_model.py', tmp_path, '--data', '.', *quick)
+    shown, complaint = interrupt(process, 'round 3 ends')
+    assert process.returncode == 0, complaint
+    assert 'Training was stopped' in shown and '== test: ' in shown and '== what it writes' in shown
+
+
+def test_ctrl_c_ends_a_study_whose_table_it_would_falsify(tmp_path: Path) -> None:
+    (tmp_path / 'text.txt').write_text(words(6_000))
+    process = begin('tuning_study.py', tmp_path, 'text.txt', '--default_train', '--updates', '1000000')
+    shown, complaint = interrupt(process, '100 updates', wait=0.1)  # by then it has shown a sample, and trains
+    assert process.returncode == 1 and 'Stopped.' in complaint and 'Traceback' not in complaint
+    assert 'unigram' not in shown
+
+
+@pytest.mark.parametrize('name', STORIES)
+def test_bad_input_costs_nothing(name: str, tmp_path: Path) -> None:
+    earlier = tmp_path / 'workspaces' / name.removesuffix('.py') / 'earlier'
+    earlier.mkdir(parents=True)
+    asked = ['--data', 'nowhere.txt'] if name == 'word_model.py' else ['nowhere.txt']
+    assert 'nowhere.txt' in run(name, tmp_path, *asked, status=1)
+    assert earlier.exists(), 'an older run is there'
+    for wrong, why in (('no/a.png', "no folder 'no'"), ('a.xyz', "'a.xyz' does not end in one of")):
+        assert why in run(name, tmp_path, *asked, '--plot', wrong, status=2)
