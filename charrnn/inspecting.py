@@ -154,6 +154,6 @@ def _newest(row: Any, level: str, workspace: Workspace) -> str:
     parts = [f'{row["kind"]} {when} ago: epoch {row["epoch"]:.2f}, round {row["round"]}']
     if row.get('train_nats') is not None:
         parts.append(f'train {row["train_nats"]:.3f} nats/{level}')
-    if row.get('chars_per_second'):
-        parts.append(f'{row["chars_per_second"]:,.0f} {level}s/s')
+    if speed := row.get(f'{level}s_per_second'):
+        parts.append(f'{speed:,.0f} {level}s/s')
     return ', '.join(parts)

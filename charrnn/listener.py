@@ -14,7 +14,7 @@ class RunListener(Screen):
     Parameters
     ----------
     speak : callable → str       a sample from where lane 0 stands
-    record : callable(row)       append a row to the history
+    record : callable(row) → row append a row to the history, and how it stands there
     save : callable → int        write a checkpoint
     unigram : callable → float   the unigram rung of the validation split
     level : str                  what the losses are per: 'char', 'byte' or 'word'
@@ -24,7 +24,7 @@ class RunListener(Screen):
     def __init__(
         self,
         speak: Callable[[], str],
-        record: Callable[[Row], None],
+        record: Callable[[Row], Row],
         save: Callable[[], int],
         unigram: Callable[[], float],
         level: str,
@@ -35,10 +35,10 @@ class RunListener(Screen):
 
     def record(self, row: Row) -> None:
         """Keep a row, show it, then hand a copy to the user's own callable."""
-        self._record(row)
+        kept = self._record(row)
         self.show(row, self._unigram() if row.get('valid_nats') is not None else None)
         if self._react:
-            self._react(dict(row))
+            self._react(dict(kept))
 
     def tell_stopped(self, checkpoint: int) -> None:
         """The first Ctrl-C: the window was finished, and everything is saved."""

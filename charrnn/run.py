@@ -198,10 +198,11 @@ class Run:
     def _note_saved(self, number: int) -> None:
         self.saved = {'number': number, 'position': self.learner.position, 'round': self.learner.round}
 
-    def record(self, row: Row) -> None:
-        """Append a row to the history, also on disk."""
+    def record(self, row: Row) -> Row:
+        """Append a row to the history, also on disk; the row as the history shows it."""
         self.history.add(row)
         self._write_history()
+        return self.history[-1]
 
     def _write_history(self) -> None:
         if rows := self.history.waiting():

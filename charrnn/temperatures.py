@@ -25,12 +25,16 @@ class TemperedSample:
     ----------
     temp : float
     text : str               without the prime
-    bits_per_char : float    what the text costs the model itself, at temperature 1; per character at any level
+    nats : float             what the text costs the model itself, at temperature 1, per symbol (character, byte, word)
+    bits_per_char : float    the same for the whole text, by its characters
+    level : str              'char', 'byte' or 'word'
     """
 
     temp: float
     text: str
+    nats: float
     bits_per_char: float
+    level: str = 'char'
 
 
 class TemperedSamples(tuple[TemperedSample, ...]):
@@ -41,7 +45,10 @@ class TemperedSamples(tuple[TemperedSample, ...]):
     def __repr__(self) -> str:
         lines = []
         for sample in self:
-            lines.append(f'temp {sample.temp:g}: {sample.bits_per_char:.3f} bits/char by the model’s own measure')
+            cost = f'{sample.nats / math.log(2):.3f} bits/{sample.level}'
+            if sample.level != 'char':
+                cost += f', {sample.bits_per_char:.3f} bits/char,'
+            lines.append(f'temp {sample.temp:g}: {cost} by the model’s own measure')
             lines += [f'  │ {line}' for line in printable(sample.text).split('\n')]
         return '\n'.join(lines)
 
@@ -58,8 +65,7 @@ def temperatures(
     """Continue `prime` at each of `temps`, with the same draws, and measure each text.
 
     The measure is what the model itself pays for the text at temperature 1:
-    far below what real text costs it (ms.evaluate().bits_per_char) it
-    repeats itself, far above it babbles.
+    far below its loss on real text it repeats itself, far above it babbles.
     Raises CharSetError (a foreign symbol in the prime), SamplingError.
     """
     if isinstance(temps, (str, bytes)) or not isinstance(temps, Iterable) or not (temps := list(temps)):
@@ -71,5 +77,7 @@ def temperatures(
         assert isinstance(text, str), 'one text was asked for'
         indices = ms.chars.encode(text).tolist()
         costs = score_indices(ms._run.learner.model, before, indices) if indices else np.zeros(0)
-        found.append(TemperedSample(float(temp), text, float(costs.sum()) / math.log(2) / max(1, len(text))))
+        nats = float(costs.sum())
+        bits_per_char = nats / math.log(2) / max(1, len(text))
+        found.append(TemperedSample(float(temp), text, nats / max(1, len(costs)), bits_per_char, ms.chars.level))
     return TemperedSamples(found)

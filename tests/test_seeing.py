@@ -41,11 +41,16 @@ def test_columns_line_up_with_rows(run: ModelState) -> None:
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> None:
-    ms = make_run(level=level)
+    ms, rows = make_run(level=level), []
+    ms.attach(onreport=rows.append)
     train(ms, 2, valid_len=0)
+    ms.detach('onreport')
+    ms.newcheckpoint()
+    assert rows == [ms.history[-1]]
     bits = f'bits_per_{level}'
     assert [name for name in ms.history.columns if name.startswith('bits')] == [bits]
     assert [row[bits] for row in ms.history] == ms.history[bits], 'what a data frame takes'
+    assert ms.history[f'{level}s_per_second'][-1] == pytest.approx(2 * 3 * 8 / ms.history['seconds'][-1])
     if level != 'word':  # what words cannot spell is paid for in the evaluation alone
         assert ms.history[bits][-1] == pytest.approx(getattr(ms.evaluate(), bits), rel=1e-9)
     assert repr(ms.history).splitlines()[-2].split()[5] == f'{ms.history[bits][-1]:.4f}'
@@ -168,6 +173,10 @@ def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None
     before, indices = (ms.chars.encode(text).tolist() for text in ('the cat', sample.text))
     nats = score_indices(ms._run.learner.model, before, indices).sum()
     assert sample.bits_per_char == pytest.approx(nats / math.log(2) / len(sample.text))
+    assert sample.nats == pytest.approx(nats / len(indices))
+    assert f'{sample.nats / math.log(2):.3f} bits/word, {sample.bits_per_char:.3f} bits/char' in repr(
+        temperatures(ms, 'the cat', (1.0,), numchars=40)
+    )
 
 
 @pytest.mark.parametrize('modeltype', ['GRUEncode', 'LSTM', 'LSTMAttention'])

@@ -41,7 +41,7 @@ COLUMNS = (
     'changed',
     'sample',
 )
-"""'bits' goes by the name of its unit: bits_per_char, bits_per_byte or bits_per_word."""
+"""Of words, 'bits' is bits_per_word and 'chars_per_second' words_per_second: names say the unit."""
 FORMS = {
     'round': 'd',
     'epoch': '.2f',
@@ -63,11 +63,12 @@ class History(Sequence[Row]):
     Parameters
     ----------
     written : mapping of int to row    what the file holds, by number; some may be missing
-    level : str                        'char', 'byte' or 'word': what a loss is per
+    level : str                        'char', 'byte' or 'word': what a loss is per, and in the names of columns
     """
 
     def __init__(self, written: Mapping[int, Row] | None = None, level: str = 'char') -> None:
-        self._names = {'bits': f'bits_per_{level}'}
+        self.level = level
+        self._names = {'bits': f'bits_per_{level}', 'chars_per_second': f'{level}s_per_second'}
         self._written = dict(written or {})
         self._waiting: dict[int, Row] = {}
         self.length = max(self._written, default=-1) + 1
@@ -100,7 +101,7 @@ class History(Sequence[Row]):
         return iter(self._live)
 
     def __repr__(self) -> str:
-        heads = ('kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', 'chars/s')
+        heads = ('kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', f'{self.level}s/s')
         shown = self._live[-SHOWN:]
         cells = ([_cell(row.get(self._names.get(name, name)), form) for name, form in FORMS.items()] for row in shown)
         lines = [LINE.format(*heads)]
@@ -145,8 +146,12 @@ class History(Sequence[Row]):
         self._live += self._shown([row])
 
     def _shown(self, rows: list[Row]) -> list[Row]:
-        """The rows with the bits of their validation, which is what one would quote.  The file has the nats."""
-        return [{**row, self._names['bits']: _bits(row.get('valid_nats'))} for row in rows]
+        """The rows of the file under the names of their units, with the bits of their validation: what one quotes."""
+        names, bits = self._names, self._names['bits']
+        return [
+            {**{names.get(name, name): value for name, value in row.items()}, bits: _bits(row.get('valid_nats'))}
+            for row in rows
+        ]
 
     def _wait(self, row: Row) -> None:
         self._waiting[self.length] = row
