@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from conftest import words
+from story import picture
 
 EXAMPLES = Path(__file__).parents[1] / 'examples'
 STORIES = {
@@ -123,5 +125,11 @@ def test_bad_input_costs_nothing(name: str, tmp_path: Path) -> None:
     asked = ['--data', 'nowhere.txt'] if name == 'word_model.py' else ['nowhere.txt']
     assert 'nowhere.txt' in run(name, tmp_path, *asked, status=1)
     assert earlier.exists(), 'an older run is there'
-    for wrong, why in (('no/a.png', "no folder 'no'"), ('a.xyz', "'a.xyz' does not end in one of")):
-        assert why in run(name, tmp_path, *asked, '--plot', wrong, status=2)
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_training(tmp_path: Path) -> None:
+    good = str(tmp_path / 'a.svg')
+    assert picture(good) == good
+    for wrong, why in (('no/a.png', "no folder 'no'"), ('a.xyz', "'a.xyz' does not end in one of"), ('a', 'one of')):
+        with pytest.raises(ArgumentTypeError, match=why):
+            picture(wrong)
