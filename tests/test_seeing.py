@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def test_a_picture_shows_what_the_history_holds(run: ModelState) -> None:
     assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} >= set(ladder.values())
     rates = axes.figure.axes[1].lines[0].get_ydata()
     assert list(rates) == run.history['learnrate']
+    assert axes.get_ylim()[0] < min(ladder.values()) and axes.get_ylim()[1] > run.history['valid_nats'][0]
     (circles,) = axes.collections
     assert len(circles.get_offsets()) == 4, 'one for each checkpoint'
     seconds = plot(run, over='seconds')
@@ -115,6 +117,15 @@ def test_after_a_restore_no_circle_stands_beside_the_curve(run: ModelState) -> N
     scored = [(row['epoch'], row['valid_nats']) for row in run.history if row.get('valid_nats') is not None]
     drawn = {tuple(point) for circles in axes.collections for point in circles.get_offsets().tolist()}
     assert drawn and drawn <= set(scored) and len(drawn) == len(run.checkpoints()) - 1
+
+
+def test_losses_that_explode_and_recover_do_not_press_the_rest_flat(run: ModelState) -> None:
+    report = {**run.history[1], 'train_nats': 2000.0}
+    curves = Curves('run', [run.history[0], report, *run.history[1:]], 'char', {'uniform': 3.0}, [])
+    low, high = draw([curves]).get_ylim()
+    assert low > 0 and high < 4
+    unmeasured = replace(curves, rows=[report, *run.history[2:3]], ladder={})
+    assert draw([unmeasured]).get_ylim()[1] > 2000, 'nothing says what is too high'
 
 
 def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from charrnn.errors import PlotError
 
+STYLES: dict[str, dict[str, Any]] = {'train_nats': {'linewidth': 1, 'alpha': 0.6}, 'valid_nats': {'marker': 'o'}}
 WIDTHS = {'epochs': 'epoch', 'seconds': 'seconds'}
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 """Okabe and Ito's palette, which colour-blind readers tell apart."""
@@ -60,16 +61,13 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     except ImportError:
         raise PlotError('a picture needs matplotlib, and it is not installed.', 'pip install matplotlib') from None
     column = WIDTHS[over]
-    if not any(_measured(run.rows, kind) for run in runs for kind in ('train_nats', 'valid_nats')):
+    if not any(_measured(run.rows, kind) for run in runs for kind in STYLES):
         raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
     for colour, run in zip(COLOURS * len(runs), runs, strict=False):
-        curves = {
-            kind: [(row[column], row[kind]) for row in _measured(run.rows, kind)]
-            for kind in ('train_nats', 'valid_nats')
-        }
-        for kind, style in (('train_nats', {'linewidth': 1, 'alpha': 0.6}), ('valid_nats', {'marker': 'o'})):
+        curves = {kind: [(row[column], row[kind]) for row in _measured(run.rows, kind)] for kind in STYLES}
+        for kind, style in STYLES.items():
             if curves[kind]:
                 label = f'{run.name} {kind.removesuffix("_nats")}'.strip()
                 ax.plot(*zip(*curves[kind], strict=True), color=colour, markersize=4, label=label, **style)
@@ -78,10 +76,11 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         if saved:
             label = f'{run.name} checkpoints'.strip()
             ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
-    low, high = ax.get_ylim()
+    trained, validated = ([row[kind] for run in runs for row in _measured(run.rows, kind)] for kind in STYLES)
+    low, high = span(trained, [*validated, *runs[0].ladder.values()])
     for nats in runs[0].ladder.values():
         ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
-        low, high = min(low, nats), max(high, nats)
+    ax.set_ylim(low, high)
     for name, nats in labels(runs[0].ladder, (high - low) / 25):
         ax.annotate(
             name, (0.005, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='left', va='bottom'
@@ -96,6 +95,19 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         side.set_ylim(0, 1.5 * max(rate for _, rate in rates) or 1)  # a constant one lies on no rung
     ax.legend(fontsize=8, loc='upper center')  # losses fall: there is room
     return ax
+
+
+def span(trained: Sequence[float], measured: Sequence[float]) -> tuple[float, float]:
+    """Where the axis of the losses begins and ends: around all that was measured, validations and rungs.
+
+    Training losses above that leave the picture: a few windows that explode would press everything else flat.
+
+    >>> span([2000.0, 6.0, 5.0], measured=[9.5, 7.0, 6.0])
+    (4.775, 9.725)
+    """
+    low, high = min([*trained, *measured]), max(measured or trained)
+    margin = (high - low) / 20 or 1.0
+    return low - margin, high + margin
 
 
 def labels(ladder: Mapping[str, float], apart: float) -> list[tuple[str, float]]:
