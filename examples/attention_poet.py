@@ -22,15 +22,17 @@ def main() -> None:
     """Train, write verse, then show the lie."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
-    parser.add_argument('--block-size', type=positive, default=64, help='symbols of a block')
-    parser.add_argument('--batch-size', type=positive, default=32, help='blocks at a time')
+    parser.add_argument('--block-size', type=positive, default=64, help='symbols of a block (%(default)s)')
+    parser.add_argument('--batch-size', type=positive, default=32, help='blocks at a time (%(default)s)')
     parser.add_argument(
-        '--max-iters', type=positive, default=3000, help='updates; at most 2,000 for each twin at the end'
+        '--max-iters', type=positive, default=3000, help='updates; at most 2,000 for each twin at the end (%(default)s)'
     )
-    parser.add_argument('--eval-interval', type=positive, default=500, help='updates from report to report')
-    parser.add_argument('--learning-rate', type=float, default=3e-4, help='of AdamW')
-    parser.add_argument('--state-size', type=positive, default=384, help='units')
-    parser.add_argument('--start', default='\n', help='what the verse goes on from')
+    parser.add_argument(
+        '--eval-interval', type=positive, default=500, help='updates from report to report (%(default)s)'
+    )
+    parser.add_argument('--learning-rate', type=float, default=3e-4, help='of AdamW (%(default)s)')
+    parser.add_argument('--state-size', type=positive, default=384, help='units (%(default)s)')
+    parser.add_argument('--start', default='\n', help='what the verse goes on from (%(default)r)')
     parser.add_argument(
         '--quick',
         action='store_true',

@@ -140,7 +140,7 @@ def main() -> None:
     """Train all eight, then put them on one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
-    parser.add_argument('--epochs', type=float, default=2, help='how often each model reads the text')
+    parser.add_argument('--epochs', type=float, default=2, help='how often each model reads the text (%(default)s)')
     parser.add_argument('--quick', action='store_true', help='a minute: 300,000 characters')
     parser.add_argument('--plot', type=picture, metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()

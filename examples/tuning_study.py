@@ -174,9 +174,9 @@ def main() -> None:
     parser.add_argument(
         '--prime',
         default='The ',
-        help='what the temperatures go on from; a few lines are better understood than a word',
+        help='what the temperatures go on from; a few lines are better understood than a word (%(default)r)',
     )
-    parser.add_argument('--updates', type=positive, default=2000, help='updates of each run')
+    parser.add_argument('--updates', type=positive, default=2000, help='updates of each run (%(default)s)')
     parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters; 100 updates by default')
     parser.add_argument(
         '--plot', type=picture, metavar='PICTURE', help='write the curves of the rates there (with --plot_loss)'

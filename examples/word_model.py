@@ -25,23 +25,27 @@ def options() -> argparse.Namespace:
     """The command line; the defaults are the ancestor's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a directory with train.txt, valid.txt, test.txt, or one file')
-    parser.add_argument('--model', default='LSTM', choices=['RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'], help='the cell')
-    parser.add_argument('--emsize', type=positive, default=200, help='size of the word embeddings')
-    parser.add_argument('--nhid', type=positive, default=200, help='units in each layer')
-    parser.add_argument('--nlayers', type=positive, default=2, help='layers')
     parser.add_argument(
-        '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which explode at 20)'
+        '--model', default='LSTM', choices=['RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'], help='the cell (%(default)s)'
     )
-    parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient')
-    parser.add_argument('--epochs', type=positive, default=40, help='how often the text is read')
-    parser.add_argument('--batch-size', type=positive, default=20, help='lanes')
-    parser.add_argument('--bptt', type=positive, default=35, help='words of a window')
-    parser.add_argument('--dropout', type=float, default=0.2, help='share of outputs dropped (0 is none)')
-    parser.add_argument('--decay', type=float, default=0.25, help='factor on the learning rate where nothing improved')
+    parser.add_argument('--emsize', type=positive, default=200, help='size of the word embeddings (%(default)s)')
+    parser.add_argument('--nhid', type=positive, default=200, help='units in each layer (%(default)s)')
+    parser.add_argument('--nlayers', type=positive, default=2, help='layers (%(default)s)')
+    parser.add_argument(
+        '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which do not learn at 20)'
+    )
+    parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient (%(default)s)')
+    parser.add_argument('--epochs', type=positive, default=40, help='how often the text is read (%(default)s)')
+    parser.add_argument('--batch-size', type=positive, default=20, help='lanes (%(default)s)')
+    parser.add_argument('--bptt', type=positive, default=35, help='words of a window (%(default)s)')
+    parser.add_argument('--dropout', type=float, default=0.2, help='share of outputs dropped, 0 for none (%(default)s)')
+    parser.add_argument(
+        '--decay', type=float, default=0.25, help='factor on the learning rate where nothing improved (%(default)s)'
+    )
     parser.add_argument('--tied', action='store_true', help='embedding and output layer share their weights')
-    parser.add_argument('--seed', type=int, default=1111, help='of the weights and the dropout')
+    parser.add_argument('--seed', type=int, default=1111, help='of the weights and the dropout (%(default)s)')
     parser.add_argument('--cuda', action='store_true', help='on an NVIDIA GPU instead of the CPU')
-    parser.add_argument('--log-interval', type=int, default=200, help='windows from report to report')
+    parser.add_argument('--log-interval', type=int, default=200, help='windows from report to report (%(default)s)')
     parser.add_argument('--save', help=f'a new working directory, instead of {HOME}, which is begun anew each time')
     parser.add_argument(
         '--quick',
