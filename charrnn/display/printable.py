@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 # Controls but newline and tab, what re-orders a line, unpaired surrogates, and the byte order mark, which would
 # otherwise be an invisible character of the text.
-_UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
+_UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
 BARS = '▁▂▃▄▅▆▇█'
 
 

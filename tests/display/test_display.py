@@ -19,6 +19,7 @@ from charrnn.display.status import CheckpointRow, CheckpointTable, count, shorte
         ('crlf\r\nalone\r', 'crlf\nalone\\r'),
         ('\ufeffmark', '\\ufeffmark'),
         ('\u202eright to left', '\\u202eright to left'),
+        ('a mark\u200e', 'a mark\\u200e'),
         ('Пушкин «ё» \xa0 \U0001f600', 'Пушкин «ё» \xa0 \U0001f600'),
     ],
 )
