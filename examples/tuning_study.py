@@ -177,12 +177,12 @@ def main() -> None:
         help='what the temperatures go on from; a few lines are better understood than a word (%(default)r)',
     )
     parser.add_argument('--updates', type=positive, default=2000, help='updates of each run (%(default)s)')
-    parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters; 100 updates by default')
+    parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters; 250 updates by default')
     parser.add_argument(
         '--plot', type=picture, metavar='PICTURE', help='write the curves of the rates there (with --plot_loss)'
     )
     if parser.parse_args().quick:
-        parser.set_defaults(updates=100)
+        parser.set_defaults(updates=250)
     given = parser.parse_args()
     source = text_or_builtin(given.file, 200_000 if given.quick else None)
     updates = given.updates
