@@ -135,6 +135,12 @@ def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None
     assert {'run train', 'run valid', 'other train', 'other valid'} <= set(labels)
 
 
+def test_a_second_picture_in_the_same_axes_hides_nothing_of_the_first(run: ModelState) -> None:
+    axes = draw([Curves('high', [{**run.history[3], 'valid_nats': 9.0}], 'char', {}, [])])
+    low, high = run.plot(ax=axes).get_ylim()
+    assert high > 9.0 and low < run.history['valid_nats'][-1]
+
+
 def test_a_picture_that_cannot_be_drawn_says_why(
     run: ModelState, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

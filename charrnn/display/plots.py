@@ -65,6 +65,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
+    drawn_before = ax.get_ylim() if ax.has_data() else ()
     for colour, run in zip(COLOURS * len(runs), runs, strict=False):
         curves = {kind: [(row[column], row[kind]) for row in _measured(run.rows, kind)] for kind in STYLES}
         for kind, style in STYLES.items():
@@ -80,7 +81,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     low, high = span(trained, [*validated, *runs[0].ladder.values()])
     for nats in runs[0].ladder.values():
         ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
-    ax.set_ylim(low, high)
+    ax.set_ylim(min([low, *drawn_before]), max([high, *drawn_before]))
     for name, nats in labels(runs[0].ladder, (high - low) / 25):
         ax.annotate(
             name, (0.005, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='left', va='bottom'
@@ -98,7 +99,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
 
 
 def span(trained: Sequence[float], measured: Sequence[float]) -> tuple[float, float]:
-    """Where the axis of the losses begins and ends: around all that was measured, validations and rungs.
+    """Where the axis of the losses begins and ends, in nats: around all that was measured, validations and rungs.
 
     Training losses above that leave the picture: a few windows that explode would press everything else flat.
 
