@@ -34,7 +34,7 @@ class TemperedSample:
     text: str
     nats: float
     bits_per_char: float
-    level: str = 'char'
+    level: str
 
 
 class TemperedSamples(tuple[TemperedSample, ...]):
@@ -64,7 +64,8 @@ def temperatures(
 ) -> TemperedSamples:
     """Continue `prime` at each of `temps`, with the same draws, and measure each text.
 
-    The measure is what the model itself pays for the text at temperature 1:
+    The measure (.nats per symbol, .bits_per_char) is what the model itself
+    pays for the .text at temperature 1:
     far below its loss on real text it repeats itself, far above it babbles.
     Raises CharSetError (a foreign symbol in the prime), SamplingError.
     """

@@ -108,7 +108,7 @@ class History(Sequence[Row]):
         if earlier := len(self) - len(shown):
             lines.append(f'… {earlier:,} earlier rows')
         lines += [LINE.format(row['kind'][:10], *rest) for row, rest in zip(shown, cells, strict=True)]
-        lines.append("ms.history['valid_nats'] is a column; .columns names all, .to_csv(path) keeps")
+        lines.append("ms.history['valid_nats'] is a column, .columns names them, .to_csv(path) saves")
         return '\n'.join(lines)
 
     def to_csv(self, path: str | Path) -> None:
