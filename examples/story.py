@@ -15,11 +15,13 @@ from charrnn import CharRNNError, TrainReport
 
 def text_or_builtin(given: str | None, most: int | None = None) -> Path:
     """The path of the text that was given, or of Python's help pages (their first `most` characters), written here."""
-    if given and most is None:
-        Path(given).open('rb').close()  # an OSError now, not after an older run was cleared away
-        return Path(given)
     if given:
-        text = Path(given).read_text(encoding='utf-8')
+        try:  # now, not after an older run was cleared away
+            text = Path(given).read_text(encoding='utf-8')
+        except (OSError, UnicodeError) as error:
+            raise SystemExit(f"{error}\n  Next: a text file in UTF-8, or none for Python's help pages") from None
+        if most is None:
+            return Path(given)
         path = Path('workspaces') / f'{Path(given).stem}-{most}.txt'
     else:
         from pydoc_data.topics import topics
@@ -64,5 +66,5 @@ def tell(story: Callable[[], None]) -> None:
         story()
     except KeyboardInterrupt:
         raise SystemExit('\nStopped. The runs so far are in workspaces/; ModelState.load opens one.') from None
-    except (CharRNNError, OSError, UnicodeError) as error:
+    except (CharRNNError, OSError) as error:
         raise SystemExit(f'{type(error).__name__}: {error}') from None
