@@ -17,7 +17,7 @@ from statistics import median
 import torch
 from torch.nn.functional import cross_entropy, linear
 
-from charrnn.models.loss import readout_loss
+from charrnn.models.readout import readout_loss
 
 
 def child(whose: str, symbols: int, vocab_size: int, state_size: int) -> None:

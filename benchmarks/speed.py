@@ -26,7 +26,7 @@ from encoding import machine
 from plain import RECURRENT, PlainLoop
 
 from charrnn import ModelState
-from charrnn.models.engines import VARIABLE
+from charrnn.models.engines.choice import VARIABLE
 
 SHAPES = [(16, 100, 128, 2), (16, 100, 256, 2), (64, 100, 512, 2)]  # B, T, H, L
 MODELTYPES = {'native': 'GRUEncode', 'torch': 'GRUEncode', 'native LSTM': 'LSTM', 'torch LSTM': 'LSTM'}

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn import ModelState
-from charrnn.training.evaluation import evaluate_split
+from charrnn.evaluation.protocol import evaluate_split
 
 H, LAYERS, LANES, BPTT, DROPOUT, RATE, CLIP = 200, 2, 20, 35, 0.2, 20.0, 0.25
 SETTINGS = {

@@ -24,6 +24,7 @@ from charrnn.errors import (
     TrainingError,
     WorkspaceError,
 )
+from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
 from charrnn.modelstate import ModelState, generatestring
 from charrnn.plotting import plot
@@ -32,7 +33,6 @@ from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet
 from charrnn.training.loop import TrainReport
-from charrnn.training.yardstick import Evaluation
 from charrnn.version import __version__
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import Any
 import charrnn
 from charrnn import *  # noqa: F403  these names are what the prompt is for
 from charrnn import CharRNNError, ModelState
-from charrnn.inspecting import fsck, status
+from charrnn.session.fsck import fsck, status
 
 BANNER = f"""charrnn {charrnn.__version__}
   ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charrnn.display.status import count
+from charrnn.display.text import count
 from charrnn.errors import TrainingError
+from charrnn.evaluation.ladder import xz_bytes
+from charrnn.evaluation.protocol import evaluate_split
+from charrnn.evaluation.units import measure_text
 from charrnn.modelstate import ModelState
-from charrnn.training.evaluation import evaluate_split
-from charrnn.training.ladder import xz_bytes
-from charrnn.training.yardstick import measure_text
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,8 @@ import inspect
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Self
 
-from charrnn.checks import Check, choice, real, truth, whole
+from charrnn.arguments import Check, choice, real, truth, unknown_name, whole
 from charrnn.errors import HyperParamsError
-from charrnn.names import unknown_name
 
 
 def hyper(default: Any, check: Check, meaning: str, *, changes: bool = True) -> Any:

@@ -13,14 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.attaching import AttachedTable, own_filter
-from charrnn.checks import real, truth, whole
+from charrnn.arguments import OTHER_NAMES, real, truth, whole
 from charrnn.display.plots import Curves, draw
 from charrnn.display.progress import Screen
-from charrnn.display.status import CheckpointRow, CheckpointTable, Status, count
+from charrnn.display.status import Status
+from charrnn.display.tables import CheckpointRow, CheckpointTable
+from charrnn.display.text import count
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, WorkspaceError, warn
+from charrnn.evaluation.causality import first_look_ahead
+from charrnn.evaluation.cost import track_states
+from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import CHANGEABLE, HyperParams
-from charrnn.measuring import Measurements
 from charrnn.models import (
     MODELTYPES,
     Carry,
@@ -30,12 +33,11 @@ from charrnn.models import (
     choose_engine,
     derive_seed,
     family,
-    first_look_ahead,
 )
-from charrnn.names import OTHER_NAMES
-from charrnn.run import Run
 from charrnn.sampling.sampler import Sample, sample_indices
-from charrnn.sampling.scoring import track_states
+from charrnn.session.hooks import AttachedTable, own_filter
+from charrnn.session.measurements import Measurements
+from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.workspace import Workspace
@@ -44,7 +46,6 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 from charrnn.training.loop import TrainReport
 from charrnn.training.schedule import Moment
-from charrnn.training.yardstick import Evaluation
 
 FIRST_LANES = 16
 SLOW_BYTES = 100_000_000  # a text from here on takes so long to read that it is announced

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, ParamSpec, TypeVar
 
+from charrnn.arguments import ARGUMENTS_OF, unknown_name
 from charrnn.errors import CharRNNError, HyperParamsError
 from charrnn.hyperparams import HyperParams
-from charrnn.names import ARGUMENTS_OF, unknown_name
 
 P = ParamSpec('P')
 R = TypeVar('R')

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checks import real
-from charrnn.display.printable import printable
+from charrnn.arguments import real
+from charrnn.display.text import printable
 from charrnn.errors import SamplingError
+from charrnn.evaluation.cost import score_indices
 from charrnn.modelstate import ModelState
-from charrnn.sampling.scoring import score_indices
 from charrnn.signatures import known_names_only
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import CharRNNError, ModelState
-from charrnn.inspecting import fsck, status
+from charrnn.session.fsck import fsck, status
 from charrnn.storage.journal import as_line
 from charrnn.storage.sealed import as_json
 

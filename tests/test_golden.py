@@ -11,7 +11,7 @@ from conftest import MakeRun, moment, train
 from golden.make import RUNS
 
 from charrnn import CheckpointError, ModelState
-from charrnn.inspecting import fsck
+from charrnn.session.fsck import fsck
 from charrnn.storage import sealed
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.sealed import FORMAT

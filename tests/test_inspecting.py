@@ -15,7 +15,7 @@ from torture import TORTURE, count
 
 from charrnn import ModelState, WorkspaceError
 from charrnn.__main__ import run_command
-from charrnn.inspecting import fsck, status
+from charrnn.session.fsck import fsck, status
 
 
 @pytest.fixture

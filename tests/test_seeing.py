@@ -17,7 +17,7 @@ from conftest import MakeRun, moment, train
 
 from charrnn import HyperParamsError, ModelState, PlotError, SamplingError, plot, temperatures
 from charrnn.display.plots import Curves, draw
-from charrnn.sampling.scoring import score_indices
+from charrnn.evaluation.cost import score_indices
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.display.status import count
+from charrnn.display.text import count
 
 EVERY = 0.2
 """Seconds from one replacement to the next: each goes over the network to the browser."""

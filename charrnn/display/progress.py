@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.display.notebook import NotebookProgress
-from charrnn.display.printable import printable
-from charrnn.display.status import NOUNS, count
+from charrnn.display.text import NOUNS, count, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

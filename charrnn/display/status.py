@@ -5,31 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charrnn.display.printable import printable, sparkline
+from charrnn.display.text import NOUNS, count, printable, shorten, sparkline
 
 WIDTH = 80
-NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
-
-
-def count(number: float) -> str:
-    """A count for people: 215k, 3.2M.
-
-    >>> count(950), count(215_402), count(3_210_000)
-    ('950', '215k', '3.2M')
-    """
-    if number < 999.5:
-        return f'{number:.0f}'
-    if number < 999.5e3:
-        return f'{number / 1e3:.0f}k'
-    return f'{number / 1e6:.1f}M'
-
-
-def shorten(text: str, width: int) -> str:
-    """`text` cut in the middle to at most `width` characters."""
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f'{text[: width - 1 - tail]}…{text[len(text) - tail :]}'
 
 
 @dataclass(frozen=True)
@@ -111,31 +89,3 @@ class Status:
             return f'checkpoint {self.checkpoint}.  Next: ms.attached, then ms.reattach() or ms.detach'
         following = 'generatestring(ms, temp=0.5)' if self.lanes else 'ms.trainmodel()'
         return f'checkpoint {self.checkpoint}.  Next: {following}'
-
-
-@dataclass(frozen=True)
-class CheckpointRow:
-    """One checkpoint as the list shows it."""
-
-    number: int
-    round: int
-    epoch: float
-    valid_nats: float | None
-    written: str
-    is_best: bool
-
-
-class CheckpointTable(tuple[CheckpointRow, ...]):
-    """Checkpoints, oldest first: a tuple that the prompt shows as a table."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        if not self:
-            return 'no checkpoints yet.  Next: ms.newcheckpoint()'
-        lines = ['  no.  round  epoch  valid nats  written (UTC)']
-        for row in self:
-            valid = f'{row.valid_nats:.4f}' if row.valid_nats is not None else '-'
-            line = f'{row.number:>5}  {row.round:>5}  {row.epoch:>5.2f}  {valid:>10}  {printable(row.written[:19])}'
-            lines.append(f'{line}  best' if row.is_best else line)
-        return '\n'.join(lines)

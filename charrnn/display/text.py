@@ -10,6 +10,7 @@ from collections.abc import Sequence
 # otherwise be an invisible character of the text.
 _UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
 BARS = '▁▂▃▄▅▆▇█'
+NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 
 
 def printable(text: str) -> str:
@@ -34,3 +35,24 @@ def sparkline(values: Sequence[float], width: int = 16) -> str:
     low, high = min(values), max(values)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0
     return ''.join(BARS[int((v - low) * scale)] for v in values)
+
+
+def count(number: float) -> str:
+    """A count for people: 215k, 3.2M.
+
+    >>> count(950), count(215_402), count(3_210_000)
+    ('950', '215k', '3.2M')
+    """
+    if number < 999.5:
+        return f'{number:.0f}'
+    if number < 999.5e3:
+        return f'{number / 1e3:.0f}k'
+    return f'{number / 1e6:.1f}M'
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut in the middle to at most `width` characters."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f'{text[: width - 1 - tail]}…{text[len(text) - tail :]}'

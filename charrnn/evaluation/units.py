@@ -76,7 +76,7 @@ class Evaluation:
     bits_per_char, bits_per_byte : float     of the text as UTF-8; what words cannot spell is paid for
     perplexity : float       e^nats, per symbol
     word_perplexity : float  per word of the text (line breaks counted), at any level
-    ladder : dict            the same split in nats per symbol for readers who know less: see training/ladder.py
+    ladder : dict            the same split in nats per symbol for readers who know less: see evaluation/ladder.py
     protocol : str           how it was measured
     level : str              'char', 'byte' or 'word'
     """

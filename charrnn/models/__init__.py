@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import torch
 
+from charrnn.arguments import unknown_name
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
-from charrnn.models.causality import first_look_ahead
 from charrnn.models.contract import LanguageModel, Stack
 from charrnn.models.device import choose_device, drift, environment
 from charrnn.models.dropout import Masks, derive_seed, dropout_masks
-from charrnn.models.engines import Engine, choose_engine, native
+from charrnn.models.engines import native
+from charrnn.models.engines.choice import Engine, choose_engine
 from charrnn.models.gru import GRUEncode, GRUResize
-from charrnn.models.loss import readout_loss, readout_nats
+from charrnn.models.readout import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, RNNRelu, RNNTanh
-from charrnn.names import unknown_name
 
 __all__ = [
     'MODELTYPES',
@@ -36,7 +36,6 @@ __all__ = [
     'drift',
     'dropout_masks',
     'environment',
-    'first_look_ahead',
     'native',
     'readout_loss',
     'readout_nats',

@@ -21,8 +21,8 @@ from typing import Any
 
 from torch import Tensor
 
-from charrnn.models.engines import choose_engine
-from charrnn.models.rows import Rows
+from charrnn.models.engines.choice import choose_engine
+from charrnn.models.onehot import Rows
 
 
 def gru(

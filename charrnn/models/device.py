@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from charrnn.errors import DeviceError
-from charrnn.models.engines import choose_engine
+from charrnn.models.engines.choice import choose_engine
 
 
 def choose_device(name: str) -> torch.device:

@@ -4,7 +4,7 @@
     GRUResize   one-hot ─────────────────────────► GRU layers → linear → logits
 
 A one-hot vector times a matrix is a row of that matrix, so no one-hot is ever built: both are look-ups.  The form of
-the GRU is the one of ``charrnn.models.recurrence``: the reset gate after the recurrent product.
+the GRU is the one of ``charrnn.models.cells``: the reset gate after the recurrent product.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch.nn.functional import linear
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
+from charrnn.models.cells import gru
 from charrnn.models.contract import LanguageModel, LayerWeights, Stack
 from charrnn.models.dropout import Masks
-from charrnn.models.recurrence import gru
-from charrnn.models.rows import Rows, each_row, look_up
+from charrnn.models.onehot import Rows, each_row, look_up
 from charrnn.models.weights import uniform, zeros
 
 

@@ -23,9 +23,9 @@ from torch.nn.functional import linear
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
+from charrnn.models.cells import gru, lstm, rnn_relu, rnn_tanh
 from charrnn.models.contract import LanguageModel, LayerWeights, Stack
-from charrnn.models.recurrence import gru, lstm, rnn_relu, rnn_tanh
-from charrnn.models.rows import Rows, look_up
+from charrnn.models.onehot import Rows, look_up
 from charrnn.models.weights import uniform
 
 

@@ -1,6 +1,6 @@
 """One step of a Stack in NumPy: what speaks where there is no C.
 
-The equations are those of ``charrnn.models.recurrence`` and ``charrnn.models.recurrent``; the letters too.
+The equations are those of ``charrnn.models.cells`` and ``charrnn.models.recurrent``; the letters too.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.display.printable import printable
+from charrnn.display.text import printable
 from charrnn.errors import SamplingError
 from charrnn.models import Carry, LanguageModel, choose_engine, native
-from charrnn.sampling.steps import reader
+from charrnn.sampling.readers import reader
 
 PRIME_AT_ONCE = 1000
 LARGEST_TABLE = 2**24

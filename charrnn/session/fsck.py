@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from charrnn.display.printable import printable, sparkline
-from charrnn.display.status import NOUNS, CheckpointRow, CheckpointTable
+from charrnn.display.tables import CheckpointRow, CheckpointTable
+from charrnn.display.text import NOUNS, printable, sparkline
 from charrnn.errors import CheckpointError, WorkspaceError
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.sealed import NewerFormatError, verify

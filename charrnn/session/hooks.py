@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.display.printable import printable
+from charrnn.display.text import printable
 from charrnn.sampling.sampler import Filter
 from charrnn.storage.attachments import Attachments, raised
 from charrnn.text.vocabulary import Vocabulary

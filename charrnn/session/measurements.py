@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from charrnn.display.progress import Screen
+from charrnn.evaluation.ladder import baseline_ladder, unigram_nats
+from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
+from charrnn.evaluation.units import Evaluation, TextSize, in_every_unit, measure_text
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
-from charrnn.training.evaluation import cut_into_lanes, evaluate_split
-from charrnn.training.ladder import baseline_ladder, unigram_nats
 from charrnn.training.learner import Learner
-from charrnn.training.yardstick import Evaluation, TextSize, in_every_unit, measure_text
 
 SLOW_LADDER = 5_000_000  # symbols from which the baselines take so long that it is announced
 

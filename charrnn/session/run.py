@@ -10,20 +10,20 @@ from typing import Any, Self
 
 import torch
 
-from charrnn.attaching import own_rate
-from charrnn.checking import checked_settings
-from charrnn.display.printable import printable
+from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, TrainingError, WorkspaceError, warn
+from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.listener import RunListener
 from charrnn.models import LSTMAttention, build_model, drift, environment
+from charrnn.session.hooks import own_rate
+from charrnn.session.listener import RunListener
+from charrnn.session.trust import checked_settings
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.durable import cannot_read, cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, Dataset, read_dataset, write_dataset
-from charrnn.training.evaluation import evaluate_split
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner

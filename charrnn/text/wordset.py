@@ -5,7 +5,7 @@
 The vocabulary is that of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by falling
 frequency (equals by code point).  Decoding puts one space between words and a line break for `<eos>`.  What that does
 not give back, unknown words, other white space and, with `lower`, capitals, is what ``unspoken`` returns: an honest
-score pays for it (see training/yardstick.py).
+score pays for it (see evaluation/units.py).
 """
 
 from __future__ import annotations

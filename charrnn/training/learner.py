@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charrnn.errors import CheckpointError, NonFiniteLossError, TornWindowError, TrainingError
+from charrnn.evaluation.protocol import Validation, evaluate_split
 from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, LanguageModel, derive_seed, dropout_masks, readout_loss
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
-from charrnn.training.evaluation import Validation, evaluate_split
 from charrnn.training.optimizer import (
     apply_update,
     build_optimizer,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from charrnn.errors import AttachedError, NonFiniteLossError
-from charrnn.training.evaluation import Validation, cut_into_lanes
+from charrnn.evaluation.protocol import Validation, cut_into_lanes
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner, StepResult

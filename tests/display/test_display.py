@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from charrnn.display.printable import printable, sparkline
 from charrnn.display.progress import Screen
-from charrnn.display.status import CheckpointRow, CheckpointTable, count, shorten
+from charrnn.display.tables import CheckpointRow, CheckpointTable
+from charrnn.display.text import count, printable, shorten, sparkline
 
 
 @pytest.mark.parametrize(

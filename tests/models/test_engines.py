@@ -18,9 +18,11 @@ from conftest import NATIVE_SETS, MakeRun
 
 from charrnn import EngineError
 from charrnn.hyperparams import HyperParams
-from charrnn.models import MODELTYPES, build_model, engines, recurrence
-from charrnn.models.engines import by_hand, choose_engine, native
-from charrnn.models.rows import Rows, each_row, look_up
+from charrnn.models import MODELTYPES, build_model, cells
+from charrnn.models.engines import choice, native
+from charrnn.models.engines import torch as loops
+from charrnn.models.engines.choice import choose_engine
+from charrnn.models.onehot import Rows, each_row, look_up
 from charrnn.sampling import sampler
 
 GATES = native.GATES
@@ -70,7 +72,7 @@ def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dt
 def test_native_equals_the_loops_by_hand(instruction_set: str, cell: str, V: int, T: int, B: int, H: int) -> None:
     arguments = draw(T, B, H, cell, V=V)
     ours = run(getattr(native.Recurrences(instruction_set), cell), arguments, torch.float32)
-    expected = run(getattr(by_hand, cell), arguments, torch.float64)
+    expected = run(getattr(loops, cell), arguments, torch.float64)
     for our, their in zip(ours, expected, strict=True):
         torch.testing.assert_close(our.double(), their, rtol=1e-4, atol=1e-5)
 
@@ -146,7 +148,7 @@ def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
     """A transposed gradient of the last states, as a user's own loss may send it."""
     arguments = draw(3, 4, 4, 'lstm')
     expected, found = [], []
-    for function, into in ((by_hand.lstm, expected), (native.Recurrences(instruction_set).lstm, found)):
+    for function, into in ((loops.lstm, expected), (native.Recurrences(instruction_set).lstm, found)):
         states = {name: arguments[name].clone().requires_grad_() for name in ('h0', 'c0')}
         outputs, h, c = function(**{**arguments, **states})
         total = (outputs.transpose(0, 1).reshape(4, -1) ** 2).sum() + (c.t() * torch.arange(16.0).view(4, 4)).sum()
@@ -174,7 +176,7 @@ def test_a_forked_child_computes(make_run: MakeRun) -> None:
     """Its parent's threads are not in it."""
     program = (
         'import os, sys, torch\n'
-        'from charrnn.models.recurrence import gru\n'
+        'from charrnn.models.cells import gru\n'
         'torch.set_num_threads(2)\n'
         'x, w = torch.ones(20, 8, 120), torch.ones(120, 40)\n'
         'run = lambda: gru(x, x[0, :, :40], None, x[0, 0], w, x[0, 0])[0].sum().item()\n'
@@ -237,13 +239,13 @@ def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun
             with pytest.raises(EngineError, match=says):
                 choose_engine(cpu)
     monkeypatch.setattr(native, '_native', None)
-    engines._choose.cache_clear()
+    choice._choose.cache_clear()
     monkeypatch.delenv('CHARRNN_ENGINE')
     assert choose_engine(cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
     monkeypatch.setenv('CHARRNN_ENGINE', 'native')
     with pytest.raises(EngineError, match='not built'):
         choose_engine(cpu)
-    engines._choose.cache_clear()
+    choice._choose.cache_clear()
 
 
 @pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
@@ -304,8 +306,8 @@ def test_every_recurrence_asks_the_engine_that_is_chosen(monkeypatch: pytest.Mon
     for cell in GATES:
         arguments = draw(2, 3, 5, cell)
         monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
-        expected = getattr(by_hand, cell)(**arguments)
-        found = getattr(recurrence, cell)(**arguments)
+        expected = getattr(loops, cell)(**arguments)
+        found = getattr(cells, cell)(**arguments)
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, linear
 
-from charrnn.models import loss
-from charrnn.models.loss import readout_loss, readout_nats
+from charrnn.models import readout
+from charrnn.models.readout import readout_loss, readout_nats
 
 N, H, V = 11, 4, 7
 
 
 @pytest.mark.parametrize('at_once', [1, V, 3 * V, 2**21])
 def test_it_equals_torch(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr(loss, 'LOGITS_AT_ONCE', at_once)
+    monkeypatch.setattr(readout, 'LOGITS_AT_ONCE', at_once)
     draws = torch.Generator().manual_seed(0)
     outputs, weight, bias = (
         torch.randn(shape, generator=draws, dtype=torch.float64).mul_(3).requires_grad_()

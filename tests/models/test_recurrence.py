@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.models.recurrence import gru
+from charrnn.models.cells import gru
 from charrnn.scratch.gru import gru_backward, gru_forward
 
 T, B, H, INPUTS = 5, 3, 6, 4

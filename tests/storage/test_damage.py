@@ -13,7 +13,7 @@ from conftest import MakeRun, moment, train
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, CheckpointError, ModelState, WorkspaceError
-from charrnn.inspecting import fsck, inspect_run, status
+from charrnn.session.fsck import fsck, inspect_run, status
 
 FLIPS = 12_000 if TORTURE else 250
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from charrnn import HyperParams
+from charrnn.evaluation import protocol
+from charrnn.evaluation.protocol import evaluate_split
 from charrnn.models import Carry, LanguageModel, build_model
-from charrnn.training import evaluation
-from charrnn.training.evaluation import evaluate_split
 
 CPU = torch.device('cpu')
 V = 5
@@ -47,7 +47,7 @@ def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: 
     text = np.arange(n_train + n)
     model = Recorder(n_train + n)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, 'LEAST_WINDOWS', 1)
+        patch.setattr(protocol, 'LEAST_WINDOWS', 1)
         found = evaluate_split(model, text[:n_train], text[n_train:], seq_len, CPU)
     assert found is not None
     nats, _, symbols, _ = found

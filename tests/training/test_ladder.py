@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import MakeRun
 
-from charrnn.training import ladder
-from charrnn.training.ladder import baseline_ladder, ngram_nats, unigram_nats, unigram_probabilities
+from charrnn.evaluation import ladder
+from charrnn.evaluation.ladder import baseline_ladder, ngram_nats, unigram_nats, unigram_probabilities
 
 
 def draw(size: int, symbols: int, seed: int) -> np.ndarray:
@@ -71,7 +71,8 @@ def test_rungs_are_named_finite_and_in_their_order(make_run: MakeRun, level: str
 
 
 def test_the_ladder_is_computed_once_and_kept(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charrnn import ModelState, measuring
+    from charrnn import ModelState
+    from charrnn.session import measurements
 
     ms = make_run()
     first = ms.evaluate().ladder
@@ -81,7 +82,7 @@ def test_the_ladder_is_computed_once_and_kept(make_run: MakeRun, monkeypatch: py
         raise AssertionError('computed again')
 
     with monkeypatch.context() as patch:
-        patch.setattr(measuring, 'baseline_ladder', never)
+        patch.setattr(measurements, 'baseline_ladder', never)
         assert ms.evaluate().ladder == first
         assert ModelState.load(ms.curdir, device='cpu').evaluate().ladder == first
     (ms.curdir / 'ladder' / 'ladder.json').write_text('{}')

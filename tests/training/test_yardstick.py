@@ -6,7 +6,7 @@ import pytest
 from conftest import MakeRun, train, words
 
 from charrnn import Comparison, Evaluation, ModelState, TrainingError, compare, comparing
-from charrnn.training.yardstick import measure_text, spelling_nats
+from charrnn.evaluation.units import measure_text, spelling_nats
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 

@@ -1,8 +1,8 @@
-"""Engines: who computes the recurrences.  Each has the four functions of ``charrnn.models.recurrence``.
+"""Engines: who computes the recurrences.  Each has the four functions of ``charrnn.models.cells``.
 
     native    C, on the CPU in float32; the fastest there is for it here (native.py, c/)
-    torch     loops written by hand in torch, on any device, in any precision (by_hand.py)
-    cudnn     NVIDIA's own kernels, through torch (by_torch.py)
+    torch     loops written by hand in torch, on any device, in any precision (torch.py)
+    cudnn     NVIDIA's own kernels, through torch (cudnn.py)
 
 The variable CHARRNN_ENGINE names another one than is chosen by itself.
 """
@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from charrnn.errors import EngineError
-from charrnn.models.engines import by_hand, by_torch, native
+from charrnn.models.engines import cudnn, native
+from charrnn.models.engines import torch as loops
 
 VARIABLE = 'CHARRNN_ENGINE'
 NAMES = ('native', 'torch', 'cudnn')
@@ -51,7 +52,7 @@ class Engine:
         """What has the functions gru, lstm, rnn_tanh and rnn_relu."""
         if self.name == 'native':
             return native.Recurrences(self.instruction_set)
-        return by_hand if self.name == 'torch' else by_torch
+        return loops if self.name == 'torch' else cudnn
 
 
 def choose_engine(device: torch.device, dtype: torch.dtype = torch.float32) -> Engine:

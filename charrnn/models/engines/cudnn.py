@@ -1,6 +1,6 @@
 """The recurrences through torch's own kernels: cuDNN on NVIDIA's GPUs; on a CPU whatever torch has there.
 
-Every function takes x (T, B, I), or Rows; see ``charrnn.models.recurrence``.
+Every function takes x (T, B, I), or Rows; see ``charrnn.models.cells``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.models.rows import Rows, look_up
+from charrnn.models.onehot import Rows, look_up
 
 
 def gru(

@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 
 from charrnn.models.carry import Carry
 from charrnn.models.contract import Stack
-from charrnn.models.rows import Rows, each_row
+from charrnn.models.onehot import Rows, each_row
 
 try:
     _native: Any = importlib.import_module('charrnn.models.engines._native')
@@ -51,7 +51,7 @@ class Recurrences:
     def gru(
         self, x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """One GRU layer over a window; see ``charrnn.models.recurrence``."""
+        """One GRU layer over a window; see ``charrnn.models.cells``."""
         outputs, _ = self._layer('gru', x, h0, None, w_in, b_in, w_h, b_h)
         return outputs, outputs[-1]
 

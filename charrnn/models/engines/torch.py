@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from charrnn.models.engines.by_torch import lstm, rnn_relu, rnn_tanh
-from charrnn.models.rows import Rows, each_row, look_up
+from charrnn.models.engines.cudnn import lstm, rnn_relu, rnn_tanh
+from charrnn.models.onehot import Rows, each_row, look_up
 
 __all__ = ['gru', 'lstm', 'rnn_relu', 'rnn_tanh']
 
@@ -22,7 +22,7 @@ __all__ = ['gru', 'lstm', 'rnn_relu', 'rnn_tanh']
 def gru(
     x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """One GRU layer over a window; see ``charrnn.models.recurrence``."""
+    """One GRU layer over a window; see ``charrnn.models.cells``."""
     products = look_up(each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in)))
     outputs: Tensor = _GRU.apply(products, h0, w_h, b_h)  # type: ignore[no-untyped-call]
     return outputs, outputs[-1]

@@ -1,4 +1,4 @@
-/* charrnn.models.engines._native: the recurrences of charrnn.models.recurrence, close to the processor's limit.
+/* charrnn.models.engines._native: the recurrences of charrnn.models.cells, close to the processor's limit.
 
    This file is the Python face: it checks every buffer's type and size before a pointer is handed over, chooses the
    instruction set, and divides the lanes among threads.  The arithmetic is in kernels.h. */

@@ -1,0 +1,1 @@
+"""One run, alive, and the verbs that a ModelState has."""
