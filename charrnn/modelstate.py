@@ -28,9 +28,7 @@ from charrnn.models import (
     MODELTYPES,
     Carry,
     Engine,
-    LSTMAttention,
     choose_device,
-    choose_engine,
     derive_seed,
     family,
 )
@@ -343,13 +341,13 @@ class ModelState:
         text).
         """
         model = self._run.learner.model
-        if not isinstance(model, LSTMAttention):
-            raise TrainingError(f'{self._run.modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
         ids = self._read(text, errors)
         if not ids:
             raise SamplingError('the text is empty: there is nothing to look at.', "ms.trackattention('some text')")
         with torch.no_grad():
             weights = model.attention_weights(torch.tensor([ids], device=self.device))
+        if weights is None:
+            raise TrainingError(f'{self._run.modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
         found: NDArray[np.float32] = weights.cpu().numpy()
         return found
 
@@ -464,7 +462,7 @@ class ModelState:
     @property
     def engine(self) -> Engine:
         """Who computes the recurrences, and why: CHARRNN_ENGINE overrides."""
-        return choose_engine(self.device)
+        return self._run.learner.model.engine
 
     @property
     def epoch(self) -> float:

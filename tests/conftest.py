@@ -17,11 +17,24 @@ import torch
 from torture import COUNTS
 
 from charrnn import ModelState
-from charrnn.models import native
+from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
+from charrnn.models.engines import native
 
 NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
 """Those that the laws are tried with on this machine; tests/gpu tries cudnn."""
+
+
+def recurrence(layer: LayerFunction, cell: str) -> Callable[..., tuple[torch.Tensor, ...]]:
+    """Return an engine's layer as a function of named arrays, which gives the outputs and the last states."""
+
+    def function(x: Any, h0: Any, w_in: Any, b_in: Any, w_h: Any, b_h: Any, c0: Any = None) -> tuple[torch.Tensor, ...]:
+        states = [h0] if c0 is None else [h0, c0]
+        outputs, last = layer(CELLS[cell], x, states, LayerWeights(w_in, b_in, w_h, b_h))
+        return outputs, *last
+
+    return function
+
 
 Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]

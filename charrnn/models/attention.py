@@ -23,6 +23,7 @@ memory of earlier outputs, through which no gradient flows).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ from charrnn.models.weights import uniform
 
 
 def band_mask(filled: Tensor, memory: int, length: int) -> Tensor:
-    """Who sees whom.
+    """Return the mask of the attention: which position of the window may see which output.
 
     Parameters
     ----------
@@ -83,12 +84,16 @@ class LSTMAttention(LSTM):
         return outputs, Carry(states)
 
     def stack(self) -> None:
-        """None: it also looks back."""
+        """Return None: the model also looks back."""
+
+    def settle(self, hyper: HyperParams) -> HyperParams:
+        """Keep the memory as long as it is, whatever the length of a window becomes."""
+        return replace(hyper, memory=self.memory)
 
     def _see(
         self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None
     ) -> tuple[Tensor, Tensor, dict[str, Tensor], Tensor]:
-        """The window's outputs (B, T, H), memory and them (B, M + T, H), the new states, and the mask."""
+        """Return the window's outputs (B, T, H), memory and outputs (B, M + T, H), the new states, and the mask."""
         own, states = self.recur(ids, carry, masks)
         seen = torch.cat([carry['memory'], own])
         states['memory'] = seen[len(seen) - self.memory :]
@@ -97,7 +102,7 @@ class LSTMAttention(LSTM):
         return own.transpose(0, 1), seen.transpose(0, 1), states, mask
 
     def attention_weights(self, ids: Tensor) -> Tensor:
-        """How much each position of a text looks at each, ids (1, T) to (T, T): rows look, columns are looked at."""
+        """Return the attention of each symbol of a text, ids (1, T), to each, (T, T), one row for each that attends."""
         own, seen, _, mask = self._see(ids, self.zero_carry(1), None)
         scores = linear(own, self.query_weight) @ linear(seen, self.key_weight).transpose(1, 2)
         scores = scores / self.hyper.state_size**0.5

@@ -1,80 +1,113 @@
-"""The recurrences: one layer over one window of every lane.  An engine (``charrnn.models.engines``) computes them.
+"""The one table of recurrent cells, with their equations: what every engine computes for one layer over one window.
 
-GRU (as in cuDNN and torch.nn.GRU: the reset gate comes after the recurrent product, so that one product per step
-serves all three gates), in the letters of the code, ⊙ elementwise:
+x is a layer's input and h its state, ⊙ multiplies elementwise; b_i and b_h are the input's and the product's biases.
 
-    r  = σ(W_ir x + b_ir + W_hr h + b_hr)                 reset gate
-    z  = σ(W_iz x + b_iz + W_hz h + b_hz)                 update gate
-    n  = tanh(W_in x + b_in + r ⊙ (W_hn h + b_hn))        candidate
-    h' = (1 - z) ⊙ n + z ⊙ h
+    rnn_tanh   h' = tanh(W_i x + b_i + W_h h + b_h)
+    rnn_relu   h' = max(0, W_i x + b_i + W_h h + b_h)
+    lstm       i, f, o = σ(W_i x + b_i + W_h h + b_h),  g = tanh(the same)       gates stacked i, f, g, o
+               c' = f ⊙ c + i ⊙ g
+               h' = o ⊙ tanh(c')
+    gru        r  = σ(W_ir x + b_ir + W_hr h + b_hr)          reset gate         gates stacked r, z, n
+               z  = σ(W_iz x + b_iz + W_hz h + b_hz)          update gate
+               n  = tanh(W_in x + b_in + r ⊙ (W_hn h + b_hn)) candidate
+               h' = (1 - z) ⊙ n + z ⊙ h
 
-The gates of a cell are stacked in order along the first axis of every weight, each weight (G·H, ·): r, z, n here;
-i, f, g, o in the LSTM, whose equations, with those of the plain cells, are in ``charrnn.models.recurrent``.
+The gates of a cell are stacked in this order along the first axis of every weight, each weight (G·H, ·).  The GRU is
+the one of cuDNN and torch.nn.GRU: its reset gate comes after the recurrent product, so that one product per step serves
+all three gates.  charrnn/scratch has the same layers in plain NumPy, forward and backward.
 
-Source: Cho et al. 2014, arXiv:1406.1078 (the GRU, with the reset gate before the product); the form after the
-product is the one of the cuDNN library and of charrnn/scratch/gru.py, which is this in plain NumPy.
+Source: Elman 1990 (the plain cell); Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (the LSTM and its forget gate);
+Cho et al. 2014, arXiv:1406.1078 (the GRU, with the reset gate before the product).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from charrnn.models.engines.choice import choose_engine
 from charrnn.models.onehot import Rows
 
 
-def gru(
-    x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Run one GRU layer over a window of every lane.
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table.
 
     Parameters
     ----------
-    x : (T, B, I), or Rows    inputs; or of size 3H, already multiplied by the input weights, if w_in is None
-    h0 : (B, H)               states before the first step
-    w_in : (3H, I) or None    input weights
-    w_h : (3H, H)             recurrent weights
-    b_in, b_h : (3H,)         their biases
+    name : str               as engines and the C extension know it
+    gates : int              G: every weight of a layer is (G·H, ·)
+    states : tuple of str    the names of its states in the carry, the output's first
+    saved : int or None      planes of H numbers that C keeps of each step for the backward pass; None: not in C
+    gradients : int          planes of H numbers that C's backward pass returns for each step
+    """
+
+    name: str
+    gates: int
+    states: tuple[str, ...] = ('h',)
+    saved: int | None = None
+    gradients: int = 0
+
+
+CELLS = {
+    cell.name: cell
+    for cell in (
+        Cell('gru', 3, saved=4, gradients=4),
+        Cell('lstm', 4, ('h', 'c'), saved=5, gradients=4),
+        Cell('rnn_tanh', 1, saved=0, gradients=1),
+        Cell('rnn_relu', 1, saved=0, gradients=1),
+    )
+}
+
+
+class LayerWeights(NamedTuple):
+    """The weights of one recurrent layer, gates stacked.
+
+    Parameters
+    ----------
+    w_in : (G·H, I) or None    input weights; None: the input is multiplied already, (T, B, G·H)
+    w_h : (G·H, H)             recurrent weights
+    b_in, b_h : (G·H,)         the biases of the two products
+    """
+
+    w_in: Tensor | None
+    b_in: Tensor
+    w_h: Tensor
+    b_h: Tensor
+
+
+class Stack(NamedTuple):
+    """A model that is no more than recurrent layers between a table and the readout: all that a fast reader needs.
+
+    Parameters
+    ----------
+    cell : Cell
+    table : (V, G·H)                the first layer's input products of each symbol
+    layers : list of LayerWeights   w_in and b_in of the first are in the table and not read
+    """
+
+    cell: Cell
+    table: Tensor
+    layers: list[LayerWeights]
+
+
+class LayerFunction(Protocol):
+    """The contract of an engine's ``layer``: one layer over a window of every lane.
+
+    Parameters
+    ----------
+    cell : Cell
+    x : (T, B, I), or Rows            inputs
+    states : sequence of (B, H)       before the first step, in the order of ``cell.states``
+    weights : LayerWeights
     Returns
     -------
-    outputs : (T, B, H)       the state after every step
-    last : (B, H)             the state after the last step
+    outputs : (T, B, H)               the state h after every step
+    states : tuple of (B, H)          all states after the last step
     """
-    found: tuple[Tensor, Tensor] = engine_of(h0).gru(x, h0, w_in, b_in, w_h, b_h)
-    return found
 
-
-def lstm(
-    x: Tensor | Rows, h0: Tensor, c0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run one LSTM layer over a window: as ``gru``, with h0 and c0 (B, H) and weights (4H, ·).
-
-    Returns
-    -------
-    outputs (T, B, H), and h and c (B, H) after the last step
-    """
-    found: tuple[Tensor, Tensor, Tensor] = engine_of(h0).lstm(x, h0, c0, w_in, b_in, w_h, b_h)
-    return found
-
-
-def rnn_tanh(
-    x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Run one plain recurrent layer with tanh over a window: as ``gru``, weights (H, ·)."""
-    found: tuple[Tensor, Tensor] = engine_of(h0).rnn_tanh(x, h0, w_in, b_in, w_h, b_h)
-    return found
-
-
-def rnn_relu(
-    x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Run one plain recurrent layer with a rectifier over a window: as ``gru``, weights (H, ·)."""
-    found: tuple[Tensor, Tensor] = engine_of(h0).rnn_relu(x, h0, w_in, b_in, w_h, b_h)
-    return found
-
-
-def engine_of(tensor: Tensor) -> Any:
-    """The engine's functions for tensors like this one."""
-    return choose_engine(tensor.device, tensor.dtype).recurrences
+    def __call__(
+        self, cell: Cell, x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights
+    ) -> tuple[Tensor, tuple[Tensor, ...]]: ...

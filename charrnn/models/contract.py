@@ -1,9 +1,9 @@
-"""What training, evaluation and sampling ask of a model: the contract that every family keeps."""
+"""The contract of a model: all that training, evaluation and sampling ask of a family."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,33 +11,9 @@ from torch.nn.functional import linear
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
+from charrnn.models.cells import Cell, Stack
+from charrnn.models.engines.choice import Engine, choose_engine
 from charrnn.models.weights import uniform, zeros
-
-
-class LayerWeights(NamedTuple):
-    """Of one recurrent layer, gates stacked: w_in and w_h (G·H, H), b_in and b_h (G·H,)."""
-
-    w_in: Tensor | None
-    b_in: Tensor
-    w_h: Tensor
-    b_h: Tensor
-
-
-class Stack(NamedTuple):
-    """A model that is no more than recurrent layers between a table and the readout: all that speaking needs.
-
-    Parameters
-    ----------
-    cell : str               'gru', 'lstm', 'rnn_tanh' or 'rnn_relu'
-    table : (V, G·H)         the first layer's input products of each symbol
-    layers : list            of every layer; w_in and b_in of the first are in the table and not read
-    states : tuple of str    their names in the carry
-    """
-
-    cell: str
-    table: Tensor
-    layers: list[LayerWeights]
-    states: tuple[str, ...]
 
 
 class LanguageModel(nn.Module):
@@ -48,10 +24,16 @@ class LanguageModel(nn.Module):
     vocab_size : int                 V
     hyper : HyperParams
     generator : torch.Generator      draws the weights: they are functions of it alone; None: shapes without memory
+    Attributes
+    ----------
+    engine : Engine                  computes its recurrent layers; chosen by ``move``, when the model is built
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
     """The hyperparameters that only some families have, of those that this one has."""
+    cell: ClassVar[Cell]
+    """The cell of its recurrent layers."""
+    engine: Engine
     readout_weight: nn.Parameter
 
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
@@ -60,12 +42,23 @@ class LanguageModel(nn.Module):
         self.readout_weight = uniform(generator, hyper.state_size**-0.5, vocab_size, hyper.state_size)
         self.readout_bias = zeros(generator, vocab_size)
 
+    def move(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Self:
+        """Move the weights to a device and a precision, and choose the engine for them; returns the model itself."""
+        self.to(device, dtype)
+        self.engine = choose_engine(self.cell, device, dtype)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        return self.readout_weight.device
+
     def zero_carry(self, lanes: int) -> Carry:
-        """The carry of lanes that have read nothing."""
+        """Return the carry of lanes that have read nothing."""
         raise NotImplementedError
 
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
-        """The shapes of the dropout masks of one window: what ``forward`` takes as `masks`."""
+        """Return the shapes of the dropout masks of one window, as ``forward`` takes them."""
         raise NotImplementedError
 
     def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
@@ -84,9 +77,17 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def stack(self) -> Stack | None:
-        """The model as a Stack, to speak fast; None if it is more than that."""
+        """Return the model as a Stack, for a fast reader; None if it is more than that."""
         return None
 
+    def attention_weights(self, ids: Tensor) -> Tensor | None:
+        """Return the attention of each symbol of a text, ids (1, T), to each, (T, T); None if it has no attention."""
+        return None
+
+    def settle(self, hyper: HyperParams) -> HyperParams:
+        """Return other settings with everything in them that the weights or the carry of this model were made for."""
+        return hyper
+
     def logits(self, outputs: Tensor) -> Tensor:
-        """(…, H) to unnormalised log-probabilities of the next symbol (…, V)."""
+        """Turn outputs (…, H) into unnormalised log-probabilities of the next symbol, (…, V)."""
         return linear(outputs, self.readout_weight, self.readout_bias)

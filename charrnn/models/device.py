@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from charrnn.errors import DeviceError
-from charrnn.models.engines.choice import choose_engine
+from charrnn.models.engines.choice import Engine
 
 
 def choose_device(name: str) -> torch.device:
@@ -39,15 +39,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def environment(device: torch.device) -> dict[str, str | int]:
-    """What the bits of a run depend on besides its own state; a checkpoint remembers it."""
+def environment(device: torch.device, engine: Engine) -> dict[str, str | int]:
+    """Return what the bits of a run depend on besides its own state; a checkpoint remembers it."""
     return {
         'python': platform.python_version(),
         'torch': str(torch.__version__),
         'machine': platform.machine(),
         'device': str(device),
         'threads': torch.get_num_threads(),
-        'engine': choose_engine(device).label,
+        'engine': engine.label,
     }
 
 

@@ -1,14 +1,13 @@
-"""RNN_TANH, RNN_RELU, LSTM and GRU: embedding → recurrent layers → output, as word-level models have them.
+"""One stack of recurrent layers between an encoding of the symbols and the readout, and the families made of it.
 
-    ids ──► embedding (emsize) ──dropout──► layer ──dropout──► … ──► layer ──dropout──► readout ──► logits
+    GRUEncode   one-hot → linear + tanh (H units) ──► GRU layers ──► readout
+    GRUResize   one-hot ────────────────────────────► GRU layers ──► readout
+    RNN_TANH, RNN_RELU, LSTM, GRU
+                embedding (emsize) ──dropout──► layers ──► readout         as word-level models have them
 
-`tied` shares one matrix between the embedding and the output layer (Press & Wolf 2017, arXiv:1608.05859), so
-emsize and state_size must agree.  Dropout is at the three places of Zaremba et al. 2014 (arXiv:1409.2329).  The cells:
-
-    RNN_TANH   h' = tanh(W_in x + b_in + W_h h + b_h)
-    RNN_RELU   h' = max(0, W_in x + b_in + W_h h + b_h)
-    LSTM       i, f, o = σ(…),  g = tanh(…),  c' = f ⊙ c + i ⊙ g,  h' = o ⊙ tanh(c')      gates stacked i, f, g, o
-    GRU        as in recurrence.py
+Dropout follows each layer; in the second kind also the embedding (Zaremba et al. 2014, arXiv:1409.2329).  `tied` shares
+one matrix between the embedding and the readout (Press & Wolf 2017, arXiv:1608.05859), so emsize and state_size must
+agree.  A one-hot vector times a matrix is a row of that matrix, so no one-hot is ever built: see ``onehot``.
 """
 
 from __future__ import annotations
@@ -23,74 +22,89 @@ from torch.nn.functional import linear
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
-from charrnn.models.cells import gru, lstm, rnn_relu, rnn_tanh
-from charrnn.models.contract import LanguageModel, LayerWeights, Stack
-from charrnn.models.onehot import Rows, look_up
-from charrnn.models.weights import uniform
+from charrnn.models.cells import CELLS, Cell, LayerWeights, Stack
+from charrnn.models.contract import LanguageModel
+from charrnn.models.onehot import Rows, each_row, look_up
+from charrnn.models.weights import uniform, zeros
 
 
 class Layer(nn.Module):
-    """The weights of one recurrent layer of `gates` gates; biases of both products, as torch has them."""
+    """The weights of one recurrent layer.
 
-    def __init__(self, generator: torch.Generator | None, gates: int, inputs: int, H: int) -> None:
+    Parameters
+    ----------
+    gates : int             G of the cell
+    inputs : int or None    size of its input; None: the input is multiplied by the input weights already
+    """
+
+    def __init__(self, generator: torch.Generator | None, gates: int, inputs: int | None, H: int) -> None:
         super().__init__()
         bound = H**-0.5
-        self.w_in = uniform(generator, bound, gates * H, inputs)
+        self.w_in = uniform(generator, bound, gates * H, inputs) if inputs is not None else None
         self.b_in = uniform(generator, bound, gates * H)
         self.w_h = uniform(generator, bound, gates * H, H)
         self.b_h = uniform(generator, bound, gates * H)
 
     @property
     def weights(self) -> LayerWeights:
+        """The four tensors, as engines take them."""
         return LayerWeights(self.w_in, self.b_in, self.w_h, self.b_h)
 
 
 class Recurrent(LanguageModel):
-    """What the four share; a subclass names its cell."""
+    """The stack that all recurrent families share; a family names its cell and encodes the symbols.
 
-    settings: ClassVar[tuple[str, ...]] = ('emsize', 'tied')
-    cell: str
-    gates: int
-    state_names: tuple[str, ...] = ('h',)
+    Parameters
+    ----------
+    inputs : int or None    size of what ``encode`` returns; None: the first layer's input products
+    """
 
-    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
+    cell: ClassVar[Cell]
+    drops_encoding: ClassVar[bool] = False
+    """True if dropout acts on the encoding, too."""
+
+    def __init__(
+        self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None, inputs: int | None
+    ) -> None:
         super().__init__(vocab_size, hyper, generator)
-        emsize, H = hyper.emsize or hyper.state_size, hyper.state_size
-        if hyper.tied and emsize != H:
-            raise HyperParamsError(
-                f'tied=True shares one matrix, but emsize={emsize} and state_size={H} differ.',
-                f'emsize={H}, or tied=False',
-            )
+        H = hyper.state_size
         self.layers = nn.ModuleList(
-            Layer(generator, self.gates, emsize if layer == 0 else H, H) for layer in range(hyper.layers)
+            Layer(generator, self.cell.gates, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
         )
-        self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, 0.1, vocab_size, emsize)
 
-    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        """One layer over a window: x (T, B, I) or Rows, and its states (B, H), to outputs (T, B, H) and new states."""
+    def encode(self, ids: Tensor) -> Tensor | Rows:
+        """Turn symbols (T, B) into the first layer's input, (T, B, inputs)."""
         raise NotImplementedError
 
     def zero_carry(self, lanes: int) -> Carry:
         shape = (self.hyper.layers, lanes, self.hyper.state_size)
-        return Carry({name: self.readout_bias.new_zeros(shape) for name in self.state_names})
+        return Carry({name: self.readout_bias.new_zeros(shape) for name in self.cell.states})
 
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
-        emsize, H = self.embedding_weight.shape[1], self.hyper.state_size
-        return [(seq_len, lanes, emsize), *[(seq_len, lanes, H)] * self.hyper.layers]
+        return [(seq_len, lanes, self.hyper.state_size)] * self.hyper.layers
 
     def recur(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embedding and all layers: outputs (T, B, H), the last layer's dropout not yet applied, and the states."""
-        x: Tensor | Rows = Rows(self.embedding_weight, ids.t())
-        last: list[list[Tensor]] = []
+        """Run the encoding and all layers.
+
+        Returns
+        -------
+        outputs : (T, B, H)      of the last layer; its mask, the last one, is not yet applied
+        states : dict of (L, B, H)
+        """
+        x = self.encode(ids.t())
+        # before[i] acts on the input of layer i.
+        before = [None] * len(self.layers) if masks is None else list(masks[:-1])
+        if masks is not None and not self.drops_encoding:
+            before = [None, *before]
+        last = []
         for i, layer in enumerate(self.layers):
-            if masks is not None:
-                x = look_up(x) * masks[i]
             assert isinstance(layer, Layer)
-            x, states = self.step(x, [carry[name][i] for name in self.state_names], layer)
+            if (mask := before[i]) is not None:
+                x = look_up(x) * mask
+            x, states = self.engine.layer(self.cell, x, [carry[name][i] for name in self.cell.states], layer.weights)
             last.append(states)
-        assert isinstance(x, Tensor)
         stacked = (torch.stack(states) for states in zip(*last, strict=True))
-        return x, dict(zip(self.state_names, stacked, strict=True))
+        return look_up(x), dict(zip(self.cell.states, stacked, strict=True))
 
     def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
         x, states = self.recur(ids, carry, masks)
@@ -99,52 +113,83 @@ class Recurrent(LanguageModel):
         return x.transpose(0, 1), Carry(states)
 
     def stack(self) -> Stack | None:
+        every = torch.arange(len(self.readout_bias), device=self.readout_bias.device)
+        table = look_up(self.encode(every[:, None]))[:, 0]
         layers = [layer.weights for layer in self.layers if isinstance(layer, Layer)]
-        first = layers[0]
-        assert first.w_in is not None
-        return Stack(self.cell, linear(self.embedding_weight, first.w_in, first.b_in), layers, self.state_names)
+        w_in, b_in = layers[0].w_in, layers[0].b_in
+        return Stack(self.cell, table + b_in if w_in is None else linear(table, w_in, b_in), layers)
 
 
-class RNNTanh(Recurrent):
-    """The plain recurrent network of Elman 1990, with tanh."""
+class GRUEncode(Recurrent):
+    """One-hot → linear + tanh (state-sized) → GRU layers → linear."""
 
-    cell = 'rnn_tanh'
-    gates = 1
+    cell = CELLS['gru']
 
-    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        x, h = rnn_tanh(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
-        return x, [h]
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
+        super().__init__(vocab_size, hyper, generator, inputs=hyper.state_size)
+        self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
+        self.encode_bias = zeros(generator, hyper.state_size)
+
+    def encode(self, ids: Tensor) -> Tensor | Rows:
+        return each_row(Rows(self.encode_weight, ids), lambda rows: torch.tanh(rows + self.encode_bias))
 
 
-class RNNRelu(Recurrent):
+class GRUResize(Recurrent):
+    """One-hot, vocabulary-sized, straight into the first recurrent layer → GRU layers → linear."""
+
+    cell = CELLS['gru']
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
+        super().__init__(vocab_size, hyper, generator, inputs=None)
+        # The input weights of the first layer, one row for each symbol: the transpose of (3H, V).
+        self.resize_weight = uniform(generator, hyper.state_size**-0.5, vocab_size, 3 * hyper.state_size)
+
+    def encode(self, ids: Tensor) -> Tensor | Rows:
+        return Rows(self.resize_weight, ids)
+
+
+class Embedded(Recurrent):
+    """Embedding → recurrent layers → linear: the four families of word-level models."""
+
+    settings: ClassVar[tuple[str, ...]] = ('emsize', 'tied')
+    drops_encoding = True
+
+    def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
+        emsize, H = hyper.emsize or hyper.state_size, hyper.state_size
+        if hyper.tied and emsize != H:
+            raise HyperParamsError(
+                f'tied=True shares one matrix, but emsize={emsize} and state_size={H} differ.',
+                f'emsize={H}, or tied=False',
+            )
+        super().__init__(vocab_size, hyper, generator, inputs=emsize)
+        self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, 0.1, vocab_size, emsize)
+
+    def encode(self, ids: Tensor) -> Tensor | Rows:
+        return Rows(self.embedding_weight, ids)
+
+    def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
+        return [(seq_len, lanes, self.embedding_weight.shape[1]), *super().mask_shapes(lanes, seq_len)]
+
+
+class RNNTanh(Embedded):
+    """The plain recurrent network, with tanh."""
+
+    cell = CELLS['rnn_tanh']
+
+
+class RNNRelu(Embedded):
     """The plain recurrent network, with a rectifier."""
 
-    cell = 'rnn_relu'
-    gates = 1
-
-    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        x, h = rnn_relu(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
-        return x, [h]
+    cell = CELLS['rnn_relu']
 
 
-class GRU(Recurrent):
+class GRU(Embedded):
     """The gated recurrent unit, on an embedding."""
 
-    cell = 'gru'
-    gates = 3
-
-    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        x, h = gru(x, states[0], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
-        return x, [h]
+    cell = CELLS['gru']
 
 
-class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000)."""
+class LSTM(Embedded):
+    """Long short-term memory, on an embedding."""
 
-    cell = 'lstm'
-    gates = 4
-    state_names = ('h', 'c')
-
-    def step(self, x: Tensor | Rows, states: list[Tensor], layer: Layer) -> tuple[Tensor, list[Tensor]]:
-        x, h, c = lstm(x, states[0], states[1], layer.w_in, layer.b_in, layer.w_h, layer.b_h)
-        return x, [h, c]
+    cell = CELLS['lstm']

@@ -59,9 +59,9 @@ CELLS: dict[str, Callable[[Array, Array, States], States]] = {
 
 def reader(stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> Callable[[NDArray[np.int64]], Array]:
     """A function that reads one symbol on every lane, (B,), and returns the next one's logits, (B, V)."""
-    cell, table = CELLS[stack.cell], stack.table.numpy()
+    cell, table = CELLS[stack.cell.name], stack.table.numpy()
     layers = [[None if w is None else w.detach().numpy().T for w in layer] for layer in stack.layers]
-    states = [[carry[name][i].numpy() for name in stack.states] for i in range(len(layers))]
+    states = [[carry[name][i].numpy() for name in stack.cell.states] for i in range(len(layers))]
     weight, bias = (w.detach().numpy().T for w in readout)
 
     def read(symbols: NDArray[np.int64]) -> Array:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from charrnn.display.text import printable
 from charrnn.errors import SamplingError
-from charrnn.models import Carry, LanguageModel, choose_engine, native
+from charrnn.models import Carry, LanguageModel
+from charrnn.models.engines import native
 from charrnn.sampling.readers import reader
 
 PRIME_AT_ONCE = 1000
@@ -110,7 +111,7 @@ def speak(
     silent: int | None,
 ) -> NDArray[np.int64] | None:
     """Read `symbols` (B,), then draw with `draws` (length, B); returns (length, B), None if logits are no numbers."""
-    weights, engine = model.readout_weight, choose_engine(model.readout_weight.device, model.readout_weight.dtype)
+    weights, engine = model.readout_weight, model.engine
     readout = (weights, model.readout_bias)
     stack = model.stack() if weights.device.type == 'cpu' and _table_is_small(model) else None
     if stack and engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:

@@ -14,7 +14,7 @@ from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, TrainingError, WorkspaceError, warn
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LSTMAttention, build_model, drift, environment
+from charrnn.models import build_model, drift, environment
 from charrnn.session.hooks import own_rate
 from charrnn.session.listener import RunListener
 from charrnn.session.trust import checked_settings
@@ -56,7 +56,7 @@ class Run:
         device: torch.device,
     ) -> None:
         self.workspace, self.modeltype = workspace, modeltype
-        self.learner = Learner(build_model(modeltype, len(data.chars), hyper, seed), hyper, data, seed, device)
+        self.learner = Learner(build_model(modeltype, len(data.chars), hyper, seed, device), hyper, data, seed, device)
         self.history, self.attachments = History(level=data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
         self.training = False
@@ -127,7 +127,7 @@ class Run:
                 f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
                 f'ms.reattach() runs that code, ms.detach({waiting[0]!r}) goes on without.'
             )
-        if changed := drift(facts.get('environment', {}), environment(device)):
+        if changed := drift(facts.get('environment', {}), environment(device, run.learner.model.engine)):
             warn(
                 f'since checkpoint {number}: {printable(changed)}. Training goes on from it, '
                 'but an exact resume is not promised, because sums may round otherwise.'
@@ -186,7 +186,7 @@ class Run:
             'data_digest': self.data.digest,
             'history_length': self.history.length,
             'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-            'environment': {'charrnn': __version__, **environment(learner.device)},
+            'environment': {'charrnn': __version__, **environment(learner.device, learner.model.engine)},
         }
         pickled = self.attachments.save()
         if pickled:
@@ -217,7 +217,7 @@ class Run:
             return learner, 'present weights (no checkpoint is best yet), '
         found = store.read(best)
         modeltype, hyper = checked_settings(found, self.data)
-        model = build_model(modeltype, len(self.data.chars), hyper, learner.seed)
+        model = build_model(modeltype, len(self.data.chars), hyper, learner.seed, learner.device)
         twin = Learner(model, hyper, self.data, learner.seed, learner.device)
         twin.load(found.tensors, found.facts, hyper)
         return twin, f'checkpoint {best} (best), '
@@ -306,8 +306,7 @@ class Run:
                 f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
                 f'seq_len={self.data.train_size}, or less',
             )
-        if isinstance(learner.model, LSTMAttention):  # its memory is as long as it is, whatever the windows become
-            new = replace(new, memory=learner.model.memory)
+        new = learner.model.settle(new)
         before = learner.hyper.facts()
         learner.adopt(new)
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))

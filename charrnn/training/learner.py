@@ -74,7 +74,7 @@ class Learner:
     def __init__(
         self, model: LanguageModel, hyper: HyperParams, data: Dataset, seed: int, device: torch.device
     ) -> None:
-        self.model = model.to(device)
+        self.model = model
         self.optimizer = build_optimizer(model, hyper)
         self.hyper, self.data, self.seed, self.device = hyper, data, seed, device
         self.position = self.symbols = self.round = 0

@@ -13,7 +13,9 @@ V, B, T, H = 7, 2, 9, 6
 
 
 def model_of(memory: int) -> LSTMAttention:
-    model = build_model('LSTMAttention', V, HyperParams(layers=1, state_size=H, memory=memory, seq_len=5), 0).double()
+    model = build_model('LSTMAttention', V, HyperParams(layers=1, state_size=H, memory=memory, seq_len=5), 0).move(
+        torch.device('cpu'), torch.float64
+    )
     assert isinstance(model, LSTMAttention)
     return model
 

@@ -8,24 +8,26 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import NATIVE_SETS, MakeRun
+from conftest import NATIVE_SETS, MakeRun, recurrence
 
 from charrnn import EngineError
 from charrnn.hyperparams import HyperParams
-from charrnn.models import MODELTYPES, build_model, cells
-from charrnn.models.engines import choice, native
+from charrnn.models import MODELTYPES, build_model
+from charrnn.models.cells import CELLS, Cell
+from charrnn.models.engines import native
 from charrnn.models.engines import torch as loops
 from charrnn.models.engines.choice import choose_engine
 from charrnn.models.onehot import Rows, each_row, look_up
 from charrnn.sampling import sampler
 
-GATES = native.GATES
+GATES = {name: cell.gates for name, cell in CELLS.items()}
 needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
 every_set = pytest.mark.parametrize('instruction_set', NATIVE_SETS)
 every_cell = pytest.mark.parametrize('cell', GATES)
@@ -71,8 +73,8 @@ def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dt
 @pytest.mark.parametrize(('T', 'B', 'H'), SIZES)
 def test_native_equals_the_loops_by_hand(instruction_set: str, cell: str, V: int, T: int, B: int, H: int) -> None:
     arguments = draw(T, B, H, cell, V=V)
-    ours = run(getattr(native.Recurrences(instruction_set), cell), arguments, torch.float32)
-    expected = run(getattr(loops, cell), arguments, torch.float64)
+    ours = run(recurrence(partial(native.layer, instruction_set), cell), arguments, torch.float32)
+    expected = run(recurrence(loops.layer, cell), arguments, torch.float64)
     for our, their in zip(ours, expected, strict=True):
         torch.testing.assert_close(our.double(), their, rtol=1e-4, atol=1e-5)
 
@@ -82,7 +84,7 @@ def test_native_equals_the_loops_by_hand(instruction_set: str, cell: str, V: int
 def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, cell: str) -> None:
     T, B, H = 20, 11, 65  # enough work for several threads
     arguments = draw(T, B, H, cell)
-    function = getattr(native.Recurrences(instruction_set), cell)
+    function = recurrence(partial(native.layer, instruction_set), cell)
     before = torch.get_num_threads()
     try:
         found = []
@@ -111,12 +113,12 @@ def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, c
 def test_gradients_do_not_depend_on_threads(instruction_set: str, cell: str) -> None:
     arguments = draw(20, 11, 65, cell)
     before, found = torch.get_num_threads(), []
-    weights = native.Recurrences(instruction_set)
+    function = recurrence(partial(native.layer, instruction_set), cell)
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             h0 = arguments['h0'].clone().requires_grad_()
-            outputs = getattr(weights, cell)(**{**arguments, 'h0': h0})
+            outputs = function(**{**arguments, 'h0': h0})
             found.append(torch.autograd.grad(outputs[0].sum(), h0)[0])
     finally:
         torch.set_num_threads(before)
@@ -129,7 +131,7 @@ def test_what_is_not_a_number_stays_so_and_stays_in_its_lane(instruction_set: st
     arguments = draw(3, 9, 20, cell)
     arguments['h0'][4, 7] = float('nan')
     with torch.no_grad():
-        outputs = getattr(native.Recurrences(instruction_set), cell)(**arguments)[0]
+        outputs = recurrence(partial(native.layer, instruction_set), cell)(**arguments)[0]
     assert outputs[:, 4].isnan().all()
     assert not outputs[:, [0, 1, 2, 3, 5, 6, 7, 8]].isnan().any()
 
@@ -139,7 +141,8 @@ def test_large_arguments_of_the_gates_saturate(instruction_set: str) -> None:
     arguments = draw(2, 3, 7, 'lstm')
     for size in (50.0, 1e3, 1e30):
         with torch.no_grad():
-            outputs = native.Recurrences(instruction_set).lstm(**{**arguments, 'b_in': arguments['b_in'] * size})[0]
+            lstm = recurrence(partial(native.layer, instruction_set), 'lstm')
+            outputs = lstm(**{**arguments, 'b_in': arguments['b_in'] * size})[0]
         assert outputs.isfinite().all() and outputs.abs().max() <= 1
 
 
@@ -148,9 +151,9 @@ def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
     """A transposed gradient of the last states, as a user's own loss may send it."""
     arguments = draw(3, 4, 4, 'lstm')
     expected, found = [], []
-    for function, into in ((loops.lstm, expected), (native.Recurrences(instruction_set).lstm, found)):
+    for function, into in ((loops.layer, expected), (partial(native.layer, instruction_set), found)):
         states = {name: arguments[name].clone().requires_grad_() for name in ('h0', 'c0')}
-        outputs, h, c = function(**{**arguments, **states})
+        outputs, h, c = recurrence(function, 'lstm')(**{**arguments, **states})
         total = (outputs.transpose(0, 1).reshape(4, -1) ** 2).sum() + (c.t() * torch.arange(16.0).view(4, 4)).sum()
         into += torch.autograd.grad(total + h.t()[1].sum(), [states['h0'], states['c0']])
     for our, their in zip(found, expected, strict=True):
@@ -176,10 +179,13 @@ def test_a_forked_child_computes(make_run: MakeRun) -> None:
     """Its parent's threads are not in it."""
     program = (
         'import os, sys, torch\n'
-        'from charrnn.models.cells import gru\n'
+        'from charrnn.models.cells import CELLS, LayerWeights\n'
+        'from charrnn.models.engines.choice import choose_engine\n'
+        'layer = choose_engine(CELLS["gru"], torch.device("cpu")).layer\n'
         'torch.set_num_threads(2)\n'
         'x, w = torch.ones(20, 8, 120), torch.ones(120, 40)\n'
-        'run = lambda: gru(x, x[0, :, :40], None, x[0, 0], w, x[0, 0])[0].sum().item()\n'
+        'weights = LayerWeights(None, x[0, 0], w, x[0, 0])\n'
+        'run = lambda: layer(CELLS["gru"], x, [x[0, :, :40]], weights)[0].sum().item()\n'
         'with torch.no_grad(): first = run()\n'
         'child = os.fork()\n'
         'with torch.no_grad(): again = run()\n'
@@ -225,27 +231,28 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
 
 
 def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
-    cpu = torch.device('cpu')
+    gru, cpu = CELLS['gru'], torch.device('cpu')
     monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
     assert repr(make_run().engine) == 'torch: CHARRNN_ENGINE=torch'
     monkeypatch.delenv('CHARRNN_ENGINE')
-    assert choose_engine(cpu).name == ('native' if NATIVE_SETS else 'torch')
-    assert choose_engine(torch.device('cuda')).name == 'cudnn'
-    assert choose_engine(torch.device('mps')).name == 'torch'
-    assert choose_engine(cpu, torch.float64).name == 'torch'
+    assert choose_engine(gru, cpu).name == ('native' if NATIVE_SETS else 'torch')
+    assert choose_engine(gru, torch.device('cuda')).name == 'cudnn'
+    assert choose_engine(gru, torch.device('mps')).name == 'torch'
+    assert choose_engine(gru, cpu, torch.float64).name == 'torch'
+    assert choose_engine(Cell('mgu', 2), cpu).why == 'the cell mgu is not in C'
     for wrong, says in [('fast', 'no such engine'), ('cudnn', 'but the device is cpu'), ('native:avx9', 'avx9')]:
         monkeypatch.setenv('CHARRNN_ENGINE', wrong)
         if NATIVE_SETS or wrong != 'native:avx9':
             with pytest.raises(EngineError, match=says):
-                choose_engine(cpu)
+                choose_engine(gru, cpu)
     monkeypatch.setattr(native, '_native', None)
-    choice._choose.cache_clear()
     monkeypatch.delenv('CHARRNN_ENGINE')
-    assert choose_engine(cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
+    assert (
+        choose_engine(gru, cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
+    )
     monkeypatch.setenv('CHARRNN_ENGINE', 'native')
     with pytest.raises(EngineError, match='not built'):
-        choose_engine(cpu)
-    choice._choose.cache_clear()
+        choose_engine(gru, cpu)
 
 
 @pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
@@ -259,6 +266,7 @@ def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modelty
 
     def speak(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
         monkeypatch.setenv('CHARRNN_ENGINE', engine)
+        model.move(torch.device('cpu'))
         with torch.no_grad():
             lane_carry = model.zero_carry(len(symbols[lanes]))
             found = sampler.speak(model, lane_carry, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2)
@@ -287,6 +295,7 @@ def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modelty
             model.readout_bias[4] = float(wrong)
             for engine in ways:
                 monkeypatch.setenv('CHARRNN_ENGINE', engine)
+                model.move(torch.device('cpu'))
                 assert sampler.speak(model, carry, symbols, numbers, 1.0, None) is None
 
 
@@ -302,13 +311,12 @@ def test_rows_are_looked_up_once_for_each_symbol_or_for_each_place() -> None:
     assert seen == [(1, 3, 3), (4, 3)]
 
 
-def test_every_recurrence_asks_the_engine_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cell in GATES:
-        arguments = draw(2, 3, 5, cell)
-        monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
-        expected = getattr(loops, cell)(**arguments)
-        found = getattr(cells, cell)(**arguments)
-        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+def test_a_model_keeps_the_engine_it_was_built_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
+    model = build_model('LSTM', 5, HyperParams(state_size=4), seed=0)
+    monkeypatch.delenv('CHARRNN_ENGINE')
+    assert model.engine.name == 'torch'
+    assert model.move(torch.device('cpu'), torch.float64).engine.name == 'torch'
 
 
 SANITIZED = """

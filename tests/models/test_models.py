@@ -14,7 +14,9 @@ every_model = pytest.mark.parametrize('modeltype', MODELTYPES)
 
 
 def model_of(modeltype: str, seed: int = 0, **given: float) -> LanguageModel:
-    return build_model(modeltype, V, HyperParams(layers=2, state_size=H, **given), seed).double()  # type: ignore[arg-type]
+    return build_model(modeltype, V, HyperParams(layers=2, state_size=H, **given), seed).move(
+        torch.device('cpu'), torch.float64
+    )  # type: ignore[arg-type]
 
 
 def ids_of(lanes: int = B, length: int = T) -> Tensor:

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from conftest import recurrence
 
-from charrnn.models.cells import gru
+from charrnn.models.engines import torch as loops
 from charrnn.scratch.gru import gru_backward, gru_forward
 
 T, B, H, INPUTS = 5, 3, 6, 4
+gru = recurrence(loops.layer, 'gru')
 NAMES = ('x', 'h0', 'w_in', 'b_in', 'w_h', 'b_h')
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from charrnn import HyperParams, HyperParamsError
 from charrnn.models import build_model
-from charrnn.models.recurrent import Recurrent
+from charrnn.models.recurrent import Embedded
 
 V, B, T, H = 9, 3, 7, 5
 KINDS = {
@@ -21,8 +21,9 @@ KINDS = {
 @pytest.mark.parametrize('modeltype', KINDS)
 def test_it_equals_torch(modeltype: str, tied: bool) -> None:
     emsize = H if tied else 4
-    model = build_model(modeltype, V, HyperParams(layers=2, state_size=H, emsize=emsize, tied=tied), 0).double()
-    assert isinstance(model, Recurrent)
+    model = build_model(modeltype, V, HyperParams(layers=2, state_size=H, emsize=emsize, tied=tied), 0)
+    model.move(torch.device('cpu'), torch.float64)
+    assert isinstance(model, Embedded)
     with torch.random.fork_rng():  # torch's own constructors draw
         embedding, recurrent = nn.Embedding(V, emsize).double(), KINDS[modeltype](emsize, H, 2).double()
         readout = nn.Linear(H, V).double()

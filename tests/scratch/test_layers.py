@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import recurrence
 
-from charrnn.models import cells
+from charrnn.models.engines import torch as loops
 from charrnn.scratch.gru import gru_backward, gru_forward, softmax_loss
 from charrnn.scratch.lstm import lstm_backward, lstm_forward
 from charrnn.scratch.rnn import rnn_backward, rnn_forward
@@ -67,7 +68,7 @@ def test_it_agrees_with_the_engine(cell: str) -> None:
     arrays = arrays_of(cell, symbols=False)
     weighting = np.random.default_rng(3).normal(size=(T, B, H))
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
-    outputs = getattr(cells, cell)(**tensors)[0]
+    outputs = recurrence(loops.layer, cell)(**tensors)[0]
     (outputs * torch.from_numpy(weighting)).sum().backward()
     np.testing.assert_allclose(outputs.detach().numpy(), by_hand(cell, arrays)[0], rtol=1e-12, atol=1e-13)
     for name, gradient in gradients_by_hand(cell, arrays, weighting).items():

@@ -12,7 +12,7 @@ from charrnn.training.optimizer import apply_update, build_optimizer
 @pytest.mark.parametrize('clip', [0.0, 5.0])
 def test_updates_are_the_written_equations(clip: float) -> None:
     hyper = HyperParams(layers=1, state_size=3, learnrate=0.01, decay=0.9, regcost=2.0, clip=clip)
-    model = build_model('GRUEncode', 4, hyper, 0).double()
+    model = build_model('GRUEncode', 4, hyper, 0).move(torch.device('cpu'), torch.float64)
     optimizer = build_optimizer(model, hyper)
     symbols, draws = 20, np.random.default_rng(0)
     expected = {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
@@ -44,7 +44,7 @@ def test_sgd_and_adamw_are_the_written_equations(name: str, clipnorm: float) -> 
         clip=0.0 if not clipnorm else 5.0,
         clipnorm=clipnorm,
     )
-    model = build_model('LSTM', 4, hyper, 0).double()
+    model = build_model('LSTM', 4, hyper, 0).move(torch.device('cpu'), torch.float64)
     optimizer = build_optimizer(model, hyper)
     symbols, draws = 20, np.random.default_rng(0)
     expected = {key: p.detach().numpy().copy() for key, p in model.named_parameters()}

@@ -1,22 +1,22 @@
-"""Engines: who computes the recurrences.  Each has the four functions of ``charrnn.models.cells``.
+"""The choice of an engine for a model, made once, when the model is built.
 
-    native    C, on the CPU in float32; the fastest there is for it here (native.py, c/)
-    torch     loops written by hand in torch, on any device, in any precision (torch.py)
+    native    C, on the CPU in float32: the fastest there is for it here (native.py, c/)
+    torch     loops written out in torch, on any device, in any precision (torch.py)
     cudnn     NVIDIA's own kernels, through torch (cudnn.py)
 
-The variable CHARRNN_ENGINE names another one than is chosen by itself.
+The environment variable CHARRNN_ENGINE overrides the choice.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import partial
 
 import torch
 
 from charrnn.errors import EngineError
+from charrnn.models.cells import Cell, LayerFunction
 from charrnn.models.engines import cudnn, native
 from charrnn.models.engines import torch as loops
 
@@ -26,7 +26,7 @@ NAMES = ('native', 'torch', 'cudnn')
 
 @dataclass(frozen=True)
 class Engine:
-    """Who computes the recurrences, and why this one.
+    """The engine of a model, and the reason for it.
 
     Parameters
     ----------
@@ -48,39 +48,36 @@ class Engine:
         return f'{self.name}:{self.instruction_set}' if self.instruction_set else self.name
 
     @property
-    def recurrences(self) -> Any:
-        """What has the functions gru, lstm, rnn_tanh and rnn_relu."""
+    def layer(self) -> LayerFunction:
+        """The function that runs one layer over a window."""
         if self.name == 'native':
-            return native.Recurrences(self.instruction_set)
-        return loops if self.name == 'torch' else cudnn
+            return partial(native.layer, self.instruction_set)
+        return loops.layer if self.name == 'torch' else cudnn.layer
 
 
-def choose_engine(device: torch.device, dtype: torch.dtype = torch.float32) -> Engine:
-    """The engine for tensors of this kind.
+def choose_engine(cell: Cell, device: torch.device, dtype: torch.dtype = torch.float32) -> Engine:
+    """Return the engine for a cell on a device, in a precision.
 
     Raises
     ------
-    EngineError    CHARRNN_ENGINE names one that is not there, or not for this device
+    EngineError    CHARRNN_ENGINE names an engine that is missing, or not made for this device or cell
     """
-    return _choose(os.environ.get(VARIABLE, ''), device.type, dtype)
+    wanted = os.environ.get(VARIABLE, '')
+    return _named(wanted, cell, device.type, dtype) if wanted else _best(cell, device.type, dtype)
 
 
-@cache
-def _choose(wanted: str, device: str, dtype: torch.dtype) -> Engine:
+def _named(wanted: str, cell: Cell, device: str, dtype: torch.dtype) -> Engine:
     name, _, instruction_set = wanted.partition(':')
-    if not wanted:
-        return _best(device, dtype)
-    if name not in NAMES:
-        raise EngineError(f'{VARIABLE}={wanted}: no such engine.', f'{VARIABLE}=native, torch or cudnn')
     because = f'{VARIABLE}={wanted}'
+    if name not in NAMES:
+        raise EngineError(f'{because}: no such engine.', f'{VARIABLE}=native, torch or cudnn')
     if name == 'torch':
         return Engine(name, because)
+    needed = 'cuda' if name == 'cudnn' else 'cpu'
+    if device != needed:
+        raise EngineError(f'{because}, but the device is {device}.', f"device='{needed}', or {VARIABLE}=torch")
     if name == 'cudnn':
-        if device != 'cuda':
-            raise EngineError(f'{because}, but the device is {device}.', "device='cuda', or CHARRNN_ENGINE=torch")
         return Engine(name, because)
-    if device != 'cpu':
-        raise EngineError(f'{because}, but the device is {device}.', "device='cpu', or CHARRNN_ENGINE=torch")
     sets = native.instruction_sets()
     if not sets:
         raise EngineError(f'{because}, but {native.MISSING}.', native.BUILD_IT)
@@ -89,19 +86,25 @@ def _choose(wanted: str, device: str, dtype: torch.dtype) -> Engine:
             f'{because}: this processor has no {instruction_set!r} that is built in.',
             ' or '.join(f'{VARIABLE}=native:{each}' for each in sets),
         )
-    if dtype != torch.float32:
-        return Engine('torch', f'the native engine computes in float32, not {dtype}')
+    if reason := _why_not_native(cell, dtype):
+        return Engine('torch', reason)
     return Engine(name, because, instruction_set or sets[0])
 
 
-def _best(device: str, dtype: torch.dtype) -> Engine:
-    if device == 'cuda':
+def _best(cell: Cell, device: str, dtype: torch.dtype) -> Engine:
+    if device == 'cuda' and cell.name in cudnn.KERNELS:
         return Engine('cudnn', 'the device is a GPU of NVIDIA')
     if device != 'cpu':
         return Engine('torch', f'the only one for the device {device}')
-    if dtype != torch.float32:
-        return Engine('torch', f'the native engine computes in float32, not {dtype}')
+    if reason := _why_not_native(cell, dtype):
+        return Engine('torch', reason)
     sets = native.instruction_sets()
     if not sets:
         return Engine('torch', f'{native.MISSING}; {native.BUILD_IT}')
     return Engine('native', f'C, the fastest on a CPU; this one has {" and ".join(sets)}', sets[0])
+
+
+def _why_not_native(cell: Cell, dtype: torch.dtype) -> str:
+    if dtype != torch.float32:
+        return f'the native engine computes in float32, not {dtype}'
+    return f'the cell {cell.name} is not in C' if cell.saved is None else ''

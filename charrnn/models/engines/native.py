@@ -7,6 +7,7 @@ and the weights' gradients, is torch's.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from charrnn.models.carry import Carry
-from charrnn.models.contract import Stack
+from charrnn.models.cells import Cell, LayerWeights, Stack
 from charrnn.models.onehot import Rows, each_row
 
 try:
@@ -31,10 +32,6 @@ BUILD_IT = 'with a C compiler there, `pip install` builds it'
 MOST_LAYERS = 250
 """What ``speak`` takes: C holds all of a model's weights at once."""
 
-GATES = {'gru': 3, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
-SAVED = {'gru': 4, 'lstm': 5, 'rnn_tanh': 0, 'rnn_relu': 0}
-"""Numbers for each unit that the backward pass needs of every step, besides the states; see c/window.h."""
-
 
 def instruction_sets() -> tuple[str, ...]:
     """Those of this processor that are built in, best first; none without the extension."""
@@ -42,57 +39,18 @@ def instruction_sets() -> tuple[str, ...]:
     return found
 
 
-class Recurrences:
-    """The four functions, with the kernels of one instruction set."""
-
-    def __init__(self, instruction_set: str) -> None:
-        self.instruction_set = instruction_set
-
-    def gru(
-        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One GRU layer over a window; see ``charrnn.models.cells``."""
-        outputs, _ = self._layer('gru', x, h0, None, w_in, b_in, w_h, b_h)
-        return outputs, outputs[-1]
-
-    def lstm(
-        self, x: Tensor | Rows, h0: Tensor, c0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One LSTM layer over a window."""
-        outputs, c = self._layer('lstm', x, h0, c0, w_in, b_in, w_h, b_h)
-        return outputs, outputs[-1], c
-
-    def rnn_tanh(
-        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One plain recurrent layer with tanh over a window."""
-        outputs, _ = self._layer('rnn_tanh', x, h0, None, w_in, b_in, w_h, b_h)
-        return outputs, outputs[-1]
-
-    def rnn_relu(
-        self, x: Tensor | Rows, h0: Tensor, w_in: Tensor, b_in: Tensor, w_h: Tensor, b_h: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One plain recurrent layer with a rectifier over a window."""
-        outputs, _ = self._layer('rnn_relu', x, h0, None, w_in, b_in, w_h, b_h)
-        return outputs, outputs[-1]
-
-    def _layer(
-        self,
-        cell: str,
-        x: Tensor | Rows,
-        h0: Tensor,
-        c0: Tensor | None,
-        w_in: Tensor | None,
-        b_in: Tensor,
-        w_h: Tensor,
-        b_h: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        products = each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in))
-        table, ids = products if isinstance(products, Rows) else (products, None)
-        found: tuple[Tensor, Tensor] = _Layer.apply(  # type: ignore[no-untyped-call]
-            self.instruction_set, cell, torch.is_grad_enabled(), table, ids, h0, c0, w_h, b_h
-        )
-        return found
+def layer(
+    instruction_set: str, cell: Cell, x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run one layer over a window with the kernels of one instruction set; see ``cells.LayerFunction`` for the rest."""
+    w_in, b_in, w_h, b_h = weights
+    products = each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in))
+    table, ids = products if isinstance(products, Rows) else (products, None)
+    h0, c0 = states[0], states[1] if len(states) > 1 else None
+    outputs, c = _Layer.apply(  # type: ignore[no-untyped-call]
+        instruction_set, cell, torch.is_grad_enabled(), table, ids, h0, c0, w_h, b_h
+    )
+    return outputs, (outputs[-1],) if c0 is None else (outputs[-1], c)
 
 
 def speak(
@@ -116,10 +74,10 @@ def speak(
     spoken = np.empty((length + 1, B), np.int64)
     spoken[0] = symbols
     weights = [view(weight) for layer in stack.layers for weight in layer]
-    states = [view(carry[name]) for name in stack.states] + [None]
+    states = [view(carry[name]) for name in stack.cell.states] + [None]
     numbers = _native.speak(
-        instruction_set, stack.cell, torch.get_num_threads(), length, B, H, V, len(stack.layers), view(stack.table),
-        tuple(weights), view(readout[0]), view(readout[1]), states[0], states[1], draws, temp,
+        instruction_set, stack.cell.name, torch.get_num_threads(), length, B, H, V, len(stack.layers),
+        view(stack.table), tuple(weights), view(readout[0]), view(readout[1]), states[0], states[1], draws, temp,
         -1 if silent is None else silent, spoken,
     )  # fmt: skip
     return spoken[1:] if numbers else None
@@ -137,7 +95,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any,
         chosen: str,
-        cell: str,
+        cell: Cell,
         learns: bool,
         x: Tensor,
         ids: Tensor | None,
@@ -154,10 +112,10 @@ class _Layer(torch.autograd.Function):
         if c0 is not None:
             c = torch.empty_like(h)
             c[0] = c0
-        saved = h0.new_empty(T, B, SAVED[cell], _native.padded(chosen, H)) if learns else None
+        saved = h0.new_empty(T, B, cell.saved or 0, _native.padded(chosen, H)) if learns else None
         _native.forward(
-            chosen, cell, torch.get_num_threads(), T, B, H, len(x), view(x), view(ids), view(w_h), view(b_h), view(h),
-            view(c), view(saved),
+            chosen, cell.name, torch.get_num_threads(), T, B, H, len(x), view(x), view(ids), view(w_h), view(b_h),
+            view(h), view(c), view(saved),
         )  # fmt: skip
         if learns:
             ctx.save_for_backward(ids, h, c, saved, w_h)
@@ -170,13 +128,13 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, d_outputs: Tensor, d_last_c: Tensor) -> tuple[Tensor | None, ...]:
         ids, h, c, saved, w_h = ctx.saved_tensors
         T, B, H = d_outputs.shape
-        G = GATES[ctx.cell]
-        gru = ctx.cell == 'gru'
-        d_gates = h.new_empty(T * B, (4 if gru else G) * H)
+        G = ctx.cell.gates
+        gru = ctx.cell.name == 'gru'
+        d_gates = h.new_empty(T * B, ctx.cell.gradients * H)
         d_h = h.new_zeros(B, H)
         d_c = d_last_c.clone(memory_format=torch.contiguous_format) if c is not None else None
         _native.backward(
-            ctx.chosen, ctx.cell, torch.get_num_threads(), T, B, H, view(h), view(c), view(saved), view(d_outputs),
+            ctx.chosen, ctx.cell.name, torch.get_num_threads(), T, B, H, view(h), view(c), view(saved), view(d_outputs),
             view(w_h), view(d_gates), view(d_h), view(d_c),
         )  # fmt: skip
         # The GRU's gradients stand as q r z n: the recurrent product's are the first three, the input's the others.

@@ -1,11 +1,13 @@
-"""The GRU's loops by hand, in torch: for any device and any precision.  The other cells are torch's own.
+"""The GRU's loops written out in torch, for any device and any precision; the other cells are torch's own kernels.
 
 torch.nn.GRU on a CPU builds a graph of every operation of each step; here the backward loop computes only what the
-next (earlier) step needs, and the weights' gradients come from one large product after it.
+next (earlier) step needs, and the weights' gradients come from one large product after it.  A cell that is in no other
+engine is one more function here, and its row in ``layer``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,19 +15,24 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from charrnn.models.engines.cudnn import lstm, rnn_relu, rnn_tanh
+from charrnn.models.cells import Cell, LayerWeights
+from charrnn.models.engines import cudnn
 from charrnn.models.onehot import Rows, each_row, look_up
 
-__all__ = ['gru', 'lstm', 'rnn_relu', 'rnn_tanh']
+
+def layer(
+    cell: Cell, x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run one layer over a window; see ``charrnn.models.cells.LayerFunction``."""
+    return gru(x, states, weights) if cell.name == 'gru' else cudnn.layer(cell, x, states, weights)
 
 
-def gru(
-    x: Tensor | Rows, h0: Tensor, w_in: Tensor | None, b_in: Tensor, w_h: Tensor, b_h: Tensor
-) -> tuple[Tensor, Tensor]:
-    """One GRU layer over a window; see ``charrnn.models.cells``."""
+def gru(x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run one GRU layer over a window."""
+    w_in, b_in, w_h, b_h = weights
     products = look_up(each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in)))
-    outputs: Tensor = _GRU.apply(products, h0, w_h, b_h)  # type: ignore[no-untyped-call]
-    return outputs, outputs[-1]
+    outputs: Tensor = _GRU.apply(products, states[0], w_h, b_h)  # type: ignore[no-untyped-call]
+    return outputs, (outputs[-1],)
 
 
 class _GRU(torch.autograd.Function):
