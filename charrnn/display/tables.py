@@ -1,10 +1,112 @@
-"""Tables that the prompt shows."""
+"""Table: rows under headings, with one source and two renderings, as text and as HTML."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from charrnn.display.text import printable
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    head : str
+    form : str       how format() writes a value; None becomes '-'
+    align : str      '<' or '>'
+    """
+
+    head: str
+    form: str = ''
+    align: str = '<'
+
+    def cell(self, value: Any) -> str:
+        """Return a value as one line of harmless text."""
+        written = '-' if value is None else format(value, self.form)
+        return printable(written).replace('\n', ' ')
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings.
+
+    Parameters
+    ----------
+    columns : sequence of Column    without any head, no line of heads is shown
+    rows : sequence of rows         each with a value for every column
+    texts : sequence of str         a text that is shown below each row, such as a sample; empty: none
+    before, after : str             lines above and below the rows
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    texts: Sequence[str] = field(default=())
+    before: str = ''
+    after: str = ''
+
+    def _cells(self) -> list[list[str]]:
+        return [[column.cell(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    def __str__(self) -> str:
+        cells = self._cells()
+        heads = [column.head for column in self.columns]
+        lines = [heads] if any(heads) else []
+        widths = [max(map(len, column)) for column in zip(*lines, *cells, strict=True)] if lines or cells else []
+
+        def aligned(row: list[str]) -> str:
+            parts = (f'{c:{column.align}{w}}' for c, column, w in zip(row, self.columns, widths, strict=True))
+            return '  '.join(parts).rstrip()
+
+        shown = [self.before] if self.before else []
+        shown += map(aligned, lines)
+        for place, row in enumerate(cells):
+            shown.append(aligned(row))
+            if self.texts:
+                shown += [f'  │ {line}'.rstrip() for line in printable(self.texts[place]).split('\n')]
+        return '\n'.join([*shown, self.after] if self.after else shown)
+
+    def html(self) -> str:
+        """Return the table as HTML, with everything in it escaped."""
+        align = ['right' if column.align == '>' else 'left' for column in self.columns]
+
+        def row(tag: str, cells: Sequence[str]) -> str:
+            parts = (
+                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+                for cell, side in zip(cells, align, strict=True)
+            )
+            return f'<tr>{"".join(parts)}</tr>'
+
+        heads = [column.head for column in self.columns]
+        lines = [row('th', heads)] if any(heads) else []
+        for place, cells in enumerate(self._cells()):
+            lines.append(row('td', cells))
+            if self.texts:
+                text = html.escape(printable(self.texts[place]))
+                style = 'text-align: left; white-space: pre-wrap'
+                lines.append(f'<tr><td colspan="{len(cells)}" style="{style}">{text}</td></tr>')
+        around = [f'<pre>{html.escape(printable(text))}</pre>' if text else '' for text in (self.before, self.after)]
+        return f'{around[0]}<table>{"".join(lines)}</table>{around[1]}'
+
+
+class Tabular:
+    """A value that the prompt shows as a table, and a notebook as HTML."""
+
+    __slots__ = ()
+
+    def table(self) -> Table:
+        """Return the value as a table."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
 
 @dataclass(frozen=True)
@@ -19,17 +121,24 @@ class CheckpointRow:
     is_best: bool
 
 
-class CheckpointTable(tuple[CheckpointRow, ...]):
+class CheckpointTable(Tabular, tuple[CheckpointRow, ...]):
     """Checkpoints, oldest first: a tuple that the prompt shows as a table."""
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
+    def table(self) -> Table:
+        """Return the checkpoints as a table."""
         if not self:
-            return 'no checkpoints yet.  Next: ms.newcheckpoint()'
-        lines = ['  no.  round  epoch  valid nats  written (UTC)']
-        for row in self:
-            valid = f'{row.valid_nats:.4f}' if row.valid_nats is not None else '-'
-            line = f'{row.number:>5}  {row.round:>5}  {row.epoch:>5.2f}  {valid:>10}  {printable(row.written[:19])}'
-            lines.append(f'{line}  best' if row.is_best else line)
-        return '\n'.join(lines)
+            return Table((), (), before='no checkpoints yet.  Next: ms.newcheckpoint()')
+        columns = [
+            Column('no.', align='>'),
+            Column('round', align='>'),
+            Column('epoch', '.2f', '>'),
+            Column('valid nats', '.4f', '>'),
+            Column('written (UTC)'),
+            Column(''),
+        ]
+        return Table(
+            columns,
+            [(r.number, r.round, r.epoch, r.valid_nats, r.written[:19], 'best' if r.is_best else '') for r in self],
+        )

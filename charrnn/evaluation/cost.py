@@ -1,22 +1,57 @@
-"""Reading a given text with a model: how likely each symbol was, and what every unit did."""
+"""Reading a text with a model: its cost symbol by symbol, or the carry that it leaves.
+
+Every loop over ``model(ids, carry)`` outside training is one of the functions here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
-from charrnn.models import LanguageModel
+from charrnn.models import Carry, LanguageModel, readout_nats
 
-PIECE = 1000
+AT_ONCE = 1000
+"""Symbols of each lane that are read at once: more would only take memory."""
 
 
 @torch.no_grad()
+def read(model: LanguageModel, ids: Tensor, carry: Carry, at_once: int = AT_ONCE) -> Iterator[tuple[Tensor, Carry]]:
+    """Read symbols (B, N) from a carry on; yield the outputs (B, T, H) and the carry after each piece."""
+    for start in range(0, ids.shape[1], at_once):
+        outputs, carry = model(ids[:, start : start + at_once], carry)
+        yield outputs, carry
+
+
+def carry_after(model: LanguageModel, ids: Tensor, carry: Carry, at_once: int = AT_ONCE) -> Carry:
+    """Return the carry after reading symbols (B, N) from `carry` on."""
+    for _, carry in read(model, ids, carry, at_once):  # noqa: B020  the last one is the answer
+        pass
+    return carry
+
+
+def window_nats(model: LanguageModel, ids: Tensor, carry: Carry) -> tuple[NDArray[np.float64], Carry]:
+    """Return the cost of each symbol of a window but the first, and the carry after all but the last.
+
+    Parameters
+    ----------
+    ids : int64 (B, T + 1)
+    Returns
+    -------
+    nats : (B, T), carry
+    """
+    ((outputs, carry),) = read(model, ids[:, :-1], carry, ids.shape[1])
+    targets = ids[:, 1:]
+    flat = readout_nats(outputs.flatten(0, 1), model.readout_weight, model.readout_bias, targets.flatten())
+    nats: NDArray[np.float64] = flat.cpu().double().view(targets.shape).numpy()
+    return nats, carry
+
+
 def score_indices(model: LanguageModel, before: Sequence[int], indices: Sequence[int]) -> NDArray[np.float64]:
-    """The cost of each of `indices`, in nats, after all symbols before it.
+    """Return the cost of each of `indices`, in nats, after all symbols before it.
 
     Parameters
     ----------
@@ -25,23 +60,9 @@ def score_indices(model: LanguageModel, before: Sequence[int], indices: Sequence
     -------
     (len(indices),) float64
     """
-    device, carry = model.readout_weight.device, model.zero_carry(1)
-    everything = torch.tensor([[*before, *indices]], device=device)
+    ids, carry = torch.tensor([[*before, *indices]], device=model.device), model.zero_carry(1)
     found = []
-    for start in range(0, everything.shape[1] - 1, PIECE):
-        targets = everything[:, start + 1 : start + 1 + PIECE]
-        outputs, carry = model(everything[:, start : start + targets.shape[1]], carry)
-        found.append(cross_entropy(model.logits(outputs)[0].double(), targets[0], reduction='none'))
-    costs: NDArray[np.float64] = torch.cat(found).cpu().numpy()
-    return costs[len(before) - 1 :]
-
-
-@torch.no_grad()
-def track_states(model: LanguageModel, indices: Sequence[int]) -> NDArray[np.float32]:
-    """The hidden state of every unit after each symbol, from a zero carry, (layers, units, time)."""
-    carry, states = model.zero_carry(1), []
-    for index in indices:
-        _, carry = model(torch.tensor([[index]], device=model.readout_weight.device), carry)
-        states.append(carry['h'][:, 0])
-    found: NDArray[np.float32] = torch.stack(states, dim=-1).float().cpu().numpy()
-    return found
+    for start in range(0, ids.shape[1] - 1, AT_ONCE):
+        nats, carry = window_nats(model, ids[:, start : start + AT_ONCE + 1], carry)
+        found.append(nats[0])
+    return np.concatenate(found)[len(before) - 1 :]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from charrnn.evaluation.protocol import SplitScore
 from charrnn.text.charset import CODE_POINTS, code_points
 from charrnn.text.dataset import NOUNS, Dataset
 from charrnn.text.wordset import WordSet
@@ -116,27 +117,21 @@ class Evaluation:
         return '\n'.join(lines)
 
 
-def in_every_unit(
-    nats: float,
-    stderr: float,
-    symbols: int,
-    size: TextSize,
-    ladder: dict[str, float],
-    protocol: str,
-    level: str,
-) -> Evaluation:
-    """An Evaluation from a mean loss and the size of the text that the symbols stand for."""
-    total = nats * symbols + size.spelling_nats
+def in_every_unit(score: SplitScore, size: TextSize, ladder: dict[str, float], label: str, level: str) -> Evaluation:
+    """Return an Evaluation from a measured loss and the size of its text; `label` begins the protocol's line."""
+    total = score.nats * score.symbols + size.spelling_nats
+    part = 'whole split' if score.is_whole else f'{score.symbols:,} of {score.size:,} symbols'
+    reads = f'each reads {score.warmup} symbols before its slice, carry runs on'
     return Evaluation(
-        nats,
-        stderr,
-        symbols,
+        score.nats,
+        score.stderr,
+        score.symbols,
         total / math.log(2) / max(size.chars, 1),
         total / math.log(2) / max(size.bytes, 1),
-        _exp(nats),
+        _exp(score.nats),
         _exp(total / max(size.words, 1)),
         ladder,
-        protocol,
+        f'{label}{part}, {score.lanes} lanes, {reads}',
         level,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import torch
@@ -36,17 +36,22 @@ class Carry(Mapping[str, Tensor]):
 
     @property
     def lanes(self) -> int:
-        """B, how many lanes it holds."""
+        """B, the number of lanes."""
         return next(iter(self._states.values())).shape[1]
 
     def detach(self) -> Self:
-        """The same states without their history: where truncated BPTT cuts."""
+        """Return the same states without their history, as truncated BPTT cuts it."""
         return type(self)({name: state.detach() for name, state in self.items()})
 
     def lane(self, k: int) -> Self:
-        """The states of lane k alone, each (L, 1, H)."""
+        """Return the states of lane k alone, each (L, 1, H)."""
         return type(self)({name: state[:, k : k + 1] for name, state in self.items()})
 
+    @classmethod
+    def join(cls, carries: Sequence[Self]) -> Self:
+        """Return the lanes of all carries side by side, in memory of their own."""
+        return cls({name: torch.cat([carry[name] for carry in carries], 1) for name in carries[0]})
+
     def to(self, device: torch.device) -> Self:
-        """The same states on another device, in memory of their own."""
+        """Return the same states on another device, in memory of their own."""
         return type(self)({name: state.detach().to(device, copy=True) for name, state in self.items()})

@@ -1,17 +1,27 @@
-"""One step of a Stack in NumPy: what speaks where there is no C.
+"""Readers: one symbol in, the logits of the next one out, with the states kept in between.
 
-The equations are those of ``charrnn.models.cells`` and ``charrnn.models.recurrent``; the letters too.
+    native.Reader   C: a Stack on the CPU, with the native engine
+    NumpyReader     NumPy: a Stack on the CPU, without it
+    ModelReader     torch: every other model, symbol by symbol
+
+The equations in NumPy are those of ``charrnn.models.cells``, and so are the letters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models import Carry, Stack
+from charrnn.models import Carry, LanguageModel, Stack
+from charrnn.models.engines import native
+
+LARGEST_TABLE = 2**24
+"""Numbers in a first layer's table (64 MiB); for larger vocabularies it is not worth making."""
 
 Array = NDArray[np.float32]
 States = list[Array]
@@ -19,13 +29,13 @@ States = list[Array]
 
 
 def sigmoid(x: Array) -> Array:
-    """σ, without the overflow that exp(-x) has far below zero."""
+    """Return σ(x), without the overflow that exp(-x) has far below zero."""
     found: Array = 0.5 * (1 + np.tanh(0.5 * x))
     return found
 
 
 def gru(x: Array, product: Array, states: States) -> States:
-    """Input products x and recurrent products, both (B, 3H), to the new state."""
+    """Return the new state, from input products x and recurrent products, both (B, 3H)."""
     (h,), H = states, states[0].shape[1]
     rz = sigmoid(x[:, : 2 * H] + product[:, : 2 * H])
     n = np.tanh(x[:, 2 * H :] + rz[:, :H] * product[:, 2 * H :])
@@ -33,20 +43,31 @@ def gru(x: Array, product: Array, states: States) -> States:
 
 
 def lstm(x: Array, product: Array, states: States) -> States:
-    """Both products (B, 4H) to the new states."""
+    """Return the new states, from both products (B, 4H)."""
     i, f, g, o = np.split(x + product, 4, axis=1)
     c = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(g)
     return [sigmoid(o) * np.tanh(c), c]
 
 
 def rnn_tanh(x: Array, product: Array, states: States) -> States:
-    """Both products (B, H) to the new state."""
+    """Return the new state, from both products (B, H)."""
     return [np.tanh(x + product)]
 
 
 def rnn_relu(x: Array, product: Array, states: States) -> States:
-    """Both products (B, H) to the new state."""
+    """Return the new state, from both products (B, H)."""
     return [np.maximum(x + product, 0)]
+
+
+class Reader(Protocol):
+    """Reads a symbol on every lane and predicts the next one."""
+
+    def step(self, symbols: NDArray[np.int64]) -> Array:
+        """Read one symbol on every lane, (B,); return the logits of the next one, (B, V) float32."""
+
+    @property
+    def carry(self) -> Carry:
+        """The present states of all lanes; a later step does not change them."""
 
 
 CELLS: dict[str, Callable[[Array, Array, States], States]] = {
@@ -57,20 +78,55 @@ CELLS: dict[str, Callable[[Array, Array, States], States]] = {
 }
 
 
-def reader(stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> Callable[[NDArray[np.int64]], Array]:
-    """A function that reads one symbol on every lane, (B,), and returns the next one's logits, (B, V)."""
-    cell, table = CELLS[stack.cell.name], stack.table.numpy()
-    layers = [[None if w is None else w.detach().numpy().T for w in layer] for layer in stack.layers]
-    states = [[carry[name][i].numpy() for name in stack.cell.states] for i in range(len(layers))]
-    weight, bias = (w.detach().numpy().T for w in readout)
+class NumpyReader:
+    """A reader of a Stack in NumPy."""
 
-    def read(symbols: NDArray[np.int64]) -> Array:
-        x = table[symbols]
-        for i, (w_in, b_in, w_h, b_h) in enumerate(layers):
+    def __init__(self, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> None:
+        self._cell, self._table, self._names = CELLS[stack.cell.name], stack.table.numpy(), stack.cell.states
+        self._layers = [[None if w is None else w.detach().numpy().T for w in layer] for layer in stack.layers]
+        self._states = [[carry[name][i].numpy() for name in self._names] for i in range(len(self._layers))]
+        self._weight, self._bias = (w.detach().numpy().T for w in readout)
+
+    def step(self, symbols: NDArray[np.int64]) -> Array:
+        """Read one symbol on every lane; see ``Reader``."""
+        x, states = self._table[symbols], self._states
+        for i, (w_in, b_in, w_h, b_h) in enumerate(self._layers):
             if i:
                 x = states[i - 1][0] @ w_in + b_in
-            states[i] = cell(x, states[i][0] @ w_h + b_h, states[i])
-        logits: Array = states[-1][0] @ weight + bias
+            states[i] = self._cell(x, states[i][0] @ w_h + b_h, states[i])
+        logits: Array = states[-1][0] @ self._weight + self._bias
         return logits
 
-    return read
+    @property
+    def carry(self) -> Carry:
+        """The present states."""
+        stacked = zip(self._names, zip(*self._states, strict=True), strict=True)
+        return Carry({name: torch.from_numpy(np.stack(layers)) for name, layers in stacked})
+
+
+class ModelReader:
+    """The model itself as a reader, symbol by symbol, on any device."""
+
+    def __init__(self, model: LanguageModel, carry: Carry) -> None:
+        self._model, self.carry = model, carry
+
+    @torch.no_grad()
+    def step(self, symbols: NDArray[np.int64]) -> Array:
+        """Read one symbol on every lane; see ``Reader``."""
+        ids = torch.from_numpy(symbols).to(self._model.device)[:, None]
+        outputs, self.carry = self._model(ids, self.carry)
+        logits: Array = self._model.logits(outputs[:, -1]).cpu().numpy()
+        return logits
+
+
+@torch.no_grad()
+def open_reader(model: LanguageModel, carry: Carry) -> Reader:
+    """Return the fastest reader for a model that stands at `carry`."""
+    V, H = model.readout_weight.shape
+    readout = model.readout_weight, model.readout_bias
+    stack = model.stack() if model.device.type == 'cpu' and V * 4 * H <= LARGEST_TABLE else None
+    if stack and model.engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
+        return native.Reader(model.engine.instruction_set, stack, readout, carry)
+    if stack and stack.cell.name in CELLS and model.readout_weight.dtype == torch.float32:
+        return NumpyReader(stack, readout, carry)
+    return ModelReader(model, carry)

@@ -1,17 +1,16 @@
-"""Drawing text from a model: softmax with a temperature, one symbol at a time, on any number of streams at once.
+"""The sampler: reader → filters → choice, one symbol at a time, on any number of streams at once.
+
+    State ──► Reader.step(symbols) ──► logits (B, V) ──► filters ──► choose(temp, draw) ──► symbols ──┐
+                     ▲                                                                               │
+                     └───────────────────────────────────────────────────────────────────────────────┘
 
 Draws come from a NumPy generator of their own, so that sampling never touches torch's random stream and a seed fixes
-a text on any device.  Who computes the steps:
-
-    C        a Stack on the CPU, with the native engine
-    NumPy    a Stack on the CPU, without
-    torch    all else: the model itself, symbol by symbol
+a text on any device.  Where nothing but the unknown symbol is filtered, the native engine runs the whole loop in C.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -21,17 +20,9 @@ from charrnn.display.text import printable
 from charrnn.errors import SamplingError
 from charrnn.models import Carry, LanguageModel
 from charrnn.models.engines import native
-from charrnn.sampling.readers import reader
-
-PRIME_AT_ONCE = 1000
-LARGEST_TABLE = 2**24
-"""Numbers in a first layer's table (64 MiB); for larger vocabularies it is not worth making."""
-
-Filter = Callable[[NDArray[np.float64], Sequence[int]], NDArray[np.float64]]
-"""Logits (V,) of the next symbol and all symbols so far → other logits (V,)."""
-
-Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""Reads one symbol on every stream, (B,), and returns the next one's logits, (B, V)."""
+from charrnn.sampling.filters import Filter, never
+from charrnn.sampling.readers import Reader, open_reader
+from charrnn.sampling.state import State
 
 
 class Sample(str):
@@ -44,11 +35,11 @@ class Sample(str):
 
 
 def choose(logits: NDArray[np.float64], temp: float, draw: float) -> int:
-    """The index that the number `draw` in [0, 1) picks from softmax(logits / temp); the largest logit at temp 0.
+    """Return the index that `draw` in [0, 1) picks from softmax(logits / temp); the largest logit's at temp 0.
 
     Parameters
     ----------
-    logits : (V,) float64     -inf for what must not come
+    logits : (V,) float64     -inf for a symbol that must not come
     """
     if temp == 0:
         return int(logits.argmax())
@@ -58,105 +49,71 @@ def choose(logits: NDArray[np.float64], temp: float, draw: float) -> int:
     return int(heights.searchsorted(draw * heights[-1], side='right'))
 
 
+def draw_symbols(
+    reader: Reader, pending: NDArray[np.int64], draws: NDArray[np.float64], temp: float, filters: Sequence[Filter] = ()
+) -> Iterator[NDArray[np.int64]]:
+    """Read the pending symbols (B,), draw the next ones, yield them, read them, and so on.
+
+    Parameters
+    ----------
+    draws : (length, B)      one number in [0, 1) for each symbol
+    filters : sequence       applied in order
+    Raises
+    ------
+    SamplingError            logits that are not numbers
+    """
+    for numbers in draws:
+        logits = reader.step(pending).astype(np.float64)
+        for each in filters:
+            logits = each(logits)
+        if np.isnan(logits).any() or not np.isfinite(logits.max(axis=1)).all():
+            raise not_numbers()
+        pending = np.array([choose(row, temp, draw) for row, draw in zip(logits, numbers, strict=True)])
+        yield pending
+
+
 @torch.no_grad()
 def sample_indices(
     model: LanguageModel,
-    carry: Carry,
-    prime: Sequence[int],
+    state: State,
     length: int,
     temp: float,
     draws: np.random.Generator,
     *,
     silent: int | None,
     streams: int = 1,
-    own_filter: Filter | None = None,
-) -> NDArray[np.int64]:
-    """Read `prime`, then draw `length` symbols on every stream, each fed back.
+) -> tuple[NDArray[np.int64], list[State]]:
+    """Draw `length` symbols on every stream, each stream from the same state.
 
     Parameters
     ----------
-    carry : Carry            of one lane, from before the prime; not modified
-    prime : at least one index
     silent : int or None     the index that must not come: the unknown symbol, unless the text holds it
-    own_filter : callable    changes the logits of each symbol before the temperature does
     Returns
     -------
-    (streams, length)        the prime is not among them
+    indices : (streams, length)
+    states : list            where each stream stands after its last symbol
     Raises
     ------
     SamplingError            logits that are not numbers
     """
-    device = next(model.parameters()).device
-    *before, last = prime
-    for start in range(0, len(before), PRIME_AT_ONCE):
-        ids = torch.tensor([before[start : start + PRIME_AT_ONCE]], dtype=torch.int64, device=device)
-        _, carry = model(ids, carry)
-    carry = Carry({name: state.expand(-1, streams, *state.shape[2:]).clone() for name, state in carry.items()})
-    symbols, numbers = np.full(streams, last, np.int64), draws.random((length, streams))
-    if own_filter is None:
-        found = speak(model, carry, symbols, numbers, temp, silent)
+    reader = open_reader(model, Carry.join([state.carry] * streams))
+    pending, numbers = np.full(streams, state.pending, np.int64), draws.random((length, streams))
+    if isinstance(reader, native.Reader):
+        found = reader.draw(pending, numbers, temp, silent)
+        if found is None:
+            raise not_numbers()
     else:
-        found = _draw(_model_reader(model, carry), symbols, numbers, temp, silent, own_filter, list(prime))
-    if found is None:
-        raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
-    return found.T
+        filters = [] if silent is None else [never(silent)]
+        drawn = list(draw_symbols(reader, pending, numbers, temp, filters))
+        found = np.array(drawn, np.int64).reshape(length, streams)
+    return found.T, states_of(reader.carry, found[-1] if length else pending)
 
 
-def speak(
-    model: LanguageModel,
-    carry: Carry,
-    symbols: NDArray[np.int64],
-    draws: NDArray[np.float64],
-    temp: float,
-    silent: int | None,
-) -> NDArray[np.int64] | None:
-    """Read `symbols` (B,), then draw with `draws` (length, B); returns (length, B), None if logits are no numbers."""
-    weights, engine = model.readout_weight, model.engine
-    readout = (weights, model.readout_bias)
-    stack = model.stack() if weights.device.type == 'cpu' and _table_is_small(model) else None
-    if stack and engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
-        return native.speak(engine.instruction_set, stack, readout, carry, symbols, draws, temp, silent)
-    read = reader(stack, readout, carry) if stack else _model_reader(model, carry)
-    return _draw(read, symbols, draws, temp, silent)
+def states_of(carry: Carry, pending: NDArray[np.int64]) -> list[State]:
+    """Return the state of each stream of a reader."""
+    return [State(carry.lane(k), int(symbol)) for k, symbol in enumerate(pending)]
 
 
-def _draw(
-    read: Read,
-    symbols: NDArray[np.int64],
-    draws: NDArray[np.float64],
-    temp: float,
-    silent: int | None,
-    own_filter: Filter | None = None,
-    before: Sequence[int] = (),
-) -> NDArray[np.int64] | None:
-    chosen = np.empty(draws.shape, np.int64)
-    for t, row in enumerate(draws):
-        logits = read(symbols).astype(np.float64)
-        if own_filter:
-            for stream, each in enumerate(logits):
-                logits[stream] = own_filter(each.copy(), [*before, *chosen[:t, stream].tolist()])
-        if silent is not None:
-            logits[:, silent] = -math.inf
-        if np.isnan(logits).any() or not np.isfinite(logits.max(axis=1)).all():
-            return None
-        chosen[t] = [choose(each, temp, draw) for each, draw in zip(logits, row, strict=True)]
-        symbols = chosen[t]
-    return chosen
-
-
-def _model_reader(model: LanguageModel, carry: Carry) -> Read:
-    """The model itself, symbol by symbol."""
-    device = model.readout_weight.device
-
-    def read(symbols: NDArray[np.int64]) -> NDArray[np.float32]:
-        nonlocal carry
-        outputs, carry = model(torch.from_numpy(symbols).to(device)[:, None], carry)
-        logits: NDArray[np.float32] = model.logits(outputs[:, -1]).cpu().numpy()
-        return logits
-
-    return read
-
-
-def _table_is_small(model: LanguageModel) -> bool:
-    V, H = model.readout_weight.shape
-    return V * 4 * H <= LARGEST_TABLE
+def not_numbers() -> SamplingError:
+    """Return the error for logits that are not numbers."""
+    return SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")

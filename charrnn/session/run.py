@@ -1,12 +1,10 @@
-"""Run: one run, as ModelState shows it: what learns, what is remembered of it, what hangs on it, where it is kept."""
+"""Run: one run, alive: its learner, its history, its attached functions, and the workspace that keeps them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -14,50 +12,42 @@ from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, TrainingError, WorkspaceError, warn
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import build_model, drift, environment
-from charrnn.session.hooks import own_rate
-from charrnn.session.listener import RunListener
-from charrnn.session.trust import checked_settings
+from charrnn.models import LanguageModel, drift, environment
+from charrnn.session.measurements import Measurements
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.durable import cannot_read, cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, Dataset, read_dataset, write_dataset
+from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
-from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import Learner
-from charrnn.training.loop import TrainReport, make_row, run_round, validation_columns
+from charrnn.training.loop import make_row, validation_columns
+from charrnn.training.moment import Moment
 from charrnn.version import __version__
 
-FIRST_LOOK = 100_000  # the untrained loss is measured over at most so many symbols
+FIRST_LOOK = 100_000
+"""Symbols of the validation split that the untrained loss is measured on, at most."""
 
 
 class Run:
-    """A learner, its history and its attachments, and the working directory they are kept in.
+    """A learner, its history and its attached functions, and the working directory that keeps them.
 
     Parameters
     ----------
     workspace : Workspace    holds the dataset
-    seed : int               the weights are a function of it
+    learner : Learner
     Attributes
     ----------
-    saved : dict             of the checkpoint written or loaded last: number, position, round
-    training : bool          inside `train`, where a callable of the user's could call back
+    saved : dict             number, position and round of the checkpoint that was written or loaded last
+    training : bool          True during trainmodel, when an attached function could call back
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        data: Dataset,
-        modeltype: str,
-        hyper: HyperParams,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self.workspace, self.modeltype = workspace, modeltype
-        self.learner = Learner(build_model(modeltype, len(data.chars), hyper, seed, device), hyper, data, seed, device)
-        self.history, self.attachments = History(level=data.chars.level), Attachments()
+    def __init__(self, workspace: Workspace, learner: Learner) -> None:
+        self.workspace, self.learner = workspace, learner
+        self.measurements = Measurements(learner.data, workspace)
+        self.history, self.attachments = History(level=learner.data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
         self.training = False
 
@@ -66,22 +56,26 @@ class Run:
         """The encoded text and its split."""
         return self.learner.data
 
+    @property
+    def modeltype(self) -> str:
+        """The name of the model type."""
+        return self.learner.modeltype
+
     # ---- beginning and coming back --------------------------------------------------------------------------
 
     @classmethod
     def begin(
         cls,
         workspace: Workspace,
-        source: Path,
+        source: Source,
         modeltype: str,
         hyper: HyperParams,
         seed: int,
         device: torch.device,
         *,
         init_checkpoint: bool,
-        **reading: Any,
     ) -> Self:
-        """Encode the source (`reading` is write_dataset's), build a model, measure it, save it; or leave nothing.
+        """Encode the source, build a model, measure it and save it; leave nothing behind if one of these fails.
 
         Raises
         ------
@@ -89,10 +83,10 @@ class Run:
         """
         with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, seq_len=hyper.seq_len, **reading)
+                write_dataset(folder, source, hyper.seq_len)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
-            run = cls(workspace, _open_dataset(workspace), modeltype, hyper, seed, device)
+            run = cls(workspace, Learner(modeltype, hyper, _open_dataset(workspace), seed, device))
             if hyper.anneal < 1 and not len(run.data.valid):
                 raise HyperParamsError(
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
@@ -105,29 +99,32 @@ class Run:
 
     @classmethod
     def load(cls, workspace: Workspace, device: torch.device) -> Self:
-        """The newest good checkpoint's moment; warnings name what was passed over, and what is no longer as it was.
+        """Return the run at its newest good checkpoint; warn of checkpoints passed over and of what has changed.
 
         Raises
         ------
         WorkspaceError (no run there), CheckpointError (nothing good is left, or a newer format)
         """
         workspace.require_run()
-        found, troubles = workspace.checkpoints.read_newest(workspace.dataset_digest())
-        number, facts = found.number, found.facts
+        digest = workspace.dataset_digest()
+        data = _open_dataset(workspace)
+        (found, moment), troubles = workspace.checkpoints.read_newest(
+            digest, accept=lambda found: (found, checked(found, data))
+        )
+        number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
         for trouble in [*troubles, *filter(None, workspace.extras().values())]:
             warn(trouble)
-        data = _open_dataset(workspace)
-        run = cls(workspace, data, *checked_settings(found, data), facts['seed'], device)
-        run._become(found)
+        run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
+        run._become(found, moment)
         workspace.open()
         if waiting := run.attachments.waiting:
             warn(
                 f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
                 f'ms.reattach() runs that code, ms.detach({waiting[0]!r}) goes on without.'
             )
-        if changed := drift(facts.get('environment', {}), environment(device, run.learner.model.engine)):
+        if changed := drift(found.facts.get('environment', {}), environment(device, run.learner.model.engine)):
             warn(
                 f'since checkpoint {number}: {printable(changed)}. Training goes on from it, '
                 'but an exact resume is not promised, because sums may round otherwise.'
@@ -135,52 +132,70 @@ class Run:
         return run
 
     def restore(self, checkpoint: int | str | None) -> None:
-        """Back to a checkpoint: its number, 'best' or 'last' (None).  On a CheckpointError nothing has changed."""
+        """Go back to a checkpoint: its number, 'best' or 'last' (None).  After a CheckpointError nothing has changed.
+
+        Raises
+        ------
+        CheckpointError    it is not there, damaged, or of another model type
+        """
         self.refuse_while_training()
         store = self.workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
-            found, troubles = store.read_newest(self.data.digest)
+            (found, moment), troubles = store.read_newest(
+                self.data.digest, accept=lambda found: (found, self._own(found))
+            )
             for trouble in troubles:
                 warn(f'{trouble} Loaded checkpoint {found.number} instead.')
         else:
             found = store.read(store.resolve(checkpoint))
-        self._become(found)
+            moment = self._own(found)
+        self._become(found, moment)
         self.workspace.open()
 
-    def _become(self, found: Checkpoint) -> None:
-        facts = found.facts
-        if facts['data_digest'] != self.data.digest:
+    def _own(self, found: Checkpoint) -> Moment:
+        """Return the moment in a checkpoint that this run's learner can become."""
+        if found.facts['data_digest'] != self.data.digest:
             raise WorkspaceError(
                 f'the dataset in {self.workspace.name!r} is not the one that checkpoint {found.number} trained on.',
                 'a copy of the whole directory from a backup',
             )
-        modeltype, hyper = checked_settings(found, self.data)
-        if modeltype != self.modeltype:
-            raise CheckpointError(f'checkpoint {found.number} is of a {modeltype}.', 'another checkpoint')
+        moment = checked(found, self.data)
+        if moment.modeltype != self.modeltype:
+            raise CheckpointError(
+                f'checkpoint {found.number} holds a {moment.modeltype}, and this run a {self.modeltype}.',
+                'another checkpoint',
+            )
+        return moment
+
+    def _become(self, found: Checkpoint, moment: Moment) -> None:
+        length = found.facts['history_length']
         journal, unreadable = self.workspace.read_history(is_sound)
-        if trouble := unreadable or journal.trouble(facts['history_length']):
+        if trouble := unreadable or journal.trouble(length):
             warn(f'{str(self.workspace.history)!r}: {trouble}. Training does not read it.')
         history = History(journal.rows, self.data.chars.level)
-        history.rewind(facts['history_length'])
-        self.learner.load(found.tensors, facts, hyper)
+        history.rewind(length)
+        self.learner.load(moment)
         self.history, self.attachments = history, self.attachments.kept_over(Attachments(found.attached))
         self._note_saved(found.number)
 
     # ---- keeping --------------------------------------------------------------------------------------------
 
     def save(self) -> int:
-        """Write a checkpoint of this moment; its number.  On a WorkspaceError (disk full, ...) nothing is lost."""
+        """Write a checkpoint of this moment; return its number.
+
+        Raises
+        ------
+        WorkspaceError    disk full, ...: nothing is lost
+        """
         learner = self.learner
         learner.refuse_if_torn()
         learner.refuse_if_diverged()
         self.workspace.claim()
         self._write_history()
+        moment = Moment.of(learner)
         facts = {
-            **learner.facts(),
+            **moment.facts(),
             'valid_nats': self.history.validated(learner.position, len(self.data.valid)),
-            'modeltype': self.modeltype,
-            'hyper': learner.hyper.facts(),
-            'seed': learner.seed,
             'level': self.data.chars.level,
             'vocabulary': self.data.chars.facts(),
             'data_digest': self.data.digest,
@@ -191,7 +206,7 @@ class Run:
         pickled = self.attachments.save()
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}
-        number = self.workspace.write_checkpoint(learner.tensors(), facts, pickled)
+        number = self.workspace.write_checkpoint(moment.tensors(), facts, pickled)
         self._note_saved(number)
         return number
 
@@ -199,7 +214,7 @@ class Run:
         self.saved = {'number': number, 'position': self.learner.position, 'round': self.learner.round}
 
     def record(self, row: Row) -> Row:
-        """Append a row to the history, also on disk; the row as the history shows it."""
+        """Append a row to the history, also on disk; return the row as the history shows it."""
         self.history.add(row)
         self._write_history()
         return self.history[-1]
@@ -209,85 +224,18 @@ class Run:
             self.workspace.append_history(rows)
             self.history.mark_written()
 
-    def best(self) -> tuple[Learner, str]:
-        """A learner of its own that stands at the best checkpoint, and its name; this one if none is best yet."""
+    def best_model(self) -> tuple[LanguageModel, str]:
+        """Return the model of the best checkpoint, with a label for it; the present one if none is best yet."""
         store, learner = self.workspace.checkpoints, self.learner
         best = store.best()
         if best is None:
-            return learner, 'present weights (no checkpoint is best yet), '
-        found = store.read(best)
-        modeltype, hyper = checked_settings(found, self.data)
-        model = build_model(modeltype, len(self.data.chars), hyper, learner.seed, learner.device)
-        twin = Learner(model, hyper, self.data, learner.seed, learner.device)
-        twin.load(found.tensors, found.facts, hyper)
-        return twin, f'checkpoint {best} (best), '
+            return learner.model, 'present weights (no checkpoint is best yet), '
+        return self._own(store.read(best)).model(self.data, learner.device), f'checkpoint {best} (best), '
 
-    # ---- training -------------------------------------------------------------------------------------------
-
-    def train(
-        self,
-        num_rounds: int,
-        lanes: int,
-        *,
-        train_len: int,
-        clear_state: bool,
-        speak: Callable[[], str],
-        unigram: Callable[[], float],
-        **of_a_round: Any,
-    ) -> TrainReport:
-        """Train so many rounds of `train_len` windows (0: an epoch's), each as run_round takes it.
-
-        `speak` answers a sample from where lane 0 stands, `unigram` the rung that validations are shown beside.
-
-        Raises
-        ------
-        TrainingError, NonFiniteLossError (that window was not applied), OwnershipError, WorkspaceError, AttachedError
-        """
-        self.refuse_while_training()
-        learner = self.learner
-        learner.refuse_if_torn()
-        self.attachments.refuse_waiting()
-        self.workspace.claim()
-        self._refuse_changed_dataset()
-        carry_before = learner.carry
-        learner.lay_lanes(lanes, clear_state=clear_state)
-        learner.own_rate = own_rate(self.attachments)
-        react = self.attachments.function('onreport')
-        listener = RunListener(speak, self.record, self.save, unigram, self.data.chars.level, react)
-        before, seconds, rounds = learner.symbols, learner.seconds, 0
-        row: Row = {}
-        with StopRequest() as stop:
-            self.training = True
-            try:
-                while rounds < num_rounds and not stop.requested:
-                    rounds += 1
-                    windows = train_len or learner.epoch_windows()
-                    row = run_round(learner, windows, stop=stop, listener=listener, **of_a_round)
-            except BaseException as error:
-                if learner.symbols == before and not learner.torn:
-                    learner.carry = carry_before  # no window was trained: the lanes are as they were, too
-                if isinstance(error, KeyboardInterrupt):
-                    listener.tell_stopped_at_once(learner.torn)
-                raise
-            finally:
-                self.training = False
-        if stop.requested and rounds:
-            listener.tell_stopped(self.saved['number'])
-        symbols = learner.symbols - before
-        return TrainReport(
-            rounds=rounds,
-            windows=symbols // (lanes * learner.hyper.seq_len),
-            symbols=symbols,
-            epoch=learner.epoch,
-            train_nats=row.get('train_nats'),
-            valid_nats=row.get('valid_nats'),
-            checkpoint=self.saved.get('number'),
-            seconds=learner.seconds - seconds,
-            interrupted=stop.requested,
-        )
+    # ---- changing -------------------------------------------------------------------------------------------
 
     def change(self, hyperparams: dict[str, Any]) -> None:
-        """Train on with other settings, and say so in the history.
+        """Train on with other settings, and record that in the history.
 
         Raises
         ------
@@ -306,22 +254,55 @@ class Run:
                 f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
                 f'seq_len={self.data.train_size}, or less',
             )
-        new = learner.model.settle(new)
         before = learner.hyper.facts()
-        learner.adopt(new)
+        learner.adopt(learner.model.settle(new))
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))
 
     def refuse_while_training(self) -> None:
-        """Raise a TrainingError in the middle of `train`."""
+        """Raise TrainingError during trainmodel."""
         if self.training:
             raise TrainingError('this run is in the middle of ms.trainmodel().', 'call it when that has ended')
 
-    def _refuse_changed_dataset(self) -> None:
+    def refuse_changed_dataset(self) -> None:
+        """Raise WorkspaceError if the dataset on disk is no longer the one that this run trains on."""
         if self.workspace.dataset_digest() != self.data.digest:
             raise WorkspaceError(
                 f'the dataset in {self.workspace.name!r} is not the one that this run trains on. Nothing was trained.',
                 'a copy of the whole directory from a backup',
             )
+
+
+class Session(Protocol):
+    """A ModelState, as the verbs see it."""
+
+    _run: Run
+
+
+def run_of(ms: Session) -> Run:
+    """Return the run of a ModelState.
+
+    Raises
+    ------
+    TrainingError    the argument is something else
+    """
+    run = getattr(ms, '_run', None)
+    if not isinstance(run, Run):
+        shown = repr(ms) if len(repr(ms)) <= 60 else f'{repr(ms)[:57]}...'
+        raise TrainingError(f'{shown} is no ModelState.', "ms = ModelState.load('workspaces/text')")
+    return run
+
+
+def checked(found: Checkpoint, data: Dataset) -> Moment:
+    """Return the moment in a checkpoint, which a stranger may have written.
+
+    Raises
+    ------
+    CheckpointError    it belongs to no model on this dataset
+    """
+    try:
+        return Moment.checked(found.tensors, found.facts, data)
+    except CheckpointError as error:
+        raise CheckpointError(f'checkpoint {found.number} makes no sense: {error.what}', error.next_step) from None
 
 
 def _open_dataset(workspace: Workspace) -> Dataset:
@@ -333,7 +314,7 @@ def _open_dataset(workspace: Workspace) -> Dataset:
 def _untrained_row(learner: Learner) -> Row:
     data = learner.data
     split = data.valid if len(data.valid) else data.train
-    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len, learner.device)
+    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
     if len(data.valid) or found is None:
         return make_row('start', learner, **validation_columns(found))
-    return make_row('start', learner, train_nats=found[0], **validation_columns(None))
+    return make_row('start', learner, train_nats=found.nats, **validation_columns(None))

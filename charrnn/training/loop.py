@@ -1,43 +1,70 @@
-"""The round: windows from where the run stands, then a validation, then a checkpoint.
+"""The round: windows from the run's present place, then a validation, then a checkpoint.
 
-Where a round begins and ends changes nothing that is learned: only what is measured, printed and saved.
+Round boundaries change nothing that is learned: only what is measured, printed and saved.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from charrnn.errors import AttachedError, NonFiniteLossError
-from charrnn.evaluation.protocol import Validation, cut_into_lanes
+from charrnn.errors import AttachedError
+from charrnn.evaluation.protocol import SplitScore, cut_into_lanes
 from charrnn.training.history import Row
-from charrnn.training.interrupt import StopRequest
-from charrnn.training.learner import Learner, StepResult
+from charrnn.training.learner import Learner, Rate
+from charrnn.training.step import StepResult
 
 LOOKED_AT = 5
-"""Random windows have no epoch to wait for: each report has a validation, over so many windows of every lane."""
+"""Windows of every lane in the validation of a report: random windows have no epoch to wait for."""
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """What one call of trainmodel asks for.
+
+    Parameters
+    ----------
+    rounds : int             rounds to train
+    windows : int            of every lane in each round; 0 is an epoch's
+    valid_len : int          windows of every evaluation lane to validate on; 0 is the whole split
+    print_every : int        windows from report to report; 0 reports nothing
+    save_minutes : float     from checkpoint to checkpoint inside a round
+    """
+
+    rounds: int = 1
+    windows: int = 0
+    valid_len: int = 0
+    print_every: int = 100
+    save_minutes: float = 10
+
+
+class Stop(Protocol):
+    """A request to end at the next window's end: a signal, a thread's event, a pruner."""
+
+    @property
+    def requested(self) -> bool:
+        """True from the request on."""
 
 
 class Listener(Protocol):
-    """Who shows, records and saves: training itself knows no screen and no path."""
+    """Shows, records and saves for the loop, which knows no screen and no path."""
 
     def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
-        """A progress bar for the block: so many windows of so many symbols each."""
+        """Show a progress bar for the block: its number of windows, and the symbols of each."""
 
     def advance(self, loss_nats: float | None = None) -> None:
-        """One window is done."""
+        """Count one window as done."""
 
-    def speak(self) -> str:
-        """A sample from where lane 0 stands."""
+    def sample(self) -> str:
+        """Return a sample that goes on from lane 0."""
 
     def record(self, row: Row) -> None:
-        """A new row of the history.  AttachedError: the row is kept, but what the user hung on reports raised."""
+        """Take a new row of the history.  AttachedError: the row is kept, but the user's `onreport` raised."""
 
     def save(self) -> int:
-        """Write a checkpoint of this moment; its number."""
+        """Write a checkpoint of this moment; return its number."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +75,12 @@ class TrainReport:
     ----------
     rounds : int                 rounds begun by this call
     windows, symbols : int       trained by it; symbols counts all lanes
-    epoch : float                where the run stands now
+    epoch : float                of the run, now
     train_nats : float or None   mean loss of the last round, nats per symbol
     valid_nats : float or None   its validation; None if there was none
     checkpoint : int or None     the newest one
     seconds : float              spent in training windows
-    interrupted : bool           whether Ctrl-C ended it
+    interrupted : bool           True if Ctrl-C ended it
     """
 
     rounds: int
@@ -72,16 +99,16 @@ class TrainReport:
 
 
 class _Meter:
-    """Sums the windows since the last row."""
+    """Sums over the windows since the last row."""
 
-    def __init__(self) -> None:
-        self.nats = self.seconds = 0.0
+    def __init__(self, learner: Learner) -> None:
+        self.nats = 0.0
         self.windows = self.symbols = 0
         self.last: StepResult | None = None
+        self._learner, self._began = learner, learner.seconds
 
-    def add(self, step: StepResult, seconds: float) -> None:
+    def add(self, step: StepResult) -> None:
         self.nats += step.loss_nats
-        self.seconds += seconds
         self.windows += 1
         self.symbols += step.symbols
         self.last = step
@@ -89,17 +116,18 @@ class _Meter:
     def columns(self) -> dict[str, Any]:
         if self.last is None:
             return {'train_nats': None, 'grad_norm': None, 'windows': 0, 'chars_per_second': None}
+        seconds = self._learner.seconds - self._began
         return {
             'learnrate': self.last.learnrate,
             'train_nats': self.nats / self.windows,
             'grad_norm': self.last.grad_norm,
             'windows': self.windows,
-            'chars_per_second': self.symbols / self.seconds if self.seconds else None,
+            'chars_per_second': self.symbols / seconds if seconds else None,
         }
 
 
 def make_row(kind: str, learner: Learner, **columns: Any) -> Row:
-    """A row of the history, with where the learner stands."""
+    """Return a row of the history with the learner's place in it."""
     return {
         'kind': kind,
         'round': learner.round,
@@ -111,15 +139,15 @@ def make_row(kind: str, learner: Learner, **columns: Any) -> Row:
     }
 
 
-def validation_columns(found: Validation | None) -> dict[str, Any]:
-    """The columns of a validation; none if there was none."""
+def validation_columns(found: SplitScore | None) -> dict[str, Any]:
+    """Return the columns of a validation; empty ones if there was none."""
     if found is None:
         return {'valid_nats': None, 'valid_stderr': None, 'valid_symbols': 0}
-    return {'valid_nats': found[0], 'valid_stderr': found[1], 'valid_symbols': found[2]}
+    return {'valid_nats': found.nats, 'valid_stderr': found.stderr, 'valid_symbols': found.symbols}
 
 
-def validate(learner: Learner, windows: int, stop: StopRequest, listener: Listener) -> Validation | None:
-    """Measure the validation split under a bar; None if it was stopped."""
+def validate(learner: Learner, windows: int, stop: Stop, listener: Listener) -> SplitScore | None:
+    """Measure the validation split under a bar; return None if a stop was requested."""
     T = learner.hyper.seq_len
     lanes, longest = cut_into_lanes(len(learner.data.valid), T, windows)
 
@@ -128,81 +156,33 @@ def validate(learner: Learner, windows: int, stop: StopRequest, listener: Listen
         return stop.requested
 
     with listener.bar('validating', -(-longest // T), lanes * T):
-        found = learner.validate(windows, tick)
-    if found and not math.isfinite(found[0]):
-        learner.diverged = True
-        raise NonFiniteLossError(
-            f'validation at position {learner.position:,} (round {learner.round}): {found[0]} nats/symbol. '
-            'The weights are finite but too large; no checkpoint was written.',
-            "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
-        )
-    return found
+        return learner.validate(windows, tick)
 
 
-def run_round(
-    learner: Learner,
-    windows: int,
-    *,
-    valid_len: int,
-    print_every: int,
-    save_minutes: float,
-    stop: StopRequest,
-    listener: Listener,
-) -> Row:
-    """Train so many windows, validate, record, save; returns the row of the round.
+def run_round(learner: Learner, plan: RoundPlan, stop: Stop, listener: Listener, own_rate: Rate | None = None) -> Row:
+    """Train the windows of one round, validate, record, save; return the row of the round.
 
     Parameters
     ----------
-    windows : int            of every lane
-    valid_len : int          windows of every evaluation lane to validate on; 0 is the whole split
-    print_every : int        windows from report to report; 0 reports nothing
-    save_minutes : float     from checkpoint to checkpoint inside the round
+    own_rate : callable      the user's own schedule
     Raises
     ------
     NonFiniteLossError       the round ends before the window, or the checkpoint, that failed
-    AttachedError            what a user hung on the run raised; the round has ended there, and is saved
+    AttachedError            an attached function raised; the round has ended there, and is saved
     """
-    learner.round += 1
-    whole, recent = _Meter(), _Meter()
-    saved = time.monotonic()
-    assert learner.carry is not None
-    symbols = learner.carry.lanes * learner.hyper.seq_len
+    whole = _Meter(learner)
+    windows = plan.windows or learner.epoch_windows()
     failure: AttachedError | None = None
-    with listener.bar(f'round {learner.round}', windows, symbols):
+    with learner.new_round(), listener.bar(f'round {learner.round}', windows, learner.lanes * learner.hyper.seq_len):
         try:
-            for done in range(1, windows + 1):
-                # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
-                if learner.epoch_ended():
-                    found = validate(learner, 0, stop, listener)
-                    if found:
-                        listener.record(make_row('validation', learner, **validation_columns(found)))
-                if stop.requested:
-                    break
-                began = time.monotonic()
-                step = learner.train_window()
-                seconds = time.monotonic() - began
-                learner.seconds += seconds
-                whole.add(step, seconds)
-                recent.add(step, seconds)
-                listener.advance(step.loss_nats)
-                if print_every and done % print_every == 0:
-                    row = make_row('report', learner, **recent.columns(), sample=listener.speak())
-                    if learner.hyper.sampling == 'random' and len(learner.data.valid):
-                        found = validate(learner, valid_len or LOOKED_AT, stop, listener)
-                        row = {**row, **validation_columns(found)}
-                    recent = _Meter()
-                    listener.record(row)
-                if time.monotonic() - saved >= save_minutes * 60 and done < windows:
-                    listener.save()
-                    saved = time.monotonic()
-        except AttachedError as error:  # what a user hung on the run ends the round, and costs it nothing else
+            _train_windows(learner, windows, plan, stop, listener, own_rate, whole)
+        except AttachedError as error:  # it ends the round, and costs it nothing else
             if not whole.windows:
-                learner.round -= 1  # it never began
                 raise
             failure = error
     found = None
     if len(learner.data.valid) and not stop.requested and not failure:
-        found = validate(learner, valid_len, stop, listener)
+        found = validate(learner, plan.valid_len, stop, listener)
     row = make_row('round', learner, **whole.columns(), **validation_columns(found))
     try:
         listener.record(row)
@@ -212,3 +192,38 @@ def run_round(
     if failure:
         raise failure
     return row
+
+
+def _train_windows(
+    learner: Learner,
+    windows: int,
+    plan: RoundPlan,
+    stop: Stop,
+    listener: Listener,
+    own_rate: Rate | None,
+    whole: _Meter,
+) -> None:
+    """Train up to `windows` windows, with the reports and the checkpoints inside the round; count them in `whole`."""
+    recent, saved = _Meter(learner), time.monotonic()
+    for done in range(1, windows + 1):
+        # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
+        if learner.epoch_ended():
+            found = validate(learner, 0, stop, listener)
+            if found:
+                listener.record(make_row('validation', learner, **validation_columns(found)))
+        if stop.requested:
+            return
+        step = learner.train_window(own_rate)
+        whole.add(step)
+        recent.add(step)
+        listener.advance(step.loss_nats)
+        if plan.print_every and done % plan.print_every == 0:
+            row = make_row('report', learner, **recent.columns(), sample=listener.sample())
+            if learner.hyper.sampling == 'random' and len(learner.data.valid):
+                found = validate(learner, plan.valid_len or LOOKED_AT, stop, listener)
+                row = {**row, **validation_columns(found)}
+            recent = _Meter(learner)
+            listener.record(row)
+        if time.monotonic() - saved >= plan.save_minutes * 60 and done < windows:
+            listener.save()
+            saved = time.monotonic()

@@ -16,15 +16,15 @@ from charrnn.hyperparams import HyperParams
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What an attached schedule sees of a run, before each window.  All of it comes back with a checkpoint.
+class Progress:
+    """The numbers of a run that an attached schedule sees before each window.  All come back with a checkpoint.
 
     Parameters
     ----------
     position, symbols : int    walked by lane 0; trained on all lanes
     epoch : float              symbols / symbols of the training text
     round : int                rounds begun
-    learnrate : float          what the run's own schedule says
+    learnrate : float          by the run's own schedule
     """
 
     position: int
@@ -36,12 +36,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What has been decided so far.
+    """The decisions of earlier validations.
 
     Parameters
     ----------
-    epochs_judged : int        the end of so many epochs was validated
-    annealings : int           so many of them did not improve
+    epochs_judged : int        epochs whose end was validated
+    annealings : int           of these, the epochs that did not improve
     best_nats : float or None  the lowest of these validation losses
     """
 
@@ -50,14 +50,14 @@ class Schedule:
     best_nats: float | None = None
 
     def judge(self, epochs: int, valid_nats: float) -> Schedule:
-        """After a whole-split validation at the end of epoch `epochs`: anneal unless it improved."""
+        """Return the schedule after a whole-split validation at the end of epoch `epochs`: anneal unless it improved."""
         improved = self.best_nats is None or valid_nats < self.best_nats
         if improved and math.isfinite(valid_nats):
             return Schedule(epochs, self.annealings, valid_nats)
         return replace(self, epochs_judged=epochs, annealings=self.annealings + 1)
 
     def learnrate(self, hyper: HyperParams, epoch: float, window: float) -> float:
-        """The step size of the next update, at `epoch`; a window is so many epochs long (no rate is exactly zero)."""
+        """Return the step size of the next update, at `epoch`; `window` is its length in epochs (no rate is exactly 0)."""
         rate = hyper.learnrate * hyper.anneal**self.annealings
         if hyper.warmup:
             rate *= min(1.0, (epoch + window) / hyper.warmup)

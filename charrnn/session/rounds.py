@@ -1,0 +1,161 @@
+"""Training at the prompt: the verbs trainmodel and sethyperparams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from charrnn.arguments import real, truth, whole
+from charrnn.display.progress import Screen
+from charrnn.hyperparams import HyperParams
+from charrnn.session.generation import sample_on_the_way
+from charrnn.session.hooks import own
+from charrnn.session.run import Run, Session, run_of
+from charrnn.signatures import known_names_only, with_hyperparameters
+from charrnn.training.history import Row
+from charrnn.training.interrupt import StopRequest
+from charrnn.training.learner import FIRST_LANES
+from charrnn.training.loop import RoundPlan, Stop, TrainReport, run_round
+
+
+@known_names_only
+def trainmodel(
+    ms: Session,
+    num_rounds: int = 1,
+    batchsize: int | None = None,
+    *,
+    train_len: int = 0,
+    valid_len: int = 0,
+    print_every: int = 100,
+    clear_state: bool = False,
+    save_minutes: float = 10,
+) -> TrainReport:
+    """Train `num_rounds` rounds from the run's present place.
+
+    A round is `train_len` windows of `batchsize` lanes (0: the windows of
+    an epoch), then a validation over `valid_len` windows (0: the whole
+    split), then a checkpoint; inside it, one more every `save_minutes`. A
+    loss line and a sample come every `print_every` windows (0: none).
+    `batchsize=None` is as last time, 16 at first; new lanes read the text
+    before their place, `clear_state=True` begins with zeros. Ctrl-C ends
+    the round at a window's end and saves; a second one stops at once.
+    Raises TrainingError (too short a text), NonFiniteLossError
+    (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
+    """
+    run = run_of(ms)
+    plan = RoundPlan(
+        rounds=whole(1)('num_rounds', num_rounds),
+        windows=whole(0)('train_len', train_len, 0),
+        valid_len=whole(0)('valid_len', valid_len, 0),
+        print_every=whole(0)('print_every', print_every, 100),
+        save_minutes=real(0)('save_minutes', save_minutes, 10),
+    )
+    clear_state = truth('clear_state', clear_state)
+    lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
+    with StopRequest() as stop:
+        return train(run, plan, lanes, clear_state, Screen(level=run.data.chars.level), stop)
+
+
+@with_hyperparameters
+@known_names_only
+def sethyperparams(ms: Session, **hyperparams: Any) -> HyperParams:
+    """Train on with other settings: learnrate, dropout, seq_len, ...
+
+    The lanes stay in their places. The history gets a row, and the next
+    checkpoint has the settings. Raises HyperParamsError (no such setting,
+    or one that the weights or the optimizer were made for).
+    """
+    run = run_of(ms)
+    run.change(hyperparams)
+    return run.learner.hyper
+
+
+def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Screen, stop: Stop) -> TrainReport:
+    """Train the rounds of a plan.
+
+    Raises
+    ------
+    TrainingError, NonFiniteLossError (that window was not applied), OwnershipError, WorkspaceError, AttachedError
+    """
+    run.refuse_while_training()
+    learner = run.learner
+    learner.refuse_if_torn()
+    run.attachments.refuse_waiting()
+    run.workspace.claim()
+    run.refuse_changed_dataset()
+    listener = RunListener(run, screen)
+    before, seconds, rounds = learner.symbols, learner.seconds, 0
+    row: Row = {}
+    with learner.laid(lanes, clear_state=clear_state):
+        run.training = True
+        try:
+            while rounds < plan.rounds and not stop.requested:
+                rounds += 1
+                row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
+        except KeyboardInterrupt:
+            tell_stopped_at_once(screen, learner.torn)
+            raise
+        finally:
+            run.training = False
+    if stop.requested and rounds:
+        tell_stopped(screen, run.saved['number'])
+    symbols = learner.symbols - before
+    return TrainReport(
+        rounds=rounds,
+        windows=symbols // (lanes * learner.hyper.seq_len),
+        symbols=symbols,
+        epoch=learner.epoch,
+        train_nats=row.get('train_nats'),
+        valid_nats=row.get('valid_nats'),
+        checkpoint=run.saved.get('number'),
+        seconds=learner.seconds - seconds,
+        interrupted=stop.requested,
+    )
+
+
+class RunListener:
+    """The listener of one call of trainmodel: a screen, and behind it the history and the checkpoints of a run."""
+
+    def __init__(self, run: Run, screen: Screen) -> None:
+        self.run, self.screen = run, screen
+        self._react: Callable[[Row], object] | None = own(run.attachments, 'onreport')
+
+    def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
+        """Show a progress bar for the block."""
+        return self.screen.bar(label, windows, symbols)
+
+    def advance(self, loss_nats: float | None = None) -> None:
+        """Count one window as done."""
+        self.screen.advance(loss_nats)
+
+    def sample(self) -> str:
+        """Return a sample that goes on from lane 0."""
+        return sample_on_the_way(self.run)
+
+    def record(self, row: Row) -> None:
+        """Keep a row, show it, then hand a copy to the user's `onreport`."""
+        kept = self.run.record(row)
+        self.screen.show(row, self.run.measurements.unigram() if row.get('valid_nats') is not None else None)
+        if self._react:
+            self._react(dict(kept))
+
+    def save(self) -> int:
+        """Write a checkpoint; return its number."""
+        return self.run.save()
+
+
+def tell_stopped(screen: Screen, checkpoint: int) -> None:
+    """Report the first Ctrl-C: the window was finished, and everything is saved."""
+    screen.say(f'Stopped at a window’s end, saved as checkpoint {checkpoint}.  Next: ms.trainmodel() goes on from here')
+
+
+def tell_stopped_at_once(screen: Screen, torn: bool) -> None:
+    """Report the second Ctrl-C, and if it cut an update in half."""
+    if torn:
+        screen.say(
+            'Stopped at once, in the middle of an update: the weights are half updated and belong to no checkpoint.  '
+            'Next: ms.restore()'
+        )
+    else:
+        screen.say('Stopped at once, between two updates: nothing is torn.  Next: ms.newcheckpoint() keeps it')

@@ -1,0 +1,197 @@
+"""A moment: everything that training reads, as one frozen value; and the check of one from a stranger's file.
+
+learner ──Moment.of──► Moment ──tensors(), facts()──► storage
+storage ──Moment.checked──► Moment ──model()──► a model to evaluate;  learner.load(moment) ──► training goes on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor
+
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.hyperparams import HyperParams
+from charrnn.models import MODELTYPES, Carry, LanguageModel, build_model
+from charrnn.text.dataset import Dataset
+from charrnn.training.optimizer import check_optimizer_tensors, optimizer_tensors
+from charrnn.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from charrnn.training.learner import Learner
+
+LARGEST = 2**53
+"""Counts below this are exact in every kind of number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One moment of a run.
+
+    Parameters
+    ----------
+    modeltype : str
+    hyper : HyperParams
+    seed : int                      weights, masks and random windows are functions of it
+    position, symbols, round : int  of the learner
+    seconds : float                 spent training; for people
+    schedule : Schedule
+    weights, optimizer, carry : mapping of name to tensor
+    """
+
+    modeltype: str
+    hyper: HyperParams
+    seed: int
+    position: int
+    symbols: int
+    round: int
+    seconds: float
+    schedule: Schedule
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    carry: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, learner: Learner) -> Self:
+        """Return the present moment of a learner; its tensors are the learner's own."""
+        return cls(
+            learner.modeltype,
+            learner.hyper,
+            learner.seed,
+            learner.position,
+            learner.symbols,
+            learner.round,
+            learner.seconds,
+            learner.schedule,
+            dict(learner.model.named_parameters()),
+            dict(optimizer_tensors(learner.model, learner.optimizer)),
+            dict(learner.carry),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor under the name it has in a checkpoint."""
+        parts = {'model': self.weights, 'optimizer': self.optimizer, 'carry': self.carry}
+        return {f'{part}/{name}': tensor for part, named in parts.items() for name, tensor in named.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything else, as plain values."""
+        return {
+            'modeltype': self.modeltype,
+            'hyper': self.hyper.facts(),
+            'seed': self.seed,
+            'position': self.position,
+            'symbols': self.symbols,
+            'round': self.round,
+            'seconds': self.seconds,
+            'schedule': asdict(self.schedule),
+        }
+
+    @classmethod
+    def checked(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], data: Dataset) -> Self:
+        """Return the moment that a file holds, which a stranger may have written, if it belongs to a model on `data`.
+
+        Memory is taken only for what the tensors themselves prove.
+
+        Raises
+        ------
+        CheckpointError    a fact is missing or invalid, or the tensors are not those of such a model
+        """
+        modeltype = facts.get('modeltype')
+        if modeltype not in MODELTYPES:
+            raise invalid(f'there is no modeltype {str(modeltype)[:40]!r}')
+        counts = [facts.get(name) for name in ('seed', 'position', 'symbols', 'round')]
+        if not all(type(count) is int and 0 <= count < LARGEST for count in counts):
+            raise invalid('seed, position, symbols or round is invalid')
+        parts: dict[str, dict[str, Tensor]] = {'model': {}, 'optimizer': {}, 'carry': {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition('/')
+            parts.get(part, {})[rest] = tensor
+        hyper = _checked_settings(facts.get('hyper'), tensors, data)
+        model = build_model(modeltype, len(data.chars), hyper, None)
+        _check_weights(model, parts['model'])
+        check_optimizer_tensors(model, hyper, parts['optimizer'])
+        _check_carry(model.zero_carry(1), parts['carry'])
+        return cls(
+            modeltype,
+            hyper,
+            facts['seed'],
+            facts['position'],
+            facts['symbols'],
+            facts['round'],
+            float(facts['seconds']),
+            _checked_schedule(facts.get('schedule')),
+            parts['model'],
+            parts['optimizer'],
+            parts['carry'],
+        )
+
+    def model(self, data: Dataset, device: torch.device) -> LanguageModel:
+        """Build the model of this moment, to evaluate or to generate with: no optimizer, no carry."""
+        model = build_model(self.modeltype, len(data.chars), self.hyper, self.seed, device)
+        set_weights(model, self.weights)
+        return model
+
+
+def set_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights into a model that has the same ones."""
+    with torch.inference_mode(False), torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+
+
+def invalid(what: str) -> CheckpointError:
+    """Return the error for a moment that belongs to no model."""
+    return CheckpointError(f'{what}.', 'another checkpoint')
+
+
+def _checked_settings(given: Any, tensors: Mapping[str, Tensor], data: Dataset) -> HyperParams:
+    try:
+        hyper = HyperParams(**given)
+    except (CharRNNError, TypeError) as error:
+        raise invalid(getattr(error, 'what', str(error)).rstrip('.')) from None
+    if max(hyper.seq_len, hyper.memory) > data.train_size:
+        raise invalid(f'windows of {hyper.seq_len} and a memory of {hyper.memory} in a text of {data.train_size}')
+    if hyper.layers > len(tensors):  # or counting them would take for ever
+        raise invalid(f'{hyper.layers} layers in {len(tensors)} tensors')
+    widest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
+    if max(hyper.state_size, hyper.emsize) > widest:  # or the sizes of the weights might overflow
+        raise invalid(f'{hyper.state_size} units and embeddings of {hyper.emsize} in tensors of at most {widest}')
+    return hyper
+
+
+def _check_weights(model: LanguageModel, found: Mapping[str, Tensor]) -> None:
+    wanted = dict(model.named_parameters())
+    for name in sorted(wanted.keys() | found.keys()):
+        there, due = describe(found.get(name)), describe(wanted.get(name))
+        if there != due:
+            raise invalid(f'weight {name[:40]!r} is {there} in the checkpoint, and {due} in such a model')
+
+
+def _check_carry(zero: Carry, found: Mapping[str, Tensor]) -> None:
+    if not found:  # a checkpoint of before the first window
+        return
+    lanes = max(*(t.shape[1] if t.ndim > 1 else 0 for t in found.values()), 0)
+    for name, one in zero.items():
+        due = f'{str(one.dtype).removeprefix("torch.")} {(one.shape[0], lanes, *one.shape[2:])}'
+        if not lanes or found.keys() != zero.keys() or describe(found[name]) != due:
+            raise invalid(f'hidden state {name!r} is {describe(found.get(name))}, and {due} in such a model')
+
+
+def describe(tensor: Tensor | None) -> str:
+    """Return the type and shape of a tensor: float32 (128, 65)."""
+    return f'{str(tensor.dtype).removeprefix("torch.")} {tuple(tensor.shape)}' if tensor is not None else 'nothing'
+
+
+def _checked_schedule(facts: Any) -> Schedule:
+    try:
+        found = Schedule(**facts)
+    except TypeError:
+        raise invalid('the schedule in it is invalid') from None
+    counts = (found.epochs_judged, found.annealings)
+    sound = all(type(n) is int and 0 <= n < LARGEST for n in counts)
+    if not sound or not (found.best_nats is None or isinstance(found.best_nats, int | float)):
+        raise invalid('the schedule in it is invalid')
+    return found
