@@ -19,7 +19,8 @@ from charrnn.errors import CheckpointError, WorkspaceError
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.sealed import NewerFormatError, verify
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, SPLITS, read_dataset
+from charrnn.text.dataset import FACTS, read_dataset
+from charrnn.text.sources import SPLITS
 from charrnn.training.history import History, is_sound
 
 

@@ -39,7 +39,8 @@ from charrnn.sampling.scoring import track_states
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import DEFAULT_TRAINFRAC, LEVELS, Dataset
+from charrnn.text.dataset import Dataset
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 from charrnn.training.loop import TrainReport
@@ -113,34 +114,15 @@ class ModelState:
         """
         hyper = HyperParams(**hyperparams)
         settings = family(modeltype).settings
-        if not isinstance(level, str) or level not in LEVELS:
-            raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
-        options: dict[str, Any] = {'vocab_size': vocab_size, 'lower': truth('lower', lower)}
-        if vocab_size is not None:
-            options['vocab_size'] = whole(2)('vocab_size', vocab_size, 10_000)
-        if level != 'word' and (vocab_size is not None or lower):
-            raise HyperParamsError(f'vocab_size and lower are of words, and level={level!r}.', "level='word'")
-        trainfrac = real(0, 1, open_low=True)('trainfrac', trainfrac, DEFAULT_TRAINFRAC)
+        source = Source(_path('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
                 raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
-        workspace, source = Workspace(_path('usedir', usedir)), _path('srcfile', srcfile)
-        _announce_if_slow(source)
-        run = Run.begin(
-            workspace,
-            source,
-            modeltype,
-            hyper,
-            seed,
-            chosen,
-            init_checkpoint=init_checkpoint,
-            trainfrac=trainfrac,
-            level=level,
-            encoding=encoding,
-            **options,
-        )
+        workspace = Workspace(_path('usedir', usedir))
+        _announce_if_slow(source.path)
+        run = Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint)
         return cls._of(run)
 
     @classmethod

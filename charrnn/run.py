@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -23,6 +22,7 @@ from charrnn.storage.durable import cannot_read, cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, Dataset, read_dataset, write_dataset
+from charrnn.text.sources import Source
 from charrnn.training.evaluation import evaluate_split
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.interrupt import StopRequest
@@ -72,16 +72,15 @@ class Run:
     def begin(
         cls,
         workspace: Workspace,
-        source: Path,
+        source: Source,
         modeltype: str,
         hyper: HyperParams,
         seed: int,
         device: torch.device,
         *,
         init_checkpoint: bool,
-        **reading: Any,
     ) -> Self:
-        """Encode the source (`reading` is write_dataset's), build a model, measure it, save it; or leave nothing.
+        """Encode the source, build a model, measure it and save it; leave nothing behind if one of these fails.
 
         Raises
         ------
@@ -89,7 +88,7 @@ class Run:
         """
         with workspace.beginning():
             with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, seq_len=hyper.seq_len, **reading)
+                write_dataset(folder, source, hyper.seq_len)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
             run = cls(workspace, _open_dataset(workspace), modeltype, hyper, seed, device)

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn import ByteSet, CharSetError, WordSet
+from charrnn.text.sources import Source
 from charrnn.text.wordset import tokens_of
 
 any_text = st.text(st.sampled_from('ab é\n\t \r'), max_size=60)
@@ -36,12 +39,12 @@ def test_what_must_be_spelled() -> None:
     assert list(WordSet(['<eos>', 'a']).unspoken('<unk>\n')) == ['<unk>']
 
 
-def test_the_most_frequent_words_of_the_training_text_are_kept(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_most_frequent_words_of_the_training_text_are_kept(tmp_path: Path) -> None:
     path = tmp_path / 'text'
     path.write_text('b a b c\nb a d e\n' + 'new ' * 8)
-    words, sizes = WordSet.scan([path], 0.5, 'utf-8')
+    words, sizes = WordSet.scan(Source(path, 'word', trainfrac=0.5), [path])
     assert sizes == [18] and list(words.symbols) == ['b', 'a', '<eos>', 'c', 'd', 'e']
-    few, _ = WordSet.scan([path], 0.5, 'utf-8', vocab_size=3)
+    few, _ = WordSet.scan(Source(path, 'word', trainfrac=0.5, vocab_size=3), [path])
     assert list(few) == ['<unk>', 'b', 'a'] and len(few) == 3
     assert few.encode('c b', errors='replace').tolist() == [0, 1]
     assert list(few.unspoken('b\n')) == ['\n'], 'a line break that is no word of it must be spelled, too'
