@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from charrnn.text.sources import Source, byte_chunks
-from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument
 
 
 class ByteSet(Vocabulary[bytes]):
@@ -59,6 +60,10 @@ class ByteSet(Vocabulary[bytes]):
         data = indices.astype(np.uint8).tobytes() if isinstance(indices, np.ndarray) else bytes(indices)
         return data.decode('utf-8', 'surrogateescape')
 
+    def decoder(self) -> ByteDecoder:
+        """Return a decoder that has been given no byte yet."""
+        return ByteDecoder()
+
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[bytes]:
         """Yield the bytes of a file in chunks."""
@@ -81,3 +86,32 @@ class ByteSet(Vocabulary[bytes]):
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """Return the one ByteSet."""
         return cls()
+
+
+class ByteDecoder(Decoder):
+    """The text of bytes as UTF-8; an incomplete sequence at the end is shown as lone surrogates until it is complete.
+
+    >>> decoder = ByteSet().decoder()
+    >>> decoder.push(195)
+    >>> decoder.text
+    '\\udcc3'
+    >>> decoder.push(169)
+    >>> decoder.text
+    'é'
+    """
+
+    __slots__ = ('_complete',)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._complete = codecs.getincrementaldecoder('utf-8')('surrogateescape')
+
+    @property
+    def text(self) -> str:
+        """The text of all bytes so far."""
+        incomplete, _ = self._complete.getstate()
+        return super().text + incomplete.decode('utf-8', 'surrogateescape')
+
+    def push(self, index: int) -> None:
+        """Add a byte; raise ValueError if it is outside 0 … 255."""
+        self._pieces.append(self._complete.decode(bytes([index])))

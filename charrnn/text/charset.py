@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source, decoded_chunks
-from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, outside
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
 
 UNKNOWN = '\ufffd'
 CODE_POINTS = 0x110000  # one more than the largest code point
@@ -155,6 +155,10 @@ class CharSet(Vocabulary[str]):
             raise outside(wrong, len(self))
         return code_points(self._characters)[indices].tobytes().decode('utf-32-le', 'surrogatepass')
 
+    def decoder(self) -> CharDecoder:
+        """Return a decoder that has been given no index yet."""
+        return CharDecoder(self._characters)
+
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
         """Yield the text of a file in chunks."""
@@ -194,3 +198,19 @@ class CharSet(Vocabulary[str]):
         if not isinstance(facts['symbols'], str):
             raise ValueError('symbols must be a str')
         return cls(facts['symbols'])
+
+
+class CharDecoder(Decoder):
+    """The text of character indices: each adds its character."""
+
+    __slots__ = ('_characters',)
+
+    def __init__(self, characters: str) -> None:
+        super().__init__()
+        self._characters = characters
+
+    def push(self, index: int) -> None:
+        """Add the character of an index; raise CharSetError if it is outside the vocabulary."""
+        if not 0 <= index < len(self._characters):
+            raise outside(index, len(self._characters))
+        self._pieces.append(self._characters[index])

@@ -60,6 +60,10 @@ class Vocabulary(ABC, Generic[Piece]):
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell."""
 
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """Return a Decoder that has been given no index yet."""
+
     # ---- sources --------------------------------------------------------------------------------------------
 
     @classmethod
@@ -87,6 +91,35 @@ class Vocabulary(ABC, Generic[Piece]):
     @abstractmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """Return the vocabulary that ``facts`` describes."""
+
+
+class Decoder(ABC):
+    """The text of indices that are pushed one by one: ``text == vocabulary.decode(all of them)`` at every moment.
+
+    ``push`` decodes the new index only (and of an incomplete UTF-8 sequence the bytes before it, at most three).
+    ``text`` joins the pieces that were pushed since it was read last.
+    """
+
+    __slots__ = ('_pieces',)
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The text of all indices so far."""
+        text = ''.join(self._pieces)
+        self._pieces = [text]
+        return text
+
+    @abstractmethod
+    def push(self, index: int) -> None:
+        """Add an index; raise, as decode does, if it is outside the vocabulary."""
+
+    def feed(self, indices: Iterable[int]) -> None:
+        """Push every index."""
+        for index in indices:
+            self.push(index)
 
 
 def check_errors_argument(errors: str) -> None:

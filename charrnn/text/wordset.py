@@ -21,7 +21,7 @@ import numpy as np
 
 from charrnn.errors import CharSetError
 from charrnn.text.sources import Source, decoded_chunks, split_size
-from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, outside
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
 
 UNKNOWN, END = '<unk>', '<eos>'
 TOKEN = re.compile(r'\n|\S+')
@@ -114,16 +114,13 @@ class WordSet(Vocabulary[str]):
 
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell: one space between words, a line break for `<eos>`."""
-        spelled: list[str] = []
-        for i in indices:
-            if not 0 <= i < len(self):
-                raise outside(i, len(self))
-            word = self._words[i]
-            if word == END:
-                spelled.append('\n')
-            else:
-                spelled.append(f' {word}' if spelled and spelled[-1] != '\n' else word)
-        return ''.join(spelled)
+        decoder = self.decoder()
+        decoder.feed(indices)
+        return decoder.text
+
+    def decoder(self) -> WordDecoder:
+        """Return a decoder that has been given no word yet."""
+        return WordDecoder(self._words)
 
     def unspoken(self, text: str) -> Iterator[str]:
         """Yield what decode(encode(text)) loses, each as it must be spelled: a word, or white space."""
@@ -192,3 +189,23 @@ class WordSet(Vocabulary[str]):
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(lower) is not bool:
             raise ValueError('words must be a list of str, and lower a bool')
         return cls(words, lower)
+
+
+class WordDecoder(Decoder):
+    """The text of word indices: one space between words, a line break for `<eos>`."""
+
+    __slots__ = ('_gap', '_words')
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__()
+        self._words = words
+        self._gap = ''  # what separates the next word from the text: nothing at the beginning of a line
+
+    def push(self, index: int) -> None:
+        """Add the word of an index; raise CharSetError if it is outside the vocabulary."""
+        if not 0 <= index < len(self._words):
+            raise outside(index, len(self._words))
+        word = self._words[index]
+        piece = '\n' if word == END else self._gap + word
+        self._pieces.append(piece)
+        self._gap = '' if piece == '\n' else ' '
