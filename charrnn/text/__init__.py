@@ -1,1 +1,1 @@
-"""Text as a model reads it: source files, vocabularies, the encoded dataset and its lanes.  Needs NumPy only."""
+"""Text as a model reads it: source files, vocabularies, the encoded dataset and its lanes; needs NumPy only."""

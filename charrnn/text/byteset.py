@@ -1,4 +1,4 @@
-"""ByteSet: the 256 bytes.  Any file is a text at this level, and there is no unknown symbol."""
+"""ByteSet: the vocabulary of the 256 bytes, which takes any file as a text and has no unknown symbol."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class CharSet(Vocabulary[str]):
                 seen[code_points(text)] = True
                 size += len(text)
             sizes.append(size)
-            if seen[0xD800:0xE000].any():  # utf-7 and the like can spell half a character
+            if seen[0xD800:0xE000].any():  # some encodings, such as utf-7, can spell half a character
                 raise SourceTextError(
                     f'{str(path)!r} holds half of a surrogate pair.', 'encoding=..., the encoding of the file'
                 )

@@ -1,4 +1,4 @@
-"""Dataset: a source, encoded once into a read-only, memory-mapped array of indices.
+"""Dataset: a source, encoded once into an array of indices that is memory-mapped read-only.
 
     Source ──scan──► Vocabulary ──encode──► indices on disk ──map──► Dataset ──► train | valid | test
 
@@ -30,7 +30,7 @@ PIECE = 1 << 24
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """An encoded source and its splits.
+    """An encoded source and its splits, read-only.
 
     Parameters
     ----------
@@ -180,9 +180,9 @@ def _encode_file(
     text: IO[bytes] | None,
     boundary: int | None,
 ) -> tuple[int, int]:
-    """Write the indices of one file to `out`, and its text, if it is kept, to `text`.
+    """Write the indices of one file to `out`, and its text to `text` unless that is None.
 
-    Returns the bytes of text before and after the boundary, a number of symbols; all of them are before None.
+    Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
     """
     written, before, after = 0, 0, 0
     for piece in vocabulary.pieces(path, encoding):

@@ -1,4 +1,4 @@
-"""Source: a text to read and how to read it.  Functions that open its files and decode them chunk by chunk.
+"""Source: a text to read, with the options for reading it; and functions that open and decode its files.
 
 A source is one text file, whose first share trains and whose rest validates, or a directory with train.txt and, where
 they exist, valid.txt and test.txt.  The text is taken as it is: strict decoding, ``newline=''`` (CRLF stays CRLF), and
@@ -147,7 +147,7 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 ) from None
             except UnicodeError as error:  # for example utf-16 without its byte order mark
                 raise SourceTextError(
-                    f'{str(path)!r} is not {encoding} text: {error}.', 'the encoding the file was written in'
+                    f'{str(path)!r} is not {encoding} text: {error}.', 'encoding=..., the encoding of the file'
                 ) from None
             read += len(chunk)
             if text:

@@ -156,7 +156,7 @@ class WordSet(Vocabulary[str]):
 
     @classmethod
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
-        """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the sizes in words."""
+        """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the file sizes."""
         sizes = [
             sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, source.encoding)) for path in files
         ]

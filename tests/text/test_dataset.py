@@ -39,7 +39,7 @@ def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: Any
         'x\ufffdy',
     ],
 )
-def test_a_text_comes_back_exactly(tmp_path: Path, text: str) -> None:
+def test_a_text_is_decoded_exactly(tmp_path: Path, text: str) -> None:
     data = encoded(tmp_path, text.encode())
     assert data.chars.decode(data.indices) == text
 
@@ -66,14 +66,14 @@ def test_seventy_thousand_different_symbols(tmp_path: Path) -> None:
     assert data.chars.decode(data.indices) == text
 
 
-def test_another_encoding_on_request(tmp_path: Path) -> None:
+def test_other_encodings(tmp_path: Path) -> None:
     text = 'Мой дядя самых честных правил\n'
     for encoding in ('cp1251', 'koi8-r', 'utf-16', 'utf-32'):
         data = encoded(tmp_path, text.encode(encoding), encoding=encoding)
         assert data.chars.decode(data.indices) == text
 
 
-def test_what_is_no_text_is_a_clear_error(tmp_path: Path) -> None:
+def test_an_invalid_source_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / 'empty').touch()
     (tmp_path / 'folder').mkdir()
     for name, why in [('empty', 'is empty'), ('folder', 'no train.txt in it'), ('missing', 'No such file')]:
@@ -128,7 +128,7 @@ def test_the_mapping_is_read_only_and_never_past_the_end_of_its_file(tmp_path: P
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 @pytest.mark.parametrize('trainfrac', [0.5, 0.77, 1.0])
-def test_the_text_of_every_split_comes_back(tmp_path: Path, level: str, trainfrac: float) -> None:
+def test_the_text_of_every_split_is_kept(tmp_path: Path, level: str, trainfrac: float) -> None:
     text = 'one  two\tthree\r\n\nfour é five' * 3
     data = encoded(tmp_path, text.encode(), trainfrac=trainfrac, level=level)
     parts = [data.text('train')] + ([data.text('valid')] if trainfrac < 1 else [])

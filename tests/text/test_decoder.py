@@ -1,4 +1,4 @@
-"""Law: after every index a decoder's text is what decode() returns for all indices so far, at every level."""
+"""Law: after every index, at every level, the text of a decoder equals decode(all indices so far)."""
 
 from typing import Any
 
