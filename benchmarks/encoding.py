@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from charrnn.text.dataset import write_dataset
+from charrnn.text.sources import Source
 
 MB = 10**6
 SAMPLE_SECONDS = 0.003
@@ -107,7 +108,7 @@ def main() -> None:
         large, small, dataset = (Path(name) / part for part in ('large.txt', 'small.txt', 'dataset'))
         dataset.mkdir()
         for label, path, megabytes, work in (
-            ('charrnn, two passes', large, given.megabytes, partial(write_dataset, dataset, large, 0.9, 100)),
+            ('charrnn, two passes', large, given.megabytes, partial(write_dataset, dataset, Source(large), 100)),
             ('read, set, dict, int64', small, given.naive_megabytes, partial(encode_naively, small)),
         ):
             size = write_text(path, text, megabytes * MB)

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from charrnn.scratch.corpus import Bytes, windows
 from charrnn.scratch.language_model import HandModel
-from charrnn.scratch.learning import adagrad
-from charrnn.scratch.reading import Bytes, windows
+from charrnn.scratch.updates import adagrad
 
 UNITS, WINDOW, REPORTED = 128, 50, 12
 """REPORTED is the rate, in characters/s, that an LSTM written with lists of lists is published with."""

@@ -6,7 +6,6 @@
 >>> ms = ModelState.load('workspaces/s')                 # another day
 """
 
-from charrnn.comparing import Comparison, compare
 from charrnn.errors import (
     AttachedError,
     CharRNNError,
@@ -26,9 +25,10 @@ from charrnn.errors import (
 )
 from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
-from charrnn.modelstate import ModelState, generatestring
-from charrnn.plotting import plot
-from charrnn.temperatures import temperatures
+from charrnn.modelstate import ModelState
+from charrnn.session.comparison import Comparison, compare
+from charrnn.session.curves import plot
+from charrnn.session.generation import generatestring, temperatures
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet

@@ -16,7 +16,8 @@ from typing import Any
 import charrnn
 from charrnn import *  # noqa: F403  these names are what the prompt is for
 from charrnn import CharRNNError, ModelState
-from charrnn.session.fsck import fsck, status
+from charrnn.session.fsck import fsck
+from charrnn.session.overview import status
 
 BANNER = f"""charrnn {charrnn.__version__}
   ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run
@@ -82,9 +83,9 @@ def run_command(arguments: Sequence[str]) -> int:
             print(status(given.dir))
             return 0
         if given.command == 'fsck':
-            said, state = fsck(given.dir)
-            print(said)
-            return state
+            inspection = fsck(given.dir)
+            print(inspection)
+            return inspection.status
         ms = ModelState.load(given.dir, device=given.device)
         if given.command == 'train':
             return 130 if ms.trainmodel(**options_of(given, ModelState.trainmodel)).interrupted else 0

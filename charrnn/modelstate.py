@@ -16,12 +16,12 @@ import torch
 
 from charrnn.arguments import OTHER_NAMES, whole
 from charrnn.display.progress import Screen
-from charrnn.display.status import Status
 from charrnn.display.text import count
 from charrnn.errors import HyperParamsError, WorkspaceError
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, family
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
+from charrnn.session.overview import status_of
 from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.workspace import Workspace
@@ -219,39 +219,10 @@ class ModelState(metaclass=_OnePage):
     # ---- manners at the prompt ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return str(self._status())
+        return str(status_of(self._run))
 
     def _repr_html_(self) -> str:
-        return self._status().html()
-
-    def _status(self) -> Status:
-        run = self._run
-        learner, trained = run.learner, run.history.column('train_nats')
-        return Status(
-            directory=run.workspace.name,
-            modeltype=run.modeltype,
-            layers=self.hyper.layers,
-            state_size=self.hyper.state_size,
-            level=self.chars.level,
-            symbols=len(self.chars.symbols),
-            weights=sum(p.numel() for p in learner.model.parameters()),
-            device=str(learner.device),
-            train_size=len(self.data.train),
-            valid_size=len(self.data.valid),
-            epoch=self.epoch,
-            round=learner.round,
-            lanes=learner.lanes if learner.symbols else 0,
-            seq_len=self.hyper.seq_len,
-            train_nats=trained[-1] if trained else None,
-            valid_nats=run.history.validations(),
-            checkpoint=run.saved.get('number'),
-            rounds_behind=learner.round - run.saved.get('round', 0),
-            saved=run.saved.get('position') == self.position,
-            torn=learner.torn,
-            diverged=learner.diverged,
-            attached=tuple(run.attachments),
-            waiting=tuple(run.attachments.waiting),
-        )
+        return status_of(self._run).html()
 
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if not name.startswith('_') or name.startswith('__')]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,10 @@ class Status:
             lines.append(f'  loss   {loss}')
         lines.append(f'  saved  {self._saved()}')
         return '\n'.join(line[:WIDTH] for line in lines)
+
+    def html(self) -> str:
+        """Return the status lines as HTML."""
+        return f'<pre>{html.escape(str(self))}</pre>'
 
     def _data(self) -> str:
         valid = f'{self.valid_size:,} valid' if self.valid_size else 'no validation'

@@ -28,9 +28,7 @@ def read(model: LanguageModel, ids: Tensor, carry: Carry, at_once: int = AT_ONCE
 
 def carry_after(model: LanguageModel, ids: Tensor, carry: Carry, at_once: int = AT_ONCE) -> Carry:
     """Return the carry after reading symbols (B, N) from `carry` on."""
-    for _, carry in read(model, ids, carry, at_once):  # noqa: B020  the last one is the answer
-        pass
-    return carry
+    return [carry, *(after for _, after in read(model, ids, carry, at_once))][-1]
 
 
 def window_nats(model: LanguageModel, ids: Tensor, carry: Carry) -> tuple[NDArray[np.float64], Carry]:

@@ -1,4 +1,4 @@
-"""A GRU by hand: the forward pass and back-propagation through time, one equation a line.
+"""A GRU by hand: the forward pass and back-propagation through time, one equation per line.
 
 Forward, for one layer at step t, with x the input, h the state before the step, ⊙ elementwise and σ the logistic
 function (the reset gate acts after the recurrent product, as in cuDNN and torch.nn.GRU):
@@ -18,7 +18,7 @@ Backward, given dh' (the gradient of the loss with respect to h', from the outpu
     dx  = W_irᵀ da_r + W_izᵀ da_z + W_inᵀ da_n
     dh  = W_hrᵀ da_r + W_hzᵀ da_z + W_hnᵀ dq + z ⊙ dh'
 
-and every weight's gradient is the sum over t of (what came out) times (what went in).
+and the gradient of every weight is the sum over t of (gradient of its output) times (its input).
 
 Three steps by hand, one unit, every weight 1 and every bias 0, the inputs 1, 0, 0 and a state of 0 before them:
 
@@ -35,8 +35,8 @@ If the loss is the last h itself, back through step 3, with dh' = 1:
     dz = 0.1633 - 0.0881 = 0.0752              da_z = 0.0752·0.5407·0.4593 = 0.0187
     dr = 0.4557·0.1633 = 0.0744                da_r = 0.0744·0.5407·0.4593 = 0.0185
     dq = 0.4557·0.5407 = 0.2464
-    dh = 0.0185 + 0.0187 + 0.2464 + 0.5407     = 0.8243        into step 2, whose same sums give 0.6929 for step 1
-    dw_in = 0, -0.1038, 0.0783                 step 1's da_r, da_z, da_n times its input 1; the others' is 0
+    dh = 0.0185 + 0.0187 + 0.2464 + 0.5407     = 0.8243        into step 2; the same sums there give 0.6929
+    dw_in = 0, -0.1038, 0.0783                 step 1's da_r, da_z, da_n times its input 1; the other inputs are 0
 
 >>> one, x = np.ones((3, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 >>> states, steps = gru_forward(x, np.zeros((1, 1)), one, np.zeros(3), one, np.zeros(3))
@@ -60,7 +60,7 @@ from charrnn.scratch.inputs import Array, before, input_gradients, input_product
 
 
 class Steps(NamedTuple):
-    """What the backward pass needs: inputs, states before each step, and r, z, n, q of it."""
+    """Values that the backward pass needs: inputs, states before each step, and r, z, n, q of each step."""
 
     x: Array
     h: Array
@@ -71,13 +71,13 @@ class Steps(NamedTuple):
 
 
 def sigmoid(a: Array) -> Array:
-    """σ(a) = 1 / (1 + e⁻ᵃ), written with tanh so that no exponential overflows."""
+    """Return σ(a) = 1 / (1 + e⁻ᵃ), written with tanh so that no exponential overflows."""
     result: Array = 0.5 + 0.5 * np.tanh(0.5 * a)
     return result
 
 
 def gru_forward(x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array) -> tuple[Array, Steps]:
-    """One layer over T steps of B lanes.
+    """Run one layer over T steps of B lanes.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def gru_forward(x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: 
 
 
 def gru_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dict[str, Array]:
-    """Gradients of a loss, given its gradient with respect to every state.
+    """Return the gradients of a loss, given its gradient with respect to every state.
 
     Parameters
     ----------
-    d_states : (T, B, H)     without what later steps add: that is computed here
+    d_states : (T, B, H)     of each state alone; the share that comes back from later steps is computed here
     steps : Steps            from gru_forward
     Returns
     -------
@@ -135,7 +135,7 @@ def gru_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dict
 
 
 def softmax_loss(logits: Array, targets: NDArray[np.int64]) -> tuple[float, Array]:
-    """Mean cross-entropy in nats and its gradient.
+    """Return the mean cross-entropy in nats and its gradient.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What goes into a layer: vectors, or symbols as one-hot vectors, which are never written out.
+"""Inputs of a layer: vectors, or symbols as one-hot vectors, which are never written out.
 
 A one-hot vector times a matrix is one row of that matrix: of W_inᵀ here.  So symbols (T, B) of an integer type are
 looked up, and their gradient is added to the rows that were read; vectors (T, B, I) are multiplied.
@@ -15,13 +15,13 @@ Array = NDArray[Any]
 
 
 def input_products(x: Array, w_in: Array, b_in: Array) -> Array:
-    """W_in x + b_in for every step at once: (T, B, I) or symbols (T, B), to (T, B, G·H)."""
+    """Return W_in x + b_in for every step at once, (T, B, G·H), for vectors (T, B, I) or symbols (T, B)."""
     products: Array = (w_in.T[x] if x.dtype.kind in 'iu' else x @ w_in.T) + b_in
     return products
 
 
 def input_gradients(da: Array, x: Array, w_in: Array) -> dict[str, Array]:
-    """Given the gradient of the products, (T, B, G·H): those of w_in, b_in and, if they are vectors, of x."""
+    """Return the gradients of w_in, b_in and, if it holds vectors, x, given that of the products, (T, B, G·H)."""
     flat = da.reshape(-1, da.shape[-1])
     gradients = {'b_in': flat.sum(0)}
     if x.dtype.kind in 'iu':
@@ -32,6 +32,6 @@ def input_gradients(da: Array, x: Array, w_in: Array) -> dict[str, Array]:
 
 
 def before(states: Array, first: Array) -> Array:
-    """The states before each step, (T, B, H): the first one, then those after all steps but the last."""
+    """Return the states before each step, (T, B, H): `first`, then `states` without the last."""
     shifted: Array = np.concatenate([first[None], states[:-1]])
     return shifted

@@ -2,8 +2,8 @@
 
     symbols (T, B) ──one-hot──► RNN, LSTM or GRU ──► states (T, B, H) ──W_out──► logits ──softmax──► loss
 
-A window of T + 1 symbols of every lane is read at a time; the states after it go into the next one, and gradients stop
-at its edge (truncated back-propagation).  ``charrnn.scratch.learning`` changes the weights.
+A window of T + 1 symbols of every lane is read at a time; the states after a window go into the next one, and gradients
+stop at its edge (truncated back-propagation).  ``charrnn.scratch.updates`` changes the weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class HandModel:
     ----------
     cell : 'rnn', 'lstm' or 'gru'
     vocab_size, state_size : int     V, H
-    seed : int                       the weights are a function of it
+    seed : int                       determines the weights
     dtype : float32, or float64 for the tests
     """
 
@@ -49,12 +49,12 @@ class HandModel:
         }
 
     def zero_state(self, lanes: int) -> State:
-        """The states of lanes that have read nothing: h, and c of an LSTM, each (B, H)."""
+        """Return the states of lanes that have read nothing: h, and c of an LSTM, each (B, H)."""
         zeros = np.zeros((lanes, self.state_size), self.weights['w_in'].dtype)
         return (zeros, zeros) if self.cell == 'lstm' else (zeros,)
 
     def forward(self, symbols: NDArray[np.integer[Any]], state: State) -> tuple[Array, Any, State]:
-        """Read symbols (T, B): the states after each (T, B, H), what the backward pass needs, the state at the end."""
+        """Read symbols (T, B); return all states (T, B, H), the values for the backward pass, and the last state."""
         w = self.weights
         layer = w['w_in'], w['b_in'], w['w_h'], w['b_h']
         if self.cell == 'lstm':
@@ -67,7 +67,7 @@ class HandModel:
         return states, plain, (states[-1],)
 
     def loss(self, ids: NDArray[np.int64], state: State) -> tuple[float, dict[str, Array], State]:
-        """The mean cross-entropy of a window and its gradients.
+        """Return the mean cross-entropy of a window, its gradients and the state after it.
 
         Parameters
         ----------
@@ -90,9 +90,9 @@ class HandModel:
     def sample(
         self, first: int, length: int, temp: float = 1.0, seed: int = 0, state: State | None = None
     ) -> list[int]:
-        """Read `first`, then draw `length` symbols from the softmax at `temp`, each fed back; at 0 the likeliest."""
+        """Read `first`, then draw `length` symbols from the softmax at `temp`, each fed back; 0 takes the likeliest."""
         if not temp >= 0:
-            raise SamplingError(f'temp={temp!r} is no temperature.', 'temp=0 (the likeliest symbol) or more')
+            raise SamplingError(f'temp={temp!r} is not a temperature.', 'temp=0 (the likeliest symbol) or more')
         draws, found, symbol = np.random.default_rng(seed), [], first
         state = state or self.zero_state(1)
         for _ in range(length):
@@ -107,21 +107,21 @@ class HandModel:
         return found
 
     def save(self, path: str | Path) -> None:
-        """Write the weights and what kind of model they are of: an npz file, without pickles."""
+        """Write the cell and the weights as an npz file without pickles."""
         arrays: dict[str, Any] = {'cell': np.array(self.cell), **self.weights}
         with Path(path).open('wb') as file:  # given a name, NumPy would append .npz to it
             np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> HandModel:
-        """The inverse of ``save``.  Raises WorkspaceError if the file is none of ours."""
+        """Read a model that ``save`` wrote; raise WorkspaceError for any other file."""
         try:
             with Path(path).open('rb') as opened, np.load(opened, allow_pickle=False) as file:
                 weights = {name: file[name] for name in file.files}
             cell = str(weights.pop('cell'))
             model = cls(cell, len(weights['b_out']), weights['w_h'].shape[1], dtype=weights['w_in'].dtype)
             if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in model.weights.items()}:
-                raise ValueError('its shapes are of no model')
+                raise ValueError('its shapes do not belong to one model')
         except (OSError, ValueError, KeyError, IndexError, TypeError, HyperParamsError, BadZipFile) as error:
             what = f'{str(path)!r} holds no HandModel: {error}.'
             raise WorkspaceError(what, 'a file that HandModel.save wrote') from None

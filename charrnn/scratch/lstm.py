@@ -1,12 +1,12 @@
-"""An LSTM by hand: the forward pass and back-propagation through time, one equation a line.
+"""An LSTM by hand: the forward pass and back-propagation through time, one equation per line.
 
 Forward, for one layer at step t, with x the input, h the state and c the cell before the step, ⊙ elementwise and σ the
 logistic function:
 
-    a_i = W_ii x + b_ii + W_hi h + b_hi        i = σ(a_i)                  input gate: how much is written
-    a_f = W_if x + b_if + W_hf h + b_hf        f = σ(a_f)                  forget gate: how much is kept
-    a_g = W_ig x + b_ig + W_hg h + b_hg        g = tanh(a_g)               what is written
-    a_o = W_io x + b_io + W_ho h + b_ho        o = σ(a_o)                  output gate: how much is shown
+    a_i = W_ii x + b_ii + W_hi h + b_hi        i = σ(a_i)                  input gate: share of g written
+    a_f = W_if x + b_if + W_hf h + b_hf        f = σ(a_f)                  forget gate: share of c kept
+    a_g = W_ig x + b_ig + W_hg h + b_hg        g = tanh(a_g)               candidate
+    a_o = W_io x + b_io + W_ho h + b_ho        o = σ(a_o)                  output gate: share of tanh(c') in h'
     c'  = f ⊙ c + i ⊙ g                                                    next cell
     h'  = o ⊙ tanh(c')                                                     next state
 
@@ -19,9 +19,9 @@ Backward, given dh' and dc' (from the output at t and from step t + 1):
     dg  = dc' ⊙ i                              da_g = dg ⊙ (1 - g²)
     dx  = W_iiᵀ da_i + W_ifᵀ da_f + W_igᵀ da_g + W_ioᵀ da_o
     dh  = W_hiᵀ da_i + W_hfᵀ da_f + W_hgᵀ da_g + W_hoᵀ da_o
-    dc  = dc' ⊙ f                              no weights and no squashing: this is why an LSTM remembers for long
+    dc  = dc' ⊙ f                              neither weights nor tanh: hence the long memory of an LSTM
 
-and every weight's gradient is the sum over t of (what came out) times (what went in).
+and the gradient of every weight is the sum over t of (gradient of its output) times (its input).
 
 Three steps by hand, one unit, every weight 1 and every bias 0, the inputs 1, 0, 0, h and c 0 before them:
 
@@ -39,11 +39,11 @@ If the loss is the last h itself, back through step 3, with dh' = 1 and dc' = 0 
     di  = 0.4624·0.2829 = 0.1308               da_i = 0.1308·0.5722·0.4278 = 0.0320
     df  = 0.4624·0.5384 = 0.2489               da_f = 0.2489·0.5722·0.4278 = 0.0609
     dg  = 0.4624·0.5722 = 0.2646               da_g = 0.2646·(1 - 0.2829²) = 0.2434
-    dh  = 0.0320 + 0.0609 + 0.2434 + 0.1073    = 0.4436        both into step 2, whose
-    dc  = 0.4624·0.5722                        = 0.2646        same sums give 0.3945 and 0.2741
-    dw_in = 0.0732, 0, 0.1501, 0.0392          step 1's da_i, da_f, da_g, da_o times its input 1; the others' is 0
+    dh  = 0.0320 + 0.0609 + 0.2434 + 0.1073    = 0.4436        both into step 2; the
+    dc  = 0.4624·0.5722                        = 0.2646        same sums there give 0.3945 and 0.2741
+    dw_in = 0.0732, 0, 0.1501, 0.0392          step 1's da_i, da_f, da_g, da_o times its input 1; the other inputs are 0
 
-(rounded for print only, so a last digit can differ from what four digits give.)
+(rounded for print only, so a last digit can differ from a calculation with four digits.)
 
 >>> one, none, x = np.ones((4, 1)), np.zeros((1, 1)), np.array([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 >>> states, cells, steps = lstm_forward(x, none, none, one, np.zeros(4), one, np.zeros(4))
@@ -67,7 +67,7 @@ from charrnn.scratch.inputs import Array, before, input_gradients, input_product
 
 
 class Steps(NamedTuple):
-    """What the backward pass needs: inputs, states and cells before each step, the gates, and tanh(c') after it."""
+    """Values that the backward pass needs: inputs, states and cells before each step, its gates and its tanh(c')."""
 
     x: Array
     h: Array
@@ -79,7 +79,7 @@ class Steps(NamedTuple):
 def lstm_forward(
     x: Array, h0: Array, c0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array
 ) -> tuple[Array, Array, Steps]:
-    """One layer over T steps of B lanes.
+    """Run one layer over T steps of B lanes.
 
     Parameters
     ----------
@@ -110,11 +110,11 @@ def lstm_forward(
 
 
 def lstm_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dict[str, Array]:
-    """Gradients of a loss, given its gradient with respect to every state.
+    """Return the gradients of a loss, given its gradient with respect to every state.
 
     Parameters
     ----------
-    d_states : (T, B, H)     without what later steps add: that is computed here
+    d_states : (T, B, H)     of each state alone; the share that comes back from later steps is computed here
     Returns
     -------
     dict with 'x' (T, B, I) unless they are symbols, 'h0', 'c0' (B, H), 'w_in', 'b_in', 'w_h', 'b_h'
@@ -122,7 +122,7 @@ def lstm_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dic
     da, dh, dc = np.empty_like(steps.gates), np.zeros_like(d_states[0]), np.zeros_like(d_states[0])
     for t in reversed(range(len(da))):
         i, f, g, o = np.split(steps.gates[t], 4, axis=1)
-        d_i, d_f, d_g, d_o = np.split(da[t], 4, axis=1)  # views: what is written into them is written into da
+        d_i, d_f, d_g, d_o = np.split(da[t], 4, axis=1)  # views: a write to one of them is a write to da
         dh = dh + d_states[t]
         d_o[:] = dh * steps.tanh_c[t] * o * (1 - o)
         dc = dc + dh * o * (1 - steps.tanh_c[t] ** 2)

@@ -1,4 +1,4 @@
-"""A plain recurrent network by hand: the forward pass and back-propagation through time, one equation a line.
+"""A plain recurrent network by hand: the forward pass and back-propagation through time, one equation per line.
 
 Forward, for one layer at step t, with x the input and h the state before the step:
 
@@ -11,7 +11,7 @@ Backward, given dh' (the gradient of the loss with respect to h', from the outpu
     dx = W_inᵀ da
     dh = W_hᵀ da                                  goes back to step t - 1
 
-and every weight's gradient is the sum over t of (what came out) times (what went in): da xᵀ and da hᵀ.
+and the gradient of every weight is the sum over t of (gradient of its output) times (its input): da xᵀ and da hᵀ.
 
 Three steps by hand, one unit, w_in = 1, w_h = 0.5, no biases, the inputs 1, 0, 0 and a state of 0 before them:
 
@@ -48,7 +48,7 @@ from charrnn.scratch.inputs import Array, before, input_gradients, input_product
 
 
 class Steps(NamedTuple):
-    """What the backward pass needs: the inputs, the states before and after each step, and the kind."""
+    """Values that the backward pass needs: the inputs, the states before and after each step, and the kind."""
 
     x: Array
     h: Array
@@ -59,7 +59,7 @@ class Steps(NamedTuple):
 def rnn_forward(
     x: Array, h0: Array, w_in: Array, b_in: Array, w_h: Array, b_h: Array, *, rectifier: bool = False
 ) -> tuple[Array, Steps]:
-    """One layer over T steps of B lanes.
+    """Run one layer over T steps of B lanes.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def rnn_forward(
 
 
 def rnn_backward(d_states: Array, steps: Steps, w_in: Array, w_h: Array) -> dict[str, Array]:
-    """Gradients of a loss, given its gradient with respect to every state.
+    """Return the gradients of a loss, given its gradient with respect to every state.
 
     Parameters
     ----------
-    d_states : (T, B, H)     without what later steps add: that is computed here
+    d_states : (T, B, H)     of each state alone; the share that comes back from later steps is computed here
     Returns
     -------
     dict with 'x' (T, B, I) unless they are symbols, 'h0' (B, H), 'w_in', 'b_in', 'w_h', 'b_h'

@@ -1,28 +1,18 @@
-"""Looking at a working directory without a ModelState: ``python -m charrnn fsck DIR`` and ``... status DIR``.
-
-Both only read, and work while another process trains.
-"""
+"""Verify every byte of a run: ``python -m charrnn fsck DIR``, which only reads, also while another process trains."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from charrnn.display.tables import Column, Table, Tabular
-from charrnn.display.text import NOUNS, printable, sparkline
-from charrnn.errors import CheckpointError, WorkspaceError
-from charrnn.session.snapshots import table_of
+from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
+from charrnn.session.run import checked, open_dataset
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.sealed import NewerFormatError, verify
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, read_dataset
-from charrnn.text.sources import SPLITS
-from charrnn.training.history import History, is_sound
+from charrnn.training.history import is_sound
 
 ADVICE = {
     'checkpoint': 'a damaged checkpoint: copy its folder from a backup, or delete it',
@@ -118,17 +108,20 @@ def fsck(dir: str | Path) -> Inspection:
     findings, good = [Finding('dataset')], dict[int, Any]()
     try:
         digest = workspace.dataset_digest()
-    except CheckpointError as error:
+        data = open_dataset(workspace)
+    except CharRNNError as error:
         newer |= isinstance(error, NewerFormatError)
-        findings = [Finding('dataset', trouble=error.what)]
+        digest, findings = '', [Finding('dataset', trouble=error.what)]
     troubles: dict[int, str] = {}
     for number in store.numbers():
         try:
             verify(store.folder(number))
-            facts = store.read(number).facts
-            if digest and facts['data_digest'] != digest:
-                raise CheckpointError('it does not belong to this dataset.')
-            good[number] = facts
+            found = store.read(number)
+            if digest:
+                if found.facts['data_digest'] != digest:
+                    raise CheckpointError('it does not belong to this dataset.')
+                checked(found, data)
+            good[number] = found.facts
         except CheckpointError as error:
             newer |= isinstance(error, NewerFormatError)
             if number in store.numbers():  # else the writer has dropped it meanwhile
@@ -144,52 +137,3 @@ def fsck(dir: str | Path) -> Inspection:
     findings.append(Finding('history', trouble=trouble, remark=f'{len(journal.rows)} rows{bare}'))
     findings += [Finding(name, trouble=trouble) for name, trouble in workspace.extras().items()]
     return Inspection(str(dir), findings, newest if digest and not newer else None, newer)
-
-
-def status(dir: str | Path) -> str:
-    """Return one screen about a run: its model, its progress, its losses, its checkpoints."""
-    workspace = Workspace(Path(dir))
-    workspace.require_run()
-    data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
-    saved = workspace.checkpoints.facts()
-    facts: dict[str, Any] = saved[max(saved)] if saved else {}
-    level = data.chars.level
-    history = History(workspace.read_history(is_sound)[0].rows, level)
-    sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(data.sizes, SPLITS, strict=True) if size)
-    busy = {True: f'{workspace.who_writes()} is writing it now', False: 'no process is writing it', None: 'unknown'}
-    lines = [
-        f'{printable(str(dir))}   {printable(facts.get("modeltype", "no readable checkpoint"))}'
-        + (f' {facts["hyper"].get("layers")}x{facts["hyper"].get("state_size")}' if facts else ''),
-        f'  text     {sizes} {NOUNS[level]} of {printable(data.source)!r}',
-        f'  writer   {busy[workspace.is_being_written()]}',
-    ]
-    if rows := [row for row in history if row['kind'] != 'start']:
-        lines.append(f'  newest   {_newest(rows[-1], level, workspace)}')
-    if valid := history.validations():
-        losses = [nats for _, nats in valid]
-        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}, best {min(losses):.4f}  {sparkline(losses)}')
-    free = shutil.disk_usage(workspace.path).free
-    lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
-    table = table_of(saved, data.train_size)
-    return '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
-
-
-def _size(root: Path) -> int:
-    """Return the bytes of all files below a folder; files that its writer removes meanwhile are passed over."""
-    found = 0
-    for folder, _, names in os.walk(root):
-        for name in names:
-            with contextlib.suppress(OSError):
-                found += (Path(folder) / name).lstat().st_size
-    return found
-
-
-def _newest(row: Any, level: str, workspace: Workspace) -> str:
-    ago = max(0, round(time.time() - workspace.history.stat().st_mtime))
-    when = f'{ago} s' if ago < 100 else f'{ago // 60} min' if ago < 6000 else f'{ago // 3600} h'
-    parts = [f'{row["kind"]} {when} ago: epoch {row["epoch"]:.2f}, round {row["round"]}']
-    if row.get('train_nats') is not None:
-        parts.append(f'train {row["train_nats"]:.3f} nats/{level}')
-    if speed := row.get(f'{level}s_per_second'):
-        parts.append(f'{speed:,.0f} {level}s/s')
-    return ', '.join(parts)

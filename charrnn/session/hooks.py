@@ -116,7 +116,7 @@ def attach(
     run = run_of(ms)
     run.refuse_while_training()
     given = {'schedule': schedule, 'onreport': onreport, 'samplefilter': samplefilter}
-    functions = {name: function for name, function in given.items() if function is not None}
+    functions: dict[str, Any] = {name: function for name, function in given.items() if function is not None}
     for name, function in functions.items():
         if not callable(function):
             example = f'a function or a lambda: {HOOKS[name].example}'

@@ -86,7 +86,7 @@ class Run:
                 write_dataset(folder, source, hyper.seq_len)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
-            run = cls(workspace, Learner(modeltype, hyper, _open_dataset(workspace), seed, device))
+            run = cls(workspace, Learner(modeltype, hyper, open_dataset(workspace), seed, device))
             if hyper.anneal < 1 and not len(run.data.valid):
                 raise HyperParamsError(
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
@@ -107,7 +107,7 @@ class Run:
         """
         workspace.require_run()
         digest = workspace.dataset_digest()
-        data = _open_dataset(workspace)
+        data = open_dataset(workspace)
         (found, moment), troubles = workspace.checkpoints.read_newest(
             digest, accept=lambda found: (found, checked(found, data))
         )
@@ -305,7 +305,8 @@ def checked(found: Checkpoint, data: Dataset) -> Moment:
         raise CheckpointError(f'checkpoint {found.number} makes no sense: {error.what}', error.next_step) from None
 
 
-def _open_dataset(workspace: Workspace) -> Dataset:
+def open_dataset(workspace: Workspace) -> Dataset:
+    """Return the dataset of a run, every byte verified and every index checked."""
     with explained(workspace.dataset, cannot_read):
         digest = workspace.dataset_digest()
         return read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), digest)

@@ -41,7 +41,7 @@ def checkpoints(ms: Session) -> CheckpointTable:
     return table_of(run.workspace.checkpoints.facts(), run.data.train_size)
 
 
-def table_of(facts: Mapping[int, Mapping[str, Any]], train_size: int) -> CheckpointTable:
+def table_of(facts: Mapping[int, dict[str, Any]], train_size: int) -> CheckpointTable:
     """Return the table of checkpoints from their facts, by number."""
     best = best_number(facts)
     return CheckpointTable(

@@ -1,1 +1,1 @@
-"""What the model reads: vocabularies, the encoded text, and who reads what, when.  Needs numpy only."""
+"""Text as a model reads it: source files, vocabularies, the encoded dataset and its lanes; needs NumPy only."""

@@ -1,8 +1,8 @@
 """CharSet: the immutable bijection between characters and indices.
 
 Index 0 is U+FFFD, the unknown character; the characters of the text follow in the order of their code points.
-Index 0 always counts in ``len(chars)``, the model's vocabulary size V.  It is a symbol like any other only when
-the text itself holds U+FFFD; otherwise displays and the uniform rung leave it out and sampling never emits it.
+Index 0 always counts in ``len(chars)``, the model's vocabulary size V.  It is a symbol like any other only if the
+text itself holds U+FFFD; otherwise displays and the uniform rung leave it out and sampling never draws it.
 
 Characters are code points: no normalisation, no case folding, so that decode(encode(text)) is the text.
 """
@@ -18,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharSetError, SourceTextError
-from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, decoded_chunks
+from charrnn.text.sources import Source, decoded_chunks
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
 
 UNKNOWN = '\ufffd'
 CODE_POINTS = 0x110000  # one more than the largest code point
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """The code points of `text`, shape (len(text),), without a Python loop."""
+    """Return the code points of `text`, shape (len(text),), without a Python loop."""
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
 
 
 def name_character(char: str) -> str:
-    """A character as error messages name it: 'é' (U+00E9)."""
+    """Return a character as error messages name it: 'é' (U+00E9)."""
     shown = char if char.isprintable() and not unicodedata.combining(char) else char.encode('unicode_escape').decode()
     return f"'{shown}' (U+{ord(char):04X})"
 
@@ -50,7 +51,7 @@ class CharSet(Vocabulary[str]):
 
     Parameters
     ----------
-    text : str or iterable of str     any text; its different characters are the symbols
+    text : str or iterable of str     any text; its distinct characters are the symbols
     """
 
     __slots__ = ('_characters', '_symbols', '_to_index')
@@ -66,7 +67,7 @@ class CharSet(Vocabulary[str]):
         characters = UNKNOWN + symbols.replace(UNKNOWN, '')
         object.__setattr__(self, '_symbols', symbols)
         object.__setattr__(self, '_characters', characters)
-        to_index = np.zeros(CODE_POINTS, self.dtype)  # 0, the unknown character, wherever nothing is written
+        to_index = np.zeros(CODE_POINTS, self.dtype)  # 0, the unknown character, for every other code point
         to_index[code_points(characters)] = np.arange(len(characters))
         object.__setattr__(self, '_to_index', to_index)
 
@@ -77,7 +78,7 @@ class CharSet(Vocabulary[str]):
 
     @property
     def silent(self) -> int | None:
-        """U+FFFD, unless the text holds it."""
+        """The index of U+FFFD, 0; None if the text itself holds U+FFFD."""
         return None if self.holds_unknown else 0
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -105,16 +106,16 @@ class CharSet(Vocabulary[str]):
 
     @property
     def holds_unknown(self) -> bool:
-        """Whether the text itself holds U+FFFD, so that index 0 is a symbol like any other."""
+        """True if the text itself holds U+FFFD, so that index 0 is a symbol like any other."""
         return UNKNOWN in self.symbols
 
     def encode(self, text: str, errors: str = 'strict') -> Indices:
-        """The index of every character.
+        """Return the index of every character.
 
         Parameters
         ----------
         text : str
-        errors : 'strict' or 'replace'    what an unknown character is: an error, or index 0 (U+FFFD)
+        errors : 'strict' or 'replace'    an unknown character is an error, or becomes index 0 (U+FFFD)
         Returns
         -------
         unsigned integers, shape (len(text),)
@@ -141,7 +142,7 @@ class CharSet(Vocabulary[str]):
         return np.flatnonzero((indices == 0) & (points != ord(UNKNOWN)))
 
     def decode(self, indices: Iterable[int]) -> str:
-        """The text that `indices` spell; the inverse of encode.
+        """Return the text that `indices` spell; the inverse of encode.
 
         Raises
         ------
@@ -151,47 +152,65 @@ class CharSet(Vocabulary[str]):
             indices = np.fromiter(indices, dtype=np.int64)
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             wrong = int(indices.min() if indices.min() < 0 else indices.max())
-            raise CharSetError(
-                f'index {wrong} is outside this vocabulary of {len(self):,}.', 'decode what encode returned'
-            )
+            raise outside(wrong, len(self))
         return code_points(self._characters)[indices].tobytes().decode('utf-32-le', 'surrogatepass')
+
+    def decoder(self) -> CharDecoder:
+        """Return a decoder that has been given no index yet."""
+        return CharDecoder(self._characters)
 
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
-        """The text of a file."""
+        """Yield the text of a file in chunks."""
         return decoded_chunks(path, encoding)
 
     @classmethod
-    def scan(
-        cls, files: Sequence[Path], trainfrac: float | None, encoding: str, **options: Any
-    ) -> tuple[Self, list[int]]:
-        """The characters of all files together, and how many each has."""
+    def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
+        """Return the characters of all files together, and the number of characters in each file."""
         seen = np.zeros(CODE_POINTS, dtype=bool)
         sizes = []
         for path in files:
             size = 0
-            for text in decoded_chunks(path, encoding):
+            for text in decoded_chunks(path, source.encoding):
                 seen[code_points(text)] = True
                 size += len(text)
             sizes.append(size)
-            if seen[0xD800:0xE000].any():  # utf-7 and the like can spell half a character
-                raise SourceTextError(f'{str(path)!r} holds half of a surrogate pair.', 'the encoding of the file')
+            if seen[0xD800:0xE000].any():  # some encodings, such as utf-7, can spell half a character
+                raise SourceTextError(
+                    f'{str(path)!r} holds half of a surrogate pair.', 'encoding=..., the encoding of the file'
+                )
         return cls(map(chr, np.flatnonzero(seen))), sizes
 
     def encode_piece(self, piece: str) -> Indices:
-        """The indices of a piece of the text that was scanned."""
+        """Return the indices of a piece of the text that was scanned."""
         indices = self.encode(piece, errors='replace')
         if not self.holds_unknown and not indices.all():
             raise SourceTextError('the source changed while it was being read.', 'the same call again')
         return indices
 
     def facts(self) -> dict[str, Any]:
-        """The symbols."""
+        """Return the symbols."""
         return {'symbols': self.symbols}
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """The inverse of ``facts``."""
+        """Return the CharSet that ``facts`` describes."""
         if not isinstance(facts['symbols'], str):
-            raise ValueError('symbols are a text')
+            raise ValueError('symbols must be a str')
         return cls(facts['symbols'])
+
+
+class CharDecoder(Decoder):
+    """The text of character indices: each adds its character."""
+
+    __slots__ = ('_characters',)
+
+    def __init__(self, characters: str) -> None:
+        super().__init__()
+        self._characters = characters
+
+    def push(self, index: int) -> None:
+        """Add the character of an index; raise CharSetError if it is outside the vocabulary."""
+        if not 0 <= index < len(self._characters):
+            raise outside(index, len(self._characters))
+        self._pieces.append(self._characters[index])

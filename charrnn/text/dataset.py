@@ -1,17 +1,15 @@
-"""Dataset: a source, encoded once into a read-only, memory-mapped array of indices.
+"""Dataset: a source, encoded once into an array of indices that is memory-mapped read-only.
 
-    source ──scan──► Vocabulary ──encode──► indices on disk ──map──► Dataset ──► train | valid | test
+    Source ──scan──► Vocabulary ──encode──► indices on disk ──map──► Dataset ──► train | valid | test
 
-A source is one text file, whose first share trains and whose rest validates, or a directory with train.txt and, where
-they exist, valid.txt and test.txt.  Every pass streams, so the size of a text is bounded by the disk, not by memory.
-The text is taken as it is: strict decoding, ``newline=''`` (CRLF stays CRLF), a byte order mark counts as a character.
+Every pass streams, so the size of a text is bounded by the disk, not by memory.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,50 +18,29 @@ import numpy as np
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
+from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import TOKEN, WordSet
 
-LEVELS: dict[str, type[Vocabulary[Any]]] = {'char': CharSet, 'byte': ByteSet, 'word': WordSet}
-DEFAULT_TRAINFRAC = 0.9
-SPLITS = ('train', 'valid', 'test')
+VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
+NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
 
 
-def source_files(source: Path) -> list[Path | None]:
-    """The files of a source: of each split, for a directory; else the one file.
-
-    Raises
-    ------
-    SourceTextError    a directory without train.txt
-    """
-    try:
-        if not source.is_dir():
-            return [source]
-        files = [path if (path := source / f'{name}.txt').exists() else None for name in SPLITS]
-    except (OSError, ValueError):
-        return [source]  # who reads it will say what is wrong
-    if files[0] is None:
-        raise SourceTextError(
-            f'{str(source)!r} is a directory, and there is no train.txt in it.',
-            'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
-        )
-    return files
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """An encoded source and its splits.
+    """An encoded source and its splits, read-only.
 
     Parameters
     ----------
-    indices : unsigned integers, shape (n_source,)     train, valid and test, one behind the other; read-only
-    sizes : tuple of int                               how many symbols of each: train, valid, test
-    source : str                                       the file or directory it was read from, for people
+    indices : unsigned integers, shape (n_source,)     train, valid and test, one after the other; read-only
+    sizes : tuple of int                               the number of symbols in train, valid and test
+    source : str                                       the path of the file or directory, for display
     chars : Vocabulary
-    original : uint8 array and tuple of int, or None   the UTF-8 text and the bytes of each split, where the indices
-                                                       do not give it back (words)
-    digest : str                                       names exactly this encoding and split
+    original : uint8 array and tuple of int, or None   the UTF-8 text and the bytes of each split, if the text cannot
+                                                       be decoded from the indices (words)
+    digest : str                                       identifies this encoding and split
     """
 
     indices: Indices
@@ -75,7 +52,7 @@ class Dataset:
 
     @property
     def train_size(self) -> int:
-        """n: how many symbols the training ring has."""
+        """n: the number of symbols in the training ring."""
         return self.sizes[0]
 
     @property
@@ -94,12 +71,12 @@ class Dataset:
         return self.indices[self.sizes[0] + self.sizes[1] :]
 
     def split(self, name: str) -> Indices:
-        """The split called 'train', 'valid' or 'test'.
+        """Return the split called 'train', 'valid' or 'test'.
 
         Raises
         ------
         HyperParamsError    another name
-        TrainingError       there is no such split in this run
+        TrainingError       this run has no such split
         """
         if name not in SPLITS:
             raise HyperParamsError(f'no split {name!r}.', "evaluate('valid'), evaluate('train') or evaluate('test')")
@@ -114,11 +91,11 @@ class Dataset:
         return indices
 
     def before(self, name: str) -> Indices:
-        """What stands before a split: the end of the training text; before that one itself, on the ring, its own."""
+        """Return the symbols before a split, read to warm up the carry; for 'train' the ring itself."""
         return self.indices[: self.sizes[0] + (self.sizes[1] if name == 'test' else 0)]
 
     def text(self, name: str, most: int | None = None) -> bytes:
-        """The text of a split as UTF-8 (bytes as they are), or its last `most` bytes."""
+        """Return the text of a split as UTF-8 (bytes as they are), or its last `most` bytes."""
         if self.original is not None:
             text, sizes = self.original
             end = sum(sizes[: SPLITS.index(name) + 1])
@@ -135,60 +112,45 @@ class Dataset:
         return f'<Dataset {self.source!r}: {sizes} symbols>'
 
 
-def split_size(trainfrac: float, size: int) -> int:
-    """How many symbols train: the first ``int(trainfrac·size)``, so that losses compare with what others publish."""
-    return int(trainfrac * size)
-
-
-def write_dataset(
-    folder: Path,
-    source: Path,
-    trainfrac: float,
-    seq_len: int,
-    level: str = 'char',
-    encoding: str = 'utf-8',
-    **options: Any,
-) -> None:
+def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     """Encode a source into an empty folder, in streaming passes.
 
     Raises
     ------
-    SourceTextError    a file is empty, unreadable or not text
-    TrainingError      its training split is shorter than one window
+    SourceTextError     a file is empty, unreadable or not text
+    HyperParamsError    an unknown encoding, or a trainfrac for a directory
+    TrainingError       the training split is shorter than one window
     """
     files = source_files(source)
     one = len(files) == 1
-    if not one and trainfrac != DEFAULT_TRAINFRAC:
-        raise HyperParamsError(
-            f'trainfrac={trainfrac:g} is of one file; the directory {str(source)!r} is taken as it is split.',
-            'the path of train.txt itself, or leave trainfrac out',
-        )
+    if not one:
+        source = replace(source, trainfrac=1.0)  # all of train.txt trains
     present = [path for path in files if path is not None]
-    vocabulary, found = LEVELS[level].scan(present, trainfrac if one else None, encoding, **options)
+    vocabulary, found = VOCABULARIES[source.level].scan(source, present)
     for path, size in zip(present, found, strict=True):
         if not size:
-            what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[level]}'
+            what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[source.level]}'
             raise SourceTextError(f'{str(path)!r} {what}.', 'a file with at least one window of text')
     if one:
-        train_size = split_size(trainfrac, found[0])
+        train_size = split_size(source.trainfrac, found[0])
         sizes = [train_size, found[0] - train_size, 0]
     else:
         rest = iter(found)
         sizes = [next(rest) if path is not None else 0 for path in files]
     if sizes[0] < seq_len:
-        share = f', of which {sizes[0]:,} train (trainfrac={trainfrac:g})' if one else ' in train.txt'
+        share = f', of which {sizes[0]:,} train (trainfrac={source.trainfrac:g})' if one else ' in train.txt'
         raise TrainingError(
-            f'{str(source)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[level]}{share}: '
+            f'{str(source.path)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[source.level]}{share}: '
             f'fewer than one window of seq_len={seq_len}.',
             f'seq_len={sizes[0]}, or a longer text'
             if sizes[0]
-            else 'a longer text' + (', or trainfrac=1.0' if trainfrac < 1 else ''),
+            else 'a longer text' + (', or trainfrac=1.0' if source.trainfrac < 1 else ''),
         )
-    keeps = level == 'word'
+    keeps = source.level == 'word'
     boundary = sizes[0] if one else None
     with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
         bytes_of = [
-            _encode_file(path, vocabulary, encoding, size, out, text if keeps else None, boundary)
+            _encode_file(path, vocabulary, source.encoding, size, out, text if keeps else None, boundary)
             for path, size in zip(present, found, strict=True)
         ]
     if not keeps:
@@ -201,15 +163,12 @@ def write_dataset(
     facts = {
         'sizes': sizes,
         'byte_sizes': byte_sizes if keeps else None,
-        'level': level,
+        'level': source.level,
         'vocabulary': vocabulary.facts(),
-        'source': os.fsencode(source).decode('utf-8', 'replace'),
-        'encoding': encoding,
+        'source': os.fsencode(source.path).decode('utf-8', 'replace'),
+        'encoding': source.encoding,
     }
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
-
-
-NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 
 
 def _encode_file(
@@ -221,7 +180,10 @@ def _encode_file(
     text: IO[bytes] | None,
     boundary: int | None,
 ) -> tuple[int, int]:
-    """Write the indices of one file, and its text if it is kept; the bytes of text before and after the boundary."""
+    """Write the indices of one file to `out`, and its text to `text` unless that is None.
+
+    Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
+    """
     written, before, after = 0, 0, 0
     for piece in vocabulary.pieces(path, encoding):
         indices = vocabulary.encode_piece(piece)
@@ -240,7 +202,7 @@ def _encode_file(
 
 
 def _end_of_word(text: str, count: int) -> int:
-    """Where the first `count` words and line breaks of a text end."""
+    """Return the offset at which the first `count` words and line breaks of a text end."""
     end = 0
     for _, found in zip(range(count), TOKEN.finditer(text), strict=False):
         end = found.end()
@@ -248,23 +210,23 @@ def _end_of_word(text: str, count: int) -> int:
 
 
 def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
-    """The dataset that was written into `folder`, mapped read-only; `facts` are what its dataset.json says.
+    """Map the dataset in `folder` read-only; `facts` is the content of its dataset.json.
 
-    Somebody else may have written it, so nothing is believed: every index is one of the vocabulary.
+    The folder may come from another person, so everything is checked: every index is within the vocabulary.
 
     Raises
     ------
-    SourceTextError    the facts make no sense, or a file holds more or fewer bytes or other indices than they say
+    SourceTextError    invalid facts, or a file whose size or indices do not agree with them
     """
     try:
-        vocabulary = LEVELS[facts['level']].from_facts(facts['vocabulary'])
+        vocabulary = VOCABULARIES[facts['level']].from_facts(facts['vocabulary'])
         sizes, byte_sizes, source = _counts(facts['sizes']), facts['byte_sizes'], facts['source']
         byte_sizes = None if byte_sizes is None else _counts(byte_sizes)
         if not isinstance(source, str) or not sizes[0]:
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
         raise SourceTextError(
-            f'{str(folder / FACTS)!r} does not say what a dataset is.', 'a copy of the whole directory from a backup'
+            f'{str(folder / FACTS)!r} does not describe a dataset.', 'a copy of the whole directory from a backup'
         ) from None
     original = None
     if byte_sizes is not None:
@@ -273,7 +235,7 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
     largest = max(int(indices[at : at + PIECE].max()) for at in range(0, len(indices), PIECE))
     if largest >= len(vocabulary):
         raise SourceTextError(
-            f'{str(folder / INDICES)!r} holds index {largest}, and there are {len(vocabulary)} symbols.',
+            f'{str(folder / INDICES)!r} holds index {largest}, and the vocabulary has {len(vocabulary):,} symbols.',
             'a copy of the whole directory from a backup',
         )
     return Dataset(indices, sizes, source, vocabulary, original, digest)
@@ -290,7 +252,8 @@ def _map(path: Path, size: int, dtype: np.dtype[np.unsignedinteger]) -> Indices:
     found, wanted = path.stat().st_size, size * dtype.itemsize
     if found != wanted:  # before mapping: reading a mapping past the end of its file kills the process
         raise SourceTextError(
-            f'{str(path)!r} holds {found:,} bytes where {wanted:,} were written.', 'a copy from a backup'
+            f'{str(path)!r} holds {found:,} bytes where {wanted:,} were written.',
+            'a copy of the whole directory from a backup',
         )
-    # A plain array over the mapping: np.memmap's own subclass makes every slice slower.
+    # A plain array over the mapping, because every slice of an np.memmap is slower.
     return np.memmap(path, dtype=dtype, mode='r', shape=(size,)).view(np.ndarray)

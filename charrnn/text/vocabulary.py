@@ -1,35 +1,32 @@
 """The contract of a vocabulary: an immutable bijection between the symbols of a text and indices 0 … V - 1.
 
-    level    class     a symbol is                                    where
-    char     CharSet   a code point                                   charset.py
-    byte     ByteSet   one of the 256 bytes of any file               byteset.py
-    word     WordSet   a word between white space, or the line's end  wordset.py
+    level    class     a symbol is                                         defined in
+    char     CharSet   a code point                                        charset.py
+    byte     ByteSet   one of the 256 bytes of any file                    byteset.py
+    word     WordSet   a word between white space, or the end of a line    wordset.py
 
 A vocabulary reads a source in pieces, so that a text larger than memory can be encoded.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import HyperParamsError, SourceTextError
+from charrnn.errors import CharSetError, HyperParamsError
+from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
 Piece = TypeVar('Piece', str, bytes)
-CHUNK_BYTES = 4 * 2**20
 
 
 class Vocabulary(ABC, Generic[Piece]):
-    """What text, training and sampling ask of a vocabulary."""
+    """The symbols of a text and their indices, as the dataset, training and sampling use them."""
 
     __slots__ = ()
 
@@ -39,59 +36,90 @@ class Vocabulary(ABC, Generic[Piece]):
     @property
     @abstractmethod
     def symbols(self) -> Sequence[str]:
-        """The symbols of the text: what displays count and the uniform rung chooses from."""
+        """The symbols of the text: displays count them, and the uniform rung chooses from them."""
 
     @property
     @abstractmethod
     def silent(self) -> int | None:
-        """The index that is no symbol of the text and is never emitted (the unknown one); None if there is none."""
+        """The index of the unknown symbol, which is never drawn; None if every index is a symbol of the text."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """V, the unknown symbol included."""
+        """Return V, the unknown symbol included."""
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest unsigned type that holds every index, little-endian: it goes to disk."""
+        """The smallest unsigned type that holds every index, little-endian because it goes to disk."""
         return np.dtype(np.uint8 if len(self) <= 2**8 else '<u2' if len(self) <= 2**16 else '<u4')
 
     @abstractmethod
     def encode(self, text: str, errors: str = 'strict') -> Indices:
-        """The index of every symbol, shape (number of symbols,)."""
+        """Return the index of every symbol, shape (number of symbols,)."""
 
     @abstractmethod
     def decode(self, indices: Iterable[int]) -> str:
-        """The text that `indices` spell."""
+        """Return the text that `indices` spell."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """Return a Decoder that has been given no index yet."""
 
     # ---- sources --------------------------------------------------------------------------------------------
 
     @classmethod
     @abstractmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[Piece]:
-        """A source, piece by piece; each piece is encoded by itself."""
+        """Yield a file piece by piece; each piece can be encoded alone."""
 
     @classmethod
     @abstractmethod
-    def scan(
-        cls, files: Sequence[Path], trainfrac: float | None, encoding: str, **options: Any
-    ) -> tuple[Self, list[int]]:
-        """The vocabulary of the sources, and how many symbols each file has.
+    def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
+        """Return the vocabulary of a source, and the number of symbols in each of its files.
 
-        With `trainfrac` the one file's first share trains; None means that the first file does.
+        The first ``split_size(source.trainfrac, size)`` symbols of the first file train.
         """
 
     @abstractmethod
     def encode_piece(self, piece: Piece) -> Indices:
-        """The indices of a piece of a source."""
+        """Return the indices of a piece of a source that was scanned."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What ``from_facts`` makes an equal vocabulary of, as JSON."""
+        """Return JSON from which ``from_facts`` makes an equal vocabulary."""
 
     @classmethod
     @abstractmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """The inverse of ``facts``."""
+        """Return the vocabulary that ``facts`` describes."""
+
+
+class Decoder(ABC):
+    """The text of indices that are pushed one by one: ``text == vocabulary.decode(all of them)`` at every moment.
+
+    ``push`` decodes the new index only (and of an incomplete UTF-8 sequence the bytes before it, at most three).
+    ``text`` joins the pieces that were pushed since it was read last.
+    """
+
+    __slots__ = ('_pieces',)
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The text of all indices so far."""
+        text = ''.join(self._pieces)
+        self._pieces = [text]
+        return text
+
+    @abstractmethod
+    def push(self, index: int) -> None:
+        """Add an index; raise, as decode does, if it is outside the vocabulary."""
+
+    def feed(self, indices: Iterable[int]) -> None:
+        """Push every index."""
+        for index in indices:
+            self.push(index)
 
 
 def check_errors_argument(errors: str) -> None:
@@ -100,63 +128,6 @@ def check_errors_argument(errors: str) -> None:
         raise HyperParamsError(f'errors={errors!r} is unknown.', "errors='strict' or errors='replace'")
 
 
-@contextlib.contextmanager
-def open_source(path: Path) -> Iterator[IO[bytes]]:
-    """Open a source for reading bytes; every way this fails is a SourceTextError."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SourceTextError(f'{str(path)!r} is not a regular file.', 'the path of one text file')
-        with path.open('rb') as source:
-            yield source
-    except SourceTextError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, 'strerror', None) or str(error)
-        raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', 'check the path and its permissions') from None
-
-
-def byte_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, in chunks."""
-    with open_source(path) as source:
-        while chunk := source.read(CHUNK_BYTES):
-            yield chunk
-
-
-def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
-    """The text of a file, chunk by chunk, decoded strictly and otherwise as it is.
-
-    Raises
-    ------
-    SourceTextError    names the offset and the value of the first byte that is not `encoding`
-    """
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)('strict')
-        if not isinstance(decoder.decode(b''), str):
-            raise TypeError(encoding)
-    except (LookupError, TypeError):  # unknown, or a codec of bytes to bytes or text to text
-        raise HyperParamsError(
-            f'encoding={encoding!r} is no text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
-        ) from None
-    with open_source(path) as source:
-        read = 0
-        while True:
-            chunk = source.read(CHUNK_BYTES)
-            pending = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                offset = read - pending + error.start
-                raise SourceTextError(
-                    f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
-                    f'{offset:,} ({error.reason}).',
-                    "encoding='latin-1', 'cp1252', ... if the text has another encoding; level='byte' reads any file",
-                ) from None
-            except UnicodeError as error:  # utf-16 without its byte order mark, and the like
-                raise SourceTextError(
-                    f'{str(path)!r} is not {encoding} text: {error}.', 'the encoding the file was written in'
-                ) from None
-            read += len(chunk)
-            if text:
-                yield text
-            if not chunk:
-                return
+def outside(index: int, size: int) -> CharSetError:
+    """Return the error for an index outside a vocabulary of `size`."""
+    return CharSetError(f'index {index} is outside this vocabulary of {size:,}.', 'decode what encode returned')

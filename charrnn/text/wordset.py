@@ -2,10 +2,10 @@
 
     'the cat\\nsat'  ──►  the  cat  <eos>  sat  ──►  'the cat\\nsat'
 
-The vocabulary is that of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by falling
-frequency (equals by code point).  Decoding puts one space between words and a line break for `<eos>`.  What that does
-not give back, unknown words, other white space and, with `lower`, capitals, is what ``unspoken`` returns: an honest
-score pays for it (see evaluation/units.py).
+The vocabulary holds the words of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by
+falling frequency (equal ones by code point).  Decoding puts one space between words and a line break for `<eos>`.
+Decoding loses unknown words, other white space and, with `lower`, capitals; ``unspoken`` returns them, because an
+honest score must pay for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any, Self
 import numpy as np
 
 from charrnn.errors import CharSetError
-from charrnn.text.vocabulary import Indices, Vocabulary, check_errors_argument, decoded_chunks
+from charrnn.text.sources import Source, decoded_chunks, split_size
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
 
 UNKNOWN, END = '<unk>', '<eos>'
 TOKEN = re.compile(r'\n|\S+')
@@ -28,7 +29,7 @@ BREAK = re.compile(r'\s')
 
 
 def tokens_of(text: str) -> list[str]:
-    """The words of a text, with `<eos>` for every line break."""
+    """Return the words of a text, with `<eos>` for every line break."""
     return [END if token == '\n' else token for token in TOKEN.findall(text)]
 
 
@@ -45,8 +46,8 @@ class WordSet(Vocabulary[str]):
 
     Parameters
     ----------
-    words : sequence of str    the symbols, in the order of their indices from 1 on (`<unk>`, if it is among them, is 0)
-    lower : bool               whether a text is read in lower case
+    words : iterable of str    the symbols, in the order of their indices from 1 on (`<unk>`, if it is among them, is 0)
+    lower : bool               read a text in lower case
     """
 
     __slots__ = ('_index', '_words', 'holds_unknown', 'lower')
@@ -67,7 +68,7 @@ class WordSet(Vocabulary[str]):
 
     @property
     def silent(self) -> int | None:
-        """`<unk>`, unless the text holds it."""
+        """The index of `<unk>`, 0; None if the text itself holds `<unk>`."""
         return None if self.holds_unknown else 0
 
     def __len__(self) -> int:
@@ -93,7 +94,7 @@ class WordSet(Vocabulary[str]):
         return f'<WordSet of {len(self.symbols):,} words {self.symbols[0]!r} … {self.symbols[-1]!r}>'
 
     def encode(self, text: str, errors: str = 'strict') -> Indices:
-        """The index of every word and line break.
+        """Return the index of every word and line break.
 
         Raises
         ------
@@ -112,27 +113,22 @@ class WordSet(Vocabulary[str]):
         return np.fromiter((get(word, 0) for word in words), dtype=self.dtype, count=len(words))
 
     def decode(self, indices: Iterable[int]) -> str:
-        """The text that `indices` spell: one space between words, a line break for `<eos>`."""
-        spelled: list[str] = []
-        for i in indices:
-            if not 0 <= i < len(self):
-                raise CharSetError(
-                    f'index {i} is outside this vocabulary of {len(self):,}.', 'decode what encode returned'
-                )
-            word = self._words[i]
-            if word == END:
-                spelled.append('\n')
-            else:
-                spelled.append(f' {word}' if spelled and spelled[-1] != '\n' else word)
-        return ''.join(spelled)
+        """Return the text that `indices` spell: one space between words, a line break for `<eos>`."""
+        decoder = self.decoder()
+        decoder.feed(indices)
+        return decoder.text
+
+    def decoder(self) -> WordDecoder:
+        """Return a decoder that has been given no word yet."""
+        return WordDecoder(self._words)
 
     def unspoken(self, text: str) -> Iterator[str]:
-        """What decode(encode(text)) does not give back, each as it must be spelled: a word, or odd white space."""
+        """Yield what decode(encode(text)) loses, each as it must be spelled: a word, or white space."""
         position, before = 0, ''
         for found in TOKEN.finditer(text):
             token, gap = found[0], text[position : found.start()]
             expected = '' if before in ('', '\n') or token == '\n' else ' '
-            # A piece may begin in the middle of a line, behind a word that is not in it.
+            # A text may begin in the middle of a line, after a word that is not in it.
             if gap != expected and not (before == '' and gap == ' '):
                 yield gap
             read = END if token == '\n' else token.lower() if self.lower else token
@@ -145,7 +141,7 @@ class WordSet(Vocabulary[str]):
 
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
-        """A text in pieces of whole lines, or, of a very long line, of whole words."""
+        """Yield a text in pieces of whole lines or, in a very long line, of whole words."""
         rest = ''
         for text in decoded_chunks(path, encoding):
             rest += text
@@ -159,43 +155,57 @@ class WordSet(Vocabulary[str]):
             yield rest
 
     @classmethod
-    def scan(
-        cls,
-        files: Sequence[Path],
-        trainfrac: float | None,
-        encoding: str,
-        vocab_size: int | None = None,
-        lower: bool = False,
-        **options: Any,
-    ) -> tuple[Self, list[int]]:
-        """The `vocab_size` most frequent words of the training text (all of them for None), `<unk>` counted."""
-        sizes = [sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, encoding)) for path in files]
-        left = sizes[0] if trainfrac is None else int(trainfrac * sizes[0])
+    def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
+        """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the file sizes."""
+        sizes = [
+            sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, source.encoding)) for path in files
+        ]
+        left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()
-        for piece in cls.pieces(files[0], encoding):
-            words = list(islice(tokens_of(piece.lower() if lower else piece), left))
+        for piece in cls.pieces(files[0], source.encoding):
+            words = list(islice(tokens_of(piece.lower() if source.lower else piece), left))
             counts.update(words)
             left -= len(words)
             if not left:
                 break
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
-        if vocab_size is not None:
-            others = [word for word in ranked if word != UNKNOWN][: vocab_size - 1]
+        if source.vocab_size is not None:
+            others = [word for word in ranked if word != UNKNOWN][: source.vocab_size - 1]
             ranked = [*([UNKNOWN] if UNKNOWN in counts else []), *others]
-        return cls(ranked, lower), sizes
+        return cls(ranked, source.lower), sizes
 
     def encode_piece(self, piece: str) -> Indices:
-        """The indices of a piece; unknown words are 0."""
+        """Return the indices of a piece; unknown words are 0."""
         return self.encode(piece, errors='replace')
 
     def facts(self) -> dict[str, Any]:
-        """The words in order, and whether a text is read in lower case."""
+        """Return the words in order, and `lower`."""
         return {'words': list(self.symbols), 'lower': self.lower}
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """The inverse of ``facts``."""
+        """Return the WordSet that ``facts`` describes."""
         words, lower = facts['words'], facts['lower']
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(lower) is not bool:
-            raise ValueError('words are a list of texts')
+            raise ValueError('words must be a list of str, and lower a bool')
         return cls(words, lower)
+
+
+class WordDecoder(Decoder):
+    """The text of word indices: one space between words, a line break for `<eos>`."""
+
+    __slots__ = ('_gap', '_words')
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__()
+        self._words = words
+        self._gap = ''  # what separates the next word from the text: nothing at the beginning of a line
+
+    def push(self, index: int) -> None:
+        """Add the word of an index; raise CharSetError if it is outside the vocabulary."""
+        if not 0 <= index < len(self._words):
+            raise outside(index, len(self._words))
+        word = self._words[index]
+        piece = '\n' if word == END else self._gap + word
+        self._pieces.append(piece)
+        self._gap = '' if piece == '\n' else ' '

@@ -19,7 +19,7 @@ arXiv:1211.5063 (norm clipping); Loshchilov & Hutter 2019, arXiv:1711.05101 (Ada
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +84,7 @@ def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[st
             raise CheckpointError(f'{name[:60]!r} has not the moments of {hyper.optimizer}.', 'another checkpoint')
 
 
-def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:
+def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
     """Put saved moments back; moments that were not saved are as before the first step."""
     optimizer.state.clear()
     parameters = dict(model.named_parameters())

@@ -50,14 +50,14 @@ class Schedule:
     best_nats: float | None = None
 
     def judge(self, epochs: int, valid_nats: float) -> Schedule:
-        """Return the schedule after a whole-split validation at the end of epoch `epochs`: anneal unless it improved."""
+        """Return the schedule after a validation of the whole split at the end of epoch `epochs`: annealed if no better."""
         improved = self.best_nats is None or valid_nats < self.best_nats
         if improved and math.isfinite(valid_nats):
             return Schedule(epochs, self.annealings, valid_nats)
         return replace(self, epochs_judged=epochs, annealings=self.annealings + 1)
 
     def learnrate(self, hyper: HyperParams, epoch: float, window: float) -> float:
-        """Return the step size of the next update, at `epoch`; `window` is its length in epochs (no rate is exactly 0)."""
+        """Return the step size of the next update, at `epoch`; `window` is its length in epochs (so no rate is 0)."""
         rate = hyper.learnrate * hyper.anneal**self.annealings
         if hyper.warmup:
             rate *= min(1.0, (epoch + window) / hyper.warmup)

@@ -1,4 +1,4 @@
-"""The language model by hand: it learns, its carry is one long reading, it speaks, it comes back from its file."""
+"""The language model by hand: training, the state between windows, samples, and its file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_gradient_is_a_slope(cell: str) -> None:
 
 @pytest.mark.parametrize('cell', GATES)
 @pytest.mark.parametrize('step', [adagrad, rmsprop])
-def test_it_learns_a_sentence_and_says_it(cell: str, step: object) -> None:
+def test_it_learns_a_sentence_and_generates_it(cell: str, step: object) -> None:
     ids, model, memory = Bytes().encode(SENTENCE * 20), HandModel(cell, 256, 32), dict[str, np.ndarray]()
     state = model.zero_state(4)
     for window in itertools.islice(windows(ids, 4, 20), 150):
@@ -82,13 +82,13 @@ def test_a_steep_window_moves_a_weight_as_far_as_a_clipped_one(step: Any) -> Non
     ends = []
     for steep in (5.0, 1e6):
         weights, memory = {'w': np.zeros(2)}, dict[str, np.ndarray]()
-        for gradient in (steep, -0.1):  # the second step shows what the first one left in the memory
+        for gradient in (steep, -0.1):  # the second step depends on the memory that the first one left
             step(weights, {'w': np.full(2, gradient)}, memory, 0.1)
         ends.append(weights['w'])
     np.testing.assert_array_equal(*ends)
 
 
-def test_what_it_says_is_drawn_from_the_softmax_at_the_temperature() -> None:
+def test_samples_are_drawn_from_the_softmax_at_the_temperature() -> None:
     model = HandModel('rnn', 3, 2)
     model.weights['w_out'][:] = 0
     model.weights['b_out'][:] = [0, 1, 3]
@@ -96,22 +96,22 @@ def test_what_it_says_is_drawn_from_the_softmax_at_the_temperature() -> None:
         heights = np.exp(np.array([0, 1, 3]) / temp)
         shares = np.bincount(model.sample(0, 4000, temp), minlength=3) / 4000
         np.testing.assert_allclose(shares, heights / heights.sum(), atol=0.03)  # about four standard errors
-    with pytest.raises(SamplingError, match='temp=-1 is no temperature'):
+    with pytest.raises(SamplingError, match='temp=-1 is not a temperature'):
         model.sample(0, 1, -1)
 
 
 @pytest.mark.parametrize('cell', GATES)
-def test_it_comes_back_from_its_file(cell: str, tmp_path: Path) -> None:
+def test_a_loaded_model_equals_the_saved_one(cell: str, tmp_path: Path) -> None:
     model = HandModel(cell, 9, 4, seed=3)
     model.save(tmp_path / 'model')
     again = HandModel.load(tmp_path / 'model')
     assert again.cell == cell and again.sample(0, 20, seed=1) == model.sample(0, 20, seed=1)
-    for wrong in (b'no file of numpy', pickle.dumps([1]), (tmp_path / 'model').read_bytes()[:500]):
+    for wrong in (b'not a file of numpy', pickle.dumps([1]), (tmp_path / 'model').read_bytes()[:500]):
         (tmp_path / 'wrong.npz').write_bytes(wrong)
         with pytest.raises(WorkspaceError, match='holds no HandModel'):
             HandModel.load(tmp_path / 'wrong.npz')
     np.savez(tmp_path / 'other.npz', cell=np.array('gru'), b_out=np.zeros(3), w_h=np.zeros((2, 2)), w_in=np.zeros(1))
-    with pytest.raises(WorkspaceError, match='its shapes are of no model'):
+    with pytest.raises(WorkspaceError, match='its shapes do not belong to one model'):
         HandModel.load(tmp_path / 'other.npz')
     with pytest.raises(HyperParamsError, match="no cell 'mlp'"):
         HandModel('mlp', 3, 3)
@@ -123,10 +123,10 @@ def test_words_keep_the_unknown_apart() -> None:
     ids = words.encode('the mouse and the cat')
     assert ids.tolist().count(0) == 2 and ids[0] == ids[3] == 1
     assert words.decode(ids) == 'the □ □ the cat'
-    assert words.decode(words.encode('the <unk> mouse')) == 'the <unk> □', 'the text has it as a word of its own'
+    assert words.decode(words.encode('the <unk> mouse')) == 'the <unk> □', "'<unk>' in a text is a word like any other"
 
 
-def test_bytes_come_back() -> None:
+def test_bytes_are_decoded_to_the_same_text() -> None:
     assert Bytes().decode(Bytes().encode('Wörter\n')) == 'Wörter\n'
 
 
@@ -134,6 +134,6 @@ def test_lanes_walk_the_ring() -> None:
     ids = np.arange(23)
     first, second = itertools.islice(windows(ids, 3, 5), 2)
     assert first.shape == (6, 3) and first[0].tolist() == [0, 7, 15]
-    assert second[0].tolist() == first[-1].tolist(), 'a target is the next window’s first symbol'
+    assert second[0].tolist() == first[-1].tolist(), 'the last target is the first symbol of the next window'
     seen = {int(i) for window in itertools.islice(windows(ids, 3, 5), 2) for i in window[1:].ravel()}
     assert seen == set(range(23))

@@ -1,4 +1,4 @@
-"""Law 1: the layers by hand against finite differences, and against the engines, outputs and every gradient."""
+"""Law 1: outputs and every gradient of the layers by hand agree with finite differences and with the engines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def arrays_of(cell: str, *, symbols: bool) -> dict[str, np.ndarray]:
 
 
 def by_hand(cell: str, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, Any]:
-    """The states and the steps."""
+    """Return the states and the steps."""
     if cell == 'lstm':
         states, _, steps = lstm_forward(**arrays)
         return states, steps
@@ -64,7 +64,7 @@ def test_gradients_are_slopes(cell: str, symbols: bool) -> None:
 
 @pytest.mark.parametrize('cell', CELLS)
 def test_it_agrees_with_the_engine(cell: str) -> None:
-    """To 1e-6 and far below, in float64: outputs and every gradient."""
+    """Outputs and every gradient agree in float64, far below 1e-6."""
     arrays = arrays_of(cell, symbols=False)
     weighting = np.random.default_rng(3).normal(size=(T, B, H))
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}

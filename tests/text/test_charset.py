@@ -18,7 +18,7 @@ def test_decode_undoes_encode(text: str) -> None:
 
 
 @given(any_text)
-def test_equality_is_of_the_symbols(text: str) -> None:
+def test_char_sets_are_equal_if_their_symbols_are(text: str) -> None:
     assert CharSet(text) == CharSet(text[::-1])
     assert hash(CharSet(text)) == hash(CharSet(text[::-1]))
     assert (CharSet(text) == CharSet(text + 'x')) == ('x' in text)
@@ -28,7 +28,7 @@ def test_equality_is_of_the_symbols(text: str) -> None:
     ('size', 'dtype'), [(1, 'uint8'), (255, 'uint8'), (256, 'uint16'), (65_535, 'uint16'), (65_536, 'uint32')]
 )
 def test_indices_take_the_smallest_unsigned_type(size: int, dtype: str) -> None:
-    """The vocabulary is one larger than the symbols: index 0 is the unknown character."""
+    """The vocabulary has one index more than there are symbols: 0, the unknown character."""
     text = ''.join(map(chr, [*range(0x20, 0xD800), *range(0xE000, 0xFFFD), *range(0x10000, 0x13000)]))[:size]
     chars = CharSet(text)
     assert len(chars) == size + 1
@@ -79,6 +79,6 @@ def test_it_is_immutable_and_its_repr_is_the_constructor_call() -> None:
 
 
 def test_errors_survive_pickling() -> None:
-    """A multiprocessing worker hands its errors over that way."""
-    error = pickle.loads(pickle.dumps(CharSetError('what', 'next')))
-    assert str(error).startswith('what')
+    """A multiprocessing worker pickles its errors to send them."""
+    error = pickle.loads(pickle.dumps(CharSetError('message', 'next')))
+    assert str(error).startswith('message')

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,21 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn import HyperParamsError, SourceTextError, TrainingError
-from charrnn.text import dataset, vocabulary
-from charrnn.text.charset import CharSet
-from charrnn.text.dataset import Dataset, read_dataset, split_size, write_dataset
-from charrnn.text.vocabulary import decoded_chunks
+from charrnn.text import dataset, sources
+from charrnn.text.dataset import Dataset, read_dataset, write_dataset
+from charrnn.text.sources import Source, split_size
 
 
 def read_back(folder: Path, digest: str) -> Dataset:
     return read_dataset(folder, json.loads((folder / 'dataset.json').read_text(encoding='utf-8')), digest)
 
 
-def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: object) -> dataset.Dataset:
+def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: Any) -> Dataset:
     (tmp_path / 'text').write_bytes(content)
     folder = tmp_path / 'dataset'
     folder.mkdir(exist_ok=True)
-    write_dataset(folder, tmp_path / 'text', trainfrac, 1, **given)  # type: ignore[arg-type]
+    write_dataset(folder, Source(tmp_path / 'text', trainfrac=trainfrac, **given), 1)
     return read_back(folder, 'digest')
 
 
@@ -39,25 +39,20 @@ def encoded(tmp_path: Path, content: bytes, trainfrac: float = 1.0, **given: obj
         'x\ufffdy',
     ],
 )
-def test_a_text_comes_back_exactly(tmp_path: Path, text: str) -> None:
+def test_a_text_is_decoded_exactly(tmp_path: Path, text: str) -> None:
     data = encoded(tmp_path, text.encode())
     assert data.chars.decode(data.indices) == text
-
-
-def scan_one(path: Path) -> tuple[CharSet, int]:
-    chars, sizes = CharSet.scan([path], 1.0, 'utf-8')
-    return chars, sizes[0]
 
 
 @settings(max_examples=30)
 @given(text=st.text(st.characters(codec='utf-8'), min_size=1, max_size=300), chunk=st.integers(1, 7))
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 def test_pieces_may_end_anywhere(tmp_path_factory: pytest.TempPathFactory, level: str, text: str, chunk: int) -> None:
-    """Also in the middle of a character."""
+    """A chunk may end in the middle of a character."""
     folder = tmp_path_factory.mktemp('pieces')
     whole = encoded(folder, ('a ' + text).encode(), level=level)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabulary, 'CHUNK_BYTES', chunk)
+        patch.setattr(sources, 'CHUNK_BYTES', chunk)
         pieces = encoded(folder, ('a ' + text).encode(), level=level)
     assert pieces.indices.tolist() == whole.indices.tolist()
     assert pieces.text('train') == ('a ' + text).encode()
@@ -71,57 +66,43 @@ def test_seventy_thousand_different_symbols(tmp_path: Path) -> None:
     assert data.chars.decode(data.indices) == text
 
 
-def test_another_encoding_on_request(tmp_path: Path) -> None:
+def test_other_encodings(tmp_path: Path) -> None:
     text = 'Мой дядя самых честных правил\n'
     for encoding in ('cp1251', 'koi8-r', 'utf-16', 'utf-32'):
         data = encoded(tmp_path, text.encode(encoding), encoding=encoding)
         assert data.chars.decode(data.indices) == text
 
 
-@pytest.mark.parametrize('chunk', [1, 3, 4096])
-def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(vocabulary, 'CHUNK_BYTES', chunk)
-    (tmp_path / 'text').write_bytes('naïve '.encode() + b'\xff rest')
-    with pytest.raises(SourceTextError, match=r'byte 0xFF at offset 7 '):
-        scan_one(tmp_path / 'text')
-    (tmp_path / 'text').write_bytes('cut é'.encode()[:-1])
-    with pytest.raises(SourceTextError, match=r'byte 0xC3 at offset 4 '):
-        scan_one(tmp_path / 'text')
-
-
-def test_what_is_no_text_is_a_clear_error(tmp_path: Path) -> None:
+def test_an_invalid_source_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / 'empty').touch()
     (tmp_path / 'folder').mkdir()
     for name, why in [('empty', 'is empty'), ('folder', 'no train.txt in it'), ('missing', 'No such file')]:
         with pytest.raises(SourceTextError, match=why) as caught:
-            write_dataset(tmp_path / 'folder', tmp_path / name, 1.0, 1)
+            write_dataset(tmp_path / 'folder', Source(tmp_path / name), 1)
         assert 'Next: ' in str(caught.value)
         assert isinstance(caught.value, OSError) and isinstance(caught.value, ValueError)
-    for encoding in ('no-such-thing', 'hex', 'rot13'):
-        with pytest.raises(HyperParamsError, match='no text encoding'):
-            list(decoded_chunks(tmp_path / 'empty', encoding))
 
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 def test_a_text_that_changes_while_it_is_read_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
 ) -> None:
-    kind = dataset.LEVELS[level]
+    kind = dataset.VOCABULARIES[level]
     scan = kind.scan
     for changed in ('abc d', 'abc', 'abx'):
         (tmp_path / 'text').write_text('ab c')
 
-        def then_change(files: list[Path], *given: object, **named: object) -> object:
-            found = scan(files, *given, **named)  # type: ignore[arg-type]
+        def then_change(source: Source, files: list[Path]) -> object:
+            found = scan(source, files)
             files[0].write_text(changed)  # noqa: B023
             return found
 
         monkeypatch.setattr(kind, 'scan', then_change)
         (tmp_path / changed).mkdir()
         if level == 'word' and changed != 'abc':
-            continue  # as many words as before: the others are unknown words
+            continue  # the same number of words as before; a new one is an unknown word
         with pytest.raises(SourceTextError, match='changed while'):
-            write_dataset(tmp_path / changed, tmp_path / 'text', 1.0, 1, level)
+            write_dataset(tmp_path / changed, Source(tmp_path / 'text', level), 1)
 
 
 def test_the_split_is_exact(tmp_path: Path) -> None:
@@ -147,7 +128,7 @@ def test_the_mapping_is_read_only_and_never_past_the_end_of_its_file(tmp_path: P
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 @pytest.mark.parametrize('trainfrac', [0.5, 0.77, 1.0])
-def test_the_text_of_every_split_comes_back(tmp_path: Path, level: str, trainfrac: float) -> None:
+def test_the_text_of_every_split_is_kept(tmp_path: Path, level: str, trainfrac: float) -> None:
     text = 'one  two\tthree\r\n\nfour é five' * 3
     data = encoded(tmp_path, text.encode(), trainfrac=trainfrac, level=level)
     parts = [data.text('train')] + ([data.text('valid')] if trainfrac < 1 else [])
@@ -161,10 +142,10 @@ def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None
     source, folder = tmp_path / 'source', tmp_path / 'dataset'
     source.mkdir()
     folder.mkdir()
-    texts = {'train': 'the cat sat\n' * 5, 'valid': 'a new cat\n', 'test': 'the end\n'}
+    texts = {'train': 'the cat sat\n' * 5 + 'at last\n', 'valid': 'a new cat\n', 'test': 'the end\n'}
     for name, text in texts.items():
         (source / f'{name}.txt').write_text(text)
-    write_dataset(folder, source, 0.9, 1, level)
+    write_dataset(folder, Source(source, level), 1)
     data = read_back(folder, '')
     for name, text in texts.items():
         assert data.text(name) == text.encode()
@@ -175,6 +156,6 @@ def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None
             else decoded == text.replace('a new', '<unk> <unk>').replace('end', '<unk>')
         )
     (source / 'valid.txt').unlink()
-    write_dataset(folder, source, 0.9, 1, level)
+    write_dataset(folder, Source(source, level), 1)
     data = read_back(folder, '')
     assert data.sizes[1] == 0 and data.text('test') == b'the end\n'

@@ -1,4 +1,4 @@
-"""Law 3: any lane, read on and on, spells the ring; one epoch makes every symbol a target; lanes stay evenly spaced."""
+"""Law 3: every lane spells the ring without end; one epoch makes every symbol a target; lanes stay evenly spaced."""
 
 import numpy as np
 from hypothesis import given
@@ -9,7 +9,7 @@ from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_
 
 @st.composite
 def sizes(draw: st.DrawFn) -> tuple[int, int, int, int]:
-    """n, B, T with n >= B·T, and a position anywhere in a long run."""
+    """Draw n, B, T with n >= B·T, and a position anywhere in a long run."""
     lanes, seq_len = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     n = draw(st.integers(lanes * seq_len, 300))
     return n, lanes, seq_len, draw(st.integers(0, 10**20))
@@ -58,7 +58,7 @@ def test_lanes_stay_evenly_spaced(given_sizes: tuple[int, int, int, int]) -> Non
 
 
 @given(sizes(), st.integers(1, 700))
-def test_what_primes_a_lane_is_what_stands_before_it(given_sizes: tuple[int, int, int, int], length: int) -> None:
+def test_a_new_lane_is_primed_with_the_symbols_before_it(given_sizes: tuple[int, int, int, int], length: int) -> None:
     n, lanes, _, position = given_sizes
     before = read_before(ring(n), position, lanes, length)
     assert before.shape == (lanes, length)

@@ -1,15 +1,18 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn import ByteSet, CharSetError, WordSet
+from charrnn.text.sources import Source
 from charrnn.text.wordset import tokens_of
 
 any_text = st.text(st.sampled_from('ab é\n\t \r'), max_size=60)
 
 
 @given(any_text)
-def test_a_text_that_a_word_set_was_made_of_comes_back_but_for_white_space(text: str) -> None:
+def test_a_text_of_known_words_is_decoded_except_for_white_space(text: str) -> None:
     words = WordSet(tokens_of(text))
     decoded = words.decode(words.encode(text))
     assert tokens_of(decoded) == tokens_of(text)
@@ -17,8 +20,8 @@ def test_a_text_that_a_word_set_was_made_of_comes_back_but_for_white_space(text:
 
 
 @given(any_text, st.sets(st.sampled_from(['a', 'b', 'ab', 'é'])), st.booleans())
-def test_what_must_be_spelled_is_what_does_not_come_back(text: str, known: set[str], lower: bool) -> None:
-    """A text of which nothing must be spelled comes back to the letter; one that does not come back costs something."""
+def test_a_text_without_unspoken_parts_is_decoded_exactly(text: str, known: set[str], lower: bool) -> None:
+    """If decode does not return the text, unspoken yields something, except for a space at either end of the text."""
     words = WordSet(['<eos>', *sorted(known)], lower=lower)
     comes_back = words.decode(words.encode(text, errors='replace')) == text
     assert comes_back or list(words.unspoken(text)) or text.startswith(' ') or text.endswith(' ')
@@ -26,7 +29,7 @@ def test_what_must_be_spelled_is_what_does_not_come_back(text: str, known: set[s
         assert comes_back
 
 
-def test_what_must_be_spelled() -> None:
+def test_unspoken_words_and_white_space() -> None:
     words = WordSet(['<eos>', 'the', 'cat', 'sat'])
     assert list(words.unspoken('the cat sat\nthe cat\n')) == []
     assert list(words.unspoken('the dog sat')) == ['dog']
@@ -36,15 +39,15 @@ def test_what_must_be_spelled() -> None:
     assert list(WordSet(['<eos>', 'a']).unspoken('<unk>\n')) == ['<unk>']
 
 
-def test_the_most_frequent_words_of_the_training_text_are_kept(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_most_frequent_words_of_the_training_text_are_kept(tmp_path: Path) -> None:
     path = tmp_path / 'text'
     path.write_text('b a b c\nb a d e\n' + 'new ' * 8)
-    words, sizes = WordSet.scan([path], 0.5, 'utf-8')
+    words, sizes = WordSet.scan(Source(path, 'word', trainfrac=0.5), [path])
     assert sizes == [18] and list(words.symbols) == ['b', 'a', '<eos>', 'c', 'd', 'e']
-    few, _ = WordSet.scan([path], 0.5, 'utf-8', vocab_size=3)
+    few, _ = WordSet.scan(Source(path, 'word', trainfrac=0.5, vocab_size=3), [path])
     assert list(few) == ['<unk>', 'b', 'a'] and len(few) == 3
     assert few.encode('c b', errors='replace').tolist() == [0, 1]
-    assert list(few.unspoken('b\n')) == ['\n'], 'a line break that is no word of it must be spelled, too'
+    assert list(few.unspoken('b\n')) == ['\n'], 'a line break outside the vocabulary must be spelled'
 
 
 def test_words_are_values() -> None:
@@ -60,7 +63,7 @@ def test_words_are_values() -> None:
 
 
 @given(st.lists(st.integers(0, 255)))
-def test_any_bytes_come_back(values: list[int]) -> None:
+def test_any_bytes_are_encoded_again(values: list[int]) -> None:
     chars = ByteSet()
     assert chars.encode(chars.decode(values)).tolist() == values
 

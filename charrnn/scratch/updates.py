@@ -1,8 +1,8 @@
-"""How the weights of a model by hand change: Adagrad and RMSProp, with clipped gradients, one equation a line.
+"""Updates of the weights of a model by hand: Adagrad and RMSProp with clipped gradients, one equation per line.
 
-    g ← clamp(g, -clip, clip)                                  so that one steep window does no harm
-    adagrad    m ← m + g²                        w ← w - rate · g / √(m + ε)      steps only shrink
-    rmsprop    m ← decay · m + (1 - decay) · g²  w ← w - rate · g / (√m + ε)      forgets, so they need not
+    g ← clamp(g, -clip, clip)                                  limits the step after a steep window
+    adagrad    m ← m + g²                        w ← w - rate · g / √(m + ε)      the rate of a weight only falls
+    rmsprop    m ← decay · m + (1 - decay) · g²  w ← w - rate · g / (√m + ε)      it can rise again
 
 Source: Duchi et al. 2011 (Adagrad); Tieleman & Hinton 2012, lecture 6.5 (RMSProp).
 """
@@ -25,7 +25,7 @@ def adagrad(
     rate: float,
     clip: float = 5.0,
 ) -> None:
-    """One step, in place; `memory` begins as an empty dict."""
+    """Update the weights in place by one step of Adagrad; `memory` starts as an empty dict."""
     for name, w in weights.items():
         g = np.clip(gradients[name], -clip, clip)
         memory[name] = memory.get(name, 0) + g**2
@@ -40,7 +40,7 @@ def rmsprop(
     decay: float = 0.95,
     clip: float = 5.0,
 ) -> None:
-    """One step, in place; `memory` begins as an empty dict."""
+    """Update the weights in place by one step of RMSProp; `memory` starts as an empty dict."""
     for name, w in weights.items():
         g = np.clip(gradients[name], -clip, clip)
         memory[name] = decay * memory.get(name, 0) + (1 - decay) * g**2

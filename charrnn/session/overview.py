@@ -1,0 +1,98 @@
+"""Where a run stands, on one screen: of a live run for ``repr(ms)``, and of a directory for the command ``status``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from charrnn.display.status import Status
+from charrnn.display.text import NOUNS, printable, sparkline
+from charrnn.session.run import Run
+from charrnn.session.snapshots import table_of
+from charrnn.storage.workspace import Workspace
+from charrnn.text.dataset import FACTS, read_dataset
+from charrnn.text.sources import SPLITS
+from charrnn.training.history import History, is_sound
+
+
+def status_of(run: Run) -> Status:
+    """Return the plain values of the status lines: no tensors, no disk, no wait for a GPU."""
+    learner, data, trained = run.learner, run.data, run.history.column('train_nats')
+    return Status(
+        directory=run.workspace.name,
+        modeltype=run.modeltype,
+        layers=learner.hyper.layers,
+        state_size=learner.hyper.state_size,
+        level=data.chars.level,
+        symbols=len(data.chars.symbols),
+        weights=sum(p.numel() for p in learner.model.parameters()),
+        device=str(learner.device),
+        train_size=len(data.train),
+        valid_size=len(data.valid),
+        epoch=learner.epoch,
+        round=learner.round,
+        lanes=learner.lanes if learner.symbols else 0,
+        seq_len=learner.hyper.seq_len,
+        train_nats=trained[-1] if trained else None,
+        valid_nats=run.history.validations(),
+        checkpoint=run.saved.get('number'),
+        rounds_behind=learner.round - run.saved.get('round', 0),
+        saved=run.saved.get('position') == learner.position,
+        torn=learner.torn,
+        diverged=learner.diverged,
+        attached=tuple(run.attachments),
+        waiting=tuple(run.attachments.waiting),
+    )
+
+
+def status(dir: str | Path) -> str:
+    """Return one screen about a run: its model, its progress, its losses, its checkpoints."""
+    workspace = Workspace(Path(dir))
+    workspace.require_run()
+    data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
+    saved = workspace.checkpoints.facts()
+    facts: dict[str, Any] = saved[max(saved)] if saved else {}
+    level = data.chars.level
+    history = History(workspace.read_history(is_sound)[0].rows, level)
+    sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(data.sizes, SPLITS, strict=True) if size)
+    busy = {True: f'{workspace.who_writes()} is writing it now', False: 'no process is writing it', None: 'unknown'}
+    lines = [
+        f'{printable(str(dir))}   {printable(facts.get("modeltype", "no readable checkpoint"))}'
+        + (f' {facts["hyper"].get("layers")}x{facts["hyper"].get("state_size")}' if facts else ''),
+        f'  text     {sizes} {NOUNS[level]} of {printable(data.source)!r}',
+        f'  writer   {busy[workspace.is_being_written()]}',
+    ]
+    if rows := [row for row in history if row['kind'] != 'start']:
+        lines.append(f'  newest   {_newest(rows[-1], level, workspace)}')
+    if valid := history.validations():
+        losses = [nats for _, nats in valid]
+        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}, best {min(losses):.4f}  {sparkline(losses)}')
+    free = shutil.disk_usage(workspace.path).free
+    lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
+    table = table_of(saved, data.train_size)
+    return '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
+
+
+def _size(root: Path) -> int:
+    """Return the bytes of all files below a folder; files that its writer removes meanwhile are passed over."""
+    found = 0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += (Path(folder) / name).lstat().st_size
+    return found
+
+
+def _newest(row: Any, level: str, workspace: Workspace) -> str:
+    ago = max(0, round(time.time() - workspace.history.stat().st_mtime))
+    when = f'{ago} s' if ago < 100 else f'{ago // 60} min' if ago < 6000 else f'{ago // 3600} h'
+    parts = [f'{row["kind"]} {when} ago: epoch {row["epoch"]:.2f}, round {row["round"]}']
+    if row.get('train_nats') is not None:
+        parts.append(f'train {row["train_nats"]:.3f} nats/{level}')
+    if speed := row.get(f'{level}s_per_second'):
+        parts.append(f'{speed:,.0f} {level}s/s')
+    return ', '.join(parts)

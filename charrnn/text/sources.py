@@ -1,0 +1,156 @@
+"""Source: a text to read, with the options for reading it; and functions that open and decode its files.
+
+A source is one text file, whose first share trains and whose rest validates, or a directory with train.txt and, where
+they exist, valid.txt and test.txt.  The text is taken as it is: strict decoding, ``newline=''`` (CRLF stays CRLF), and
+a byte order mark counts as a character.  This module knows no vocabulary and no index.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from charrnn.arguments import real, truth, whole
+from charrnn.errors import HyperParamsError, SourceTextError
+
+LEVELS = ('char', 'byte', 'word')
+SPLITS = ('train', 'valid', 'test')
+DEFAULT_TRAINFRAC = 0.9
+CHUNK_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text to read, and the options for reading it, checked when the Source is made.
+
+    Parameters
+    ----------
+    path : Path             one text file, or a directory with train.txt, valid.txt and test.txt
+    level : str             'char', 'byte' or 'word': the unit that becomes a symbol
+    encoding : str          of the files; not used for bytes
+    trainfrac : float       the first int(trainfrac·size) symbols of one file train; a directory takes only the default
+    vocab_size : int        for words: the most frequent words to keep, `<unk>` counted; None keeps all
+    lower : bool            for words: read the text in lower case
+    Raises
+    ------
+    HyperParamsError        an invalid value, or an option for words at another level
+    """
+
+    path: Path
+    level: str = 'char'
+    encoding: str = 'utf-8'
+    trainfrac: float = DEFAULT_TRAINFRAC
+    vocab_size: int | None = None
+    lower: bool = False
+
+    def __post_init__(self) -> None:
+        level, vocab_size, lower = self.level, self.vocab_size, truth('lower', self.lower)
+        if not isinstance(level, str) or level not in LEVELS:
+            raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
+        if vocab_size is not None:
+            object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
+        if level != 'word' and (vocab_size is not None or lower):
+            raise HyperParamsError(f'vocab_size and lower belong to words, and level={level!r}.', "level='word'")
+        trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
+        object.__setattr__(self, 'trainfrac', trainfrac)
+
+
+def split_size(trainfrac: float, size: int) -> int:
+    """Return how many of `size` symbols train: the first ``int(trainfrac·size)``, as published results split a file."""
+    return int(trainfrac * size)
+
+
+def source_files(source: Source) -> list[Path | None]:
+    """Return the one file of a source, or the three of a directory: train, valid, test, None for a missing one.
+
+    Raises
+    ------
+    SourceTextError     a directory without train.txt
+    HyperParamsError    a directory, and a trainfrac that is not the default
+    """
+    path = source.path
+    try:
+        if not path.is_dir():
+            return [path]
+        files = [file if (file := path / f'{name}.txt').exists() else None for name in SPLITS]
+    except (OSError, ValueError):
+        return [path]  # open_source will report the error
+    if files[0] is None:
+        raise SourceTextError(
+            f'{str(path)!r} is a directory, and there is no train.txt in it.',
+            'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
+        )
+    if source.trainfrac != DEFAULT_TRAINFRAC:
+        raise HyperParamsError(
+            f'trainfrac={source.trainfrac:g} belongs to one file; the directory {str(path)!r} is taken as it is split.',
+            'the path of train.txt itself, or leave trainfrac out',
+        )
+    return files
+
+
+@contextlib.contextmanager
+def open_source(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading bytes; raise SourceTextError for every failure."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceTextError(f'{str(path)!r} is not a regular file.', 'the path of one text file')
+        with path.open('rb') as file:
+            yield file
+    except SourceTextError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, 'strerror', None) or str(error)
+        raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', 'check the path and its permissions') from None
+
+
+def byte_chunks(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file in chunks of CHUNK_BYTES."""
+    with open_source(path) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
+    """Yield the text of a file chunk by chunk, decoded strictly and otherwise unchanged.
+
+    Raises
+    ------
+    HyperParamsError    an unknown encoding, or a codec that is not for text
+    SourceTextError     names the offset and the value of the first byte that is not `encoding`
+    """
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)('strict')
+        if not isinstance(decoder.decode(b''), str):
+            raise TypeError(encoding)
+    except (LookupError, TypeError):  # unknown, or a codec from bytes to bytes or from text to text
+        raise HyperParamsError(
+            f'encoding={encoding!r} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
+        ) from None
+    with open_source(path) as file:
+        read = 0
+        while True:
+            chunk = file.read(CHUNK_BYTES)
+            pending = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                offset = read - pending + error.start
+                raise SourceTextError(
+                    f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
+                    f'{offset:,} ({error.reason}).',
+                    "encoding='latin-1', 'cp1252', ... if the text has another encoding; level='byte' reads any file",
+                ) from None
+            except UnicodeError as error:  # for example utf-16 without its byte order mark
+                raise SourceTextError(
+                    f'{str(path)!r} is not {encoding} text: {error}.', 'encoding=..., the encoding of the file'
+                ) from None
+            read += len(chunk)
+            if text:
+                yield text
+            if not chunk:
+                return

@@ -1,0 +1,71 @@
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charrnn import HyperParamsError, SourceTextError
+from charrnn.text import sources
+from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks, decoded_chunks, source_files
+
+
+@pytest.mark.parametrize(
+    ('given', 'why', 'following'),
+    [
+        ({'level': 'syllable'}, "no level 'syllable'.", "level='char', 'byte' or 'word'"),
+        ({'level': ['word']}, 'no level', "level='char'"),
+        ({'trainfrac': 0}, r'trainfrac=0 is not a finite number in \(0, 1\]', 'trainfrac=0.9'),
+        ({'trainfrac': '0.5'}, "trainfrac='0.5'", 'trainfrac=0.5'),
+        ({'level': 'word', 'vocab_size': 1}, 'vocab_size=1 is not a whole number of at least 2', 'vocab_size=10000'),
+        ({'level': 'word', 'vocab_size': 2.5}, 'vocab_size=2.5', ''),
+        ({'level': 'word', 'lower': 1}, 'lower=1 is neither True nor False', 'lower=True'),
+        ({'vocab_size': 99}, "vocab_size and lower belong to words, and level='char'", "level='word'"),
+        ({'level': 'byte', 'lower': True}, "vocab_size and lower belong to words, and level='byte'", "level='word'"),
+    ],
+)
+def test_an_invalid_option_is_refused_when_the_source_is_made(given: dict[str, Any], why: str, following: str) -> None:
+    with pytest.raises(HyperParamsError, match=f'{why}(.|\n)*\n  Next: {following}'):
+        Source(Path('text'), **given)
+
+
+def test_a_source_is_a_value_with_plain_numbers() -> None:
+    source = Source(Path('text'), 'word', trainfrac=np.float64(0.5), vocab_size=np.int64(9))
+    assert type(source.trainfrac) is float and type(source.vocab_size) is int
+    assert source == Source(Path('text'), 'word', trainfrac=0.5, vocab_size=9)
+    assert eval(repr(source), {'Source': Source, type(source.path).__name__: Path}) == source
+    assert [Source(Path('text'), level).trainfrac for level in LEVELS] == [DEFAULT_TRAINFRAC] * 3
+    with pytest.raises(FrozenInstanceError):
+        source.level = 'char'  # type: ignore[misc]
+
+
+def test_a_directory_has_three_files_and_no_trainfrac(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    with pytest.raises(SourceTextError, match='no train.txt in it'):
+        source_files(source)
+    (tmp_path / 'train.txt').touch()
+    (tmp_path / 'test.txt').touch()
+    assert source_files(source) == [tmp_path / 'train.txt', None, tmp_path / 'test.txt']
+    assert source_files(Source(tmp_path / 'train.txt', trainfrac=0.5)) == [tmp_path / 'train.txt']
+    with pytest.raises(HyperParamsError, match='trainfrac=0.5 belongs to one file; the directory'):
+        source_files(replace(source, trainfrac=0.5))
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 4096])
+def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(sources, 'CHUNK_BYTES', chunk)
+    path = tmp_path / 'text'
+    path.write_bytes('naïve '.encode() + b'\xff rest')
+    assert b''.join(byte_chunks(path)) == path.read_bytes()
+    with pytest.raises(SourceTextError, match=r'byte 0xFF at offset 7 '):
+        list(decoded_chunks(path))
+    path.write_bytes('cut é'.encode()[:-1])
+    with pytest.raises(SourceTextError, match=r'byte 0xC3 at offset 4 '):
+        list(decoded_chunks(path))
+
+
+@pytest.mark.parametrize('encoding', ['no-such-thing', 'hex', 'rot13', 3])
+def test_an_encoding_that_is_not_for_text_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / 'text').touch()
+    with pytest.raises(HyperParamsError, match=f'encoding={encoding!r} is not a text encoding'):
+        list(decoded_chunks(tmp_path / 'text', encoding))
