@@ -344,25 +344,30 @@ print('ran', count)
 
 
 @needs_native
-def test_sanitizers_find_nothing(tmp_path: Path) -> None:
-    """Also the way without torch in the process, whose threads are the extension's own."""
+def test_the_compiler_and_the_sanitizers_find_nothing(tmp_path: Path) -> None:
+    """Compile without a warning, and run every entry point under ASan and UBSan, on the extension's own threads."""
     compiler = os.environ.get('CC', 'gcc')
     source = Path(native.__file__).parent / 'c' / 'module.c'
-    library = tmp_path / '_native.so'
-    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-Wno-psabi', '-DPy_LIMITED_API=0x030b0000']
+    probe, library = tmp_path / 'probe.c', tmp_path / '_native.so'
+    probe.write_text('#include <Python.h>\n')
+    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-DPy_LIMITED_API=0x030b0000']
+    warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-psabi']
     sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
     include = f'-I{sysconfig.get_paths()["include"]}'
+
+    def compiled(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [compiler, *flags, *warnings, *sanitizers, include, str(file), '-o', str(library), '-lm']
+        return subprocess.run(command, capture_output=True, text=True)
+
     try:
-        built = subprocess.run(
-            [compiler, *flags, *sanitizers, include, str(source), '-o', str(library), '-lm'],
-            capture_output=True,
-            text=True,
-        )
+        tried = compiled(probe)
         asan = subprocess.run([compiler, '-print-file-name=libasan.so'], capture_output=True, text=True).stdout.strip()
     except OSError:
         pytest.skip(f'no compiler {compiler!r} here')
-    if built.returncode or not Path(asan).is_file():
-        pytest.skip(f'{compiler} has no sanitizers here: {built.stderr[-200:]}')
+    if tried.returncode or not Path(asan).is_file():
+        pytest.skip(f'{compiler} has no sanitizers or no Python.h here: {tried.stderr[-200:]}')
+    built = compiled(source)
+    assert built.returncode == 0, built.stderr[-3000:]
     environment = {**os.environ, 'LD_PRELOAD': asan, 'ASAN_OPTIONS': 'detect_leaks=0', 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(
         [sys.executable, '-c', SANITIZED, str(library)], capture_output=True, text=True, env=environment

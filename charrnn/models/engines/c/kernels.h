@@ -14,34 +14,34 @@
 typedef float VEC __attribute__((vector_size(4 * WIDTH)));
 typedef uint32_t BITS __attribute__((vector_size(4 * WIDTH)));
 
-INLINE VEC NAME(all)(float x) { return x - (VEC){0}; }
+INLINE VEC NAME(splat)(float x) { return x - (VEC){0}; }
 
 /* n floats, WIDTH or at the end of a row fewer; the rest is 0. */
-INLINE VEC NAME(load)(const float *from, size n) {
+INLINE VEC NAME(load)(const float *from, ssize n) {
     VEC v = {0};
     if (n >= WIDTH) memcpy(&v, from, sizeof v);
     else memcpy(&v, from, 4 * n);
     return v;
 }
 
-INLINE void NAME(store)(float *to, VEC v, size n) {
+INLINE void NAME(store)(float *to, VEC v, ssize n) {
     if (n >= WIDTH) memcpy(to, &v, sizeof v);
     else memcpy(to, &v, 4 * n);
 }
 
-INLINE VEC NAME(choose)(BITS where, VEC a, VEC b) { return (VEC)((where & (BITS)a) | (~where & (BITS)b)); }
+INLINE VEC NAME(select)(BITS where, VEC a, VEC b) { return (VEC)((where & (BITS)a) | (~where & (BITS)b)); }
 
 /* e^x - 1 for |x| up to 43, beyond that as at 43, so that a product of two is an ordinary number, and its inverse too;
    nan stays nan.  x = n ln 2 + r with a polynomial for r, whose
    coefficients are those of the Cephes library's expf (Moshier). */
 INLINE VEC NAME(expm1)(VEC x) {
-    const VEC high = NAME(all)(43.0f), low = NAME(all)(-43.0f), magic = NAME(all)(12582912.0f); /* 1.5 · 2^23 */
-    x = NAME(choose)((BITS)(x > high), high, x);
-    x = NAME(choose)((BITS)(x < low), low, x);
+    const VEC high = NAME(splat)(43.0f), low = NAME(splat)(-43.0f), magic = NAME(splat)(12582912.0f); /* 1.5 · 2^23 */
+    x = NAME(select)((BITS)(x > high), high, x);
+    x = NAME(select)((BITS)(x < low), low, x);
     VEC rounded = x * 1.44269504f + magic; /* its lowest bits are n */
     VEC n = rounded - magic;
     VEC r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    VEC p = NAME(all)(1.9875691500e-4f);
+    VEC p = NAME(splat)(1.9875691500e-4f);
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
@@ -73,8 +73,8 @@ INLINE void NAME(tanh_and_sigmoid)(VEC *x, VEC *y) {
 }
 
 /* sums[lane][v] += a[lane] · panel[v] */
-INLINE void NAME(tile)(int lanes, int vectors, const float *a, size stride, size K, const float *panel, VEC sums[][4]) {
-    for (size k = 0; k < K; k++, panel += vectors * WIDTH) {
+INLINE void NAME(tile)(int lanes, int vectors, const float *a, ssize stride, ssize K, const float *panel, VEC sums[][4]) {
+    for (ssize k = 0; k < K; k++, panel += vectors * WIDTH) {
         VEC w[4];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) w[v] = NAME(load)(panel + v * WIDTH, WIDTH);
@@ -83,7 +83,7 @@ INLINE void NAME(tile)(int lanes, int vectors, const float *a, size stride, size
             for (int v = 0; v < vectors; v++) __builtin_prefetch(panel + (8 * vectors + v) * WIDTH);
 #pragma GCC unroll 8
         for (int lane = 0; lane < lanes; lane++) {
-            VEC one = NAME(all)(a[lane * stride + k]);
+            VEC one = NAME(splat)(a[lane * stride + k]);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sums[lane][v] += one * w[v];
         }
@@ -99,7 +99,7 @@ INLINE void NAME(biases)(int lanes, int vectors, const float *panel, VEC sums[][
 
 /* Calls body(lanes, first lane, ...) with constant lanes: tiles of `most` (2, 4 or 8), then of what is left. */
 #define EACH_TILE(most, low, high, body, ...)                                              \
-    for (size b = (low); b < (high);) {                                                    \
+    for (ssize b = (low); b < (high);) {                                                    \
         if ((most) >= 8 && b + 8 <= (high)) { body(8, b, __VA_ARGS__); b += 8; }           \
         else if ((most) >= 4 && b + 4 <= (high)) { body(4, b, __VA_ARGS__); b += 4; }      \
         else if (b + 2 <= (high)) { body(2, b, __VA_ARGS__); b += 2; }                     \
@@ -107,37 +107,37 @@ INLINE void NAME(biases)(int lanes, int vectors, const float *panel, VEC sums[][
     }
 
 /* H, up to whole vectors. */
-TARGET static size NAME(padded)(size H) { return (H + WIDTH - 1) / WIDTH * WIDTH; }
+TARGET static ssize NAME(padded)(ssize H) { return (H + WIDTH - 1) / WIDTH * WIDTH; }
 
 /* ---- weights as the kernels read them ------------------------------------------------------------------------- */
 
-TARGET static size NAME(pack_size)(packed *m) {
-    size units = m->groups > 1 ? WIDTH : WIDTH * m->vectors; /* outputs of a panel, of each group */
+TARGET static ssize NAME(pack_size)(packed *m) {
+    ssize units = m->groups > 1 ? WIDTH : WIDTH * m->vectors; /* outputs of a panel, of each group */
     m->panels = (m->outputs + units - 1) / units;
     return m->panels * (m->K + 1) * m->vectors * WIDTH;
 }
 
 /* From w, where output o's weight of k stands at w[o · by_output + k · by_k]; bias may be NULL. */
-TARGET static void NAME(pack)(const packed *m, const float *w, size by_output, size by_k, const float *bias) {
-    size row = m->vectors * WIDTH;
-    for (size p = 0; p < m->panels; p++) {
+TARGET static void NAME(pack)(const packed *m, const float *w, ssize by_output, ssize by_k, const float *bias) {
+    ssize row = m->vectors * WIDTH;
+    for (ssize p = 0; p < m->panels; p++) {
         float *panel = m->data + p * (m->K + 1) * row;
-        for (size v = 0; v < m->vectors; v++) {
-            size first = m->groups > 1 ? p * WIDTH : (p * m->vectors + v) * WIDTH;
-            size group = m->groups > 1 ? v * m->outputs : 0;
-            size n = m->outputs - first;
+        for (ssize v = 0; v < m->vectors; v++) {
+            ssize first = m->groups > 1 ? p * WIDTH : (p * m->vectors + v) * WIDTH;
+            ssize group = m->groups > 1 ? v * m->outputs : 0;
+            ssize n = m->outputs - first;
             n = n > WIDTH ? WIDTH : n < 0 ? 0 : n;
             const float *from = w + (group + first) * by_output;
             float *to = panel + v * WIDTH;
-            for (size j = 0; j < n; j++) to[j] = bias ? bias[group + first + j] : 0.0f;
-            for (size j = n; j < WIDTH; j++)
-                for (size k = 0; k <= m->K; k++) to[k * row + j] = 0.0f;
+            for (ssize j = 0; j < n; j++) to[j] = bias ? bias[group + first + j] : 0.0f;
+            for (ssize j = n; j < WIDTH; j++)
+                for (ssize k = 0; k <= m->K; k++) to[k * row + j] = 0.0f;
             to += row;
             if (by_output == 1)
-                for (size k = 0; k < m->K; k++) memcpy(to + k * row, from + k * by_k, 4 * n);
+                for (ssize k = 0; k < m->K; k++) memcpy(to + k * row, from + k * by_k, 4 * n);
             else
-                for (size j = 0; j < n; j++)
-                    for (size k = 0; k < m->K; k++) to[k * row + j] = from[j * by_output + k * by_k];
+                for (ssize j = 0; j < n; j++)
+                    for (ssize k = 0; k < m->K; k++) to[k * row + j] = from[j * by_output + k * by_k];
         }
     }
 }
@@ -145,7 +145,7 @@ TARGET static void NAME(pack)(const packed *m, const float *w, size by_output, s
 /* ---- a product: out[b] = W a[b] + bias ------------------------------------------------------------------------ */
 
 INLINE void NAME(product_tile)(
-    int lanes, size b, const packed *m, size p, size n, const float *a, size stride, float *out, int add
+    int lanes, ssize b, const packed *m, ssize p, ssize n, const float *a, ssize stride, float *out, int add
 ) {
     const float *panel = m->data + p * (m->K + 1) * PLAIN * WIDTH;
     VEC sums[8][4];
@@ -155,7 +155,7 @@ INLINE void NAME(product_tile)(
     for (int lane = 0; lane < lanes; lane++)
 #pragma GCC unroll 3
         for (int v = 0; v < PLAIN; v++) {
-            const size left = n - v * WIDTH;
+            const ssize left = n - v * WIDTH;
             if (left <= 0) continue;
             float *to = out + (b + lane) * m->outputs + (p * PLAIN + v) * WIDTH;
             VEC sum = sums[lane][v];
@@ -167,11 +167,11 @@ INLINE void NAME(product_tile)(
 /* a (B, K), its rows `stride` apart, out (B, outputs); `add` adds the product to what stands in out.  For plain
    matrices. */
 TARGET static void NAME(product)(
-    const packed *m, const float *a, size stride, float *out, int add, size low, size high, size panel_low,
-    size panel_high
+    const packed *m, const float *a, ssize stride, float *out, int add, ssize low, ssize high, ssize panel_low,
+    ssize panel_high
 ) {
-    for (size p = panel_low; p < panel_high; p++) {
-        const size n = m->outputs - p * PLAIN * WIDTH;
+    for (ssize p = panel_low; p < panel_high; p++) {
+        const ssize n = m->outputs - p * PLAIN * WIDTH;
         if (n >= PLAIN * WIDTH) EACH_TILE(TILE, low, high, NAME(product_tile), m, p, PLAIN * WIDTH, a, stride, out, add)
         else EACH_TILE(TILE, low, high, NAME(product_tile), m, p, n, a, stride, out, add)
     }
@@ -182,20 +182,20 @@ TARGET static void NAME(product)(
 /* What one step reads and writes; the pointers stand at this step. */
 typedef struct {
     const packed *w_h;
-    size B, H;
+    ssize B, H;
     const float *x, *h_before, *c_before;
     const int64_t *rows;
     float *h, *c, *saved;
 } NAME(moment);
 
 /* Where a lane's input products are, of `gates` gates. */
-INLINE const float *NAME(input)(const NAME(moment) *s, size lane, size gates) {
+INLINE const float *NAME(input)(const NAME(moment) *s, ssize lane, ssize gates) {
     return s->x + (s->rows ? s->rows[lane] : lane) * gates * s->H;
 }
 
 /* What is saved stands in the order in which it is written: (T, panels, B, planes, WIDTH).  Memory is asked for the
    next step's room, so that the stores of that step need not wait. */
-INLINE void NAME(save)(const NAME(moment) *s, size p, size lane, int planes, const VEC *values) {
+INLINE void NAME(save)(const NAME(moment) *s, ssize p, ssize lane, int planes, const VEC *values) {
     float *to = s->saved + (p * s->B + lane) * planes * WIDTH, *next = to + s->B * planes * NAME(padded)(s->H);
 #pragma GCC unroll 5
     for (int plane = 0; plane < planes; plane++) {
@@ -205,16 +205,16 @@ INLINE void NAME(save)(const NAME(moment) *s, size p, size lane, int planes, con
 }
 
 /* Ask memory for the input products before the sums, so that they are there when the sums are. */
-INLINE void NAME(ask_input)(int lanes, size b, const NAME(moment) *s, size u, size gates) {
+INLINE void NAME(ask_input)(int lanes, ssize b, const NAME(moment) *s, ssize u, ssize gates) {
 #pragma GCC unroll 8
     for (int lane = 0; lane < lanes; lane++) {
         const float *x = NAME(input)(s, b + lane, gates) + u;
-        for (size gate = 0; gate < gates; gate++) __builtin_prefetch(x + gate * s->H);
+        for (ssize gate = 0; gate < gates; gate++) __builtin_prefetch(x + gate * s->H);
     }
 }
 
-INLINE void NAME(gru_tile)(int lanes, size b, const NAME(moment) *s, size p, size n) {
-    const size H = s->H, u = p * WIDTH;
+INLINE void NAME(gru_tile)(int lanes, ssize b, const NAME(moment) *s, ssize p, ssize n) {
+    const ssize H = s->H, u = p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * 3 * WIDTH;
     VEC sums[8][4];
     NAME(ask_input)(lanes, b, s, u, 3);
@@ -241,8 +241,8 @@ INLINE void NAME(gru_tile)(int lanes, size b, const NAME(moment) *s, size p, siz
     }
 }
 
-INLINE void NAME(lstm_tile)(int lanes, size b, const NAME(moment) *s, size p, size n) {
-    const size H = s->H, u = p * WIDTH;
+INLINE void NAME(lstm_tile)(int lanes, ssize b, const NAME(moment) *s, ssize p, ssize n) {
+    const ssize H = s->H, u = p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * 4 * WIDTH;
     VEC sums[8][4];
     NAME(ask_input)(lanes, b, s, u, 4);
@@ -269,8 +269,8 @@ INLINE void NAME(lstm_tile)(int lanes, size b, const NAME(moment) *s, size p, si
     }
 }
 
-INLINE void NAME(rnn_tile)(int lanes, size b, const NAME(moment) *s, size p, size left, int relu) {
-    const size H = s->H, u = PLAIN * p * WIDTH;
+INLINE void NAME(rnn_tile)(int lanes, ssize b, const NAME(moment) *s, ssize p, ssize left, int relu) {
+    const ssize H = s->H, u = PLAIN * p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * PLAIN * WIDTH;
     VEC sums[8][4];
     NAME(biases)(lanes, PLAIN, panel, sums);
@@ -279,11 +279,11 @@ INLINE void NAME(rnn_tile)(int lanes, size b, const NAME(moment) *s, size p, siz
     for (int lane = 0; lane < lanes; lane++)
 #pragma GCC unroll 3
         for (int v = 0; v < PLAIN; v++) {
-            const size first = u + v * WIDTH, n = left - v * WIDTH;
+            const ssize first = u + v * WIDTH, n = left - v * WIDTH;
             if (n <= 0) continue;
             VEC a = sums[lane][v] + NAME(load)(NAME(input)(s, b + lane, 1) + first, n);
             /* not (a < 0): so nan stays nan */
-            a = relu ? NAME(choose)((BITS)(a < 0.0f), NAME(all)(0.0f), a) : NAME(tanh)(a);
+            a = relu ? NAME(select)((BITS)(a < 0.0f), NAME(splat)(0.0f), a) : NAME(tanh)(a);
             NAME(store)(s->h + (b + lane) * H + first, a, n);
         }
 }
@@ -291,15 +291,15 @@ INLINE void NAME(rnn_tile)(int lanes, size b, const NAME(moment) *s, size p, siz
 /* One step of lanes low … high, of the units of some panels.  A panel that is full gets code of its own, in which
    every load and store is a vector's. */
 #define EACH_PANEL(most, tile, vectors, ...)                                                    \
-    for (size p = panel_low; p < panel_high; p++) {                                             \
-        size n = s->H - p * (vectors) * WIDTH;                                                  \
+    for (ssize p = panel_low; p < panel_high; p++) {                                             \
+        ssize n = s->H - p * (vectors) * WIDTH;                                                  \
         if (n >= (vectors) * WIDTH)                                                             \
             EACH_TILE(most, low, high, tile, s, p, (vectors) * WIDTH __VA_OPT__(, ) __VA_ARGS__) \
         else EACH_TILE(most, low, high, tile, s, p, n __VA_OPT__(, ) __VA_ARGS__)               \
     }
 
 TARGET static void NAME(step)(
-    enum cell cell, const NAME(moment) *s, size low, size high, size panel_low, size panel_high
+    enum cell cell, const NAME(moment) *s, ssize low, ssize high, ssize panel_low, ssize panel_high
 ) {
     switch (cell) {
     case GRU: EACH_PANEL(TILE, NAME(gru_tile), 1) break;
@@ -311,9 +311,9 @@ TARGET static void NAME(step)(
 
 /* ---- a window, forward ---------------------------------------------------------------------------------------- */
 
-TARGET static void NAME(forward)(const window *w, size low, size high) {
-    const size each = w->B * w->H;
-    for (size t = 0; t < w->T; t++) {
+TARGET static void NAME(forward)(const window *w, ssize low, ssize high) {
+    const ssize each = w->B * w->H;
+    for (ssize t = 0; t < w->T; t++) {
         NAME(moment) s = {
             .w_h = &w->w_h,
             .B = w->B,
@@ -335,10 +335,10 @@ TARGET static void NAME(forward)(const window *w, size low, size high) {
 /* Each takes d, the gradient of one lane's state after the step, for n units from u on, and leaves what of it reaches
    the state before without going through the product. */
 
-INLINE void NAME(saved)(const window_back *w, size t, size b, size u, int planes, VEC *values) {
-    size panels = NAME(padded)(w->H) / WIDTH;
+INLINE void NAME(saved)(const window_back *w, ssize t, ssize b, ssize u, int planes, VEC *values) {
+    ssize panels = NAME(padded)(w->H) / WIDTH;
     const float *from = w->saved + ((t * panels + u / WIDTH) * w->B + b) * planes * WIDTH;
-    const size one_step = panels * w->B * planes * WIDTH;
+    const ssize one_step = panels * w->B * planes * WIDTH;
 #pragma GCC unroll 5
     for (int plane = 0; plane < planes; plane++) {
         values[plane] = NAME(load)(from + plane * WIDTH, WIDTH);
@@ -350,8 +350,8 @@ INLINE void NAME(saved)(const window_back *w, size t, size b, size u, int planes
         __builtin_prefetch(w->d_gates + (((t - 1) * w->B + b) * 4 + plane) * w->H + u, 1, 2);
 }
 
-INLINE void NAME(gru_back)(const window_back *w, size t, size b, size u, size n, float *d) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(gru_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC saved[5];
     NAME(saved)(w, t, b, u, 4, saved);
     VEC r = saved[0], z = saved[1], c = saved[2], q = saved[3];
@@ -366,8 +366,8 @@ INLINE void NAME(gru_back)(const window_back *w, size t, size b, size u, size n,
     NAME(store)(d + u, g * z, n);
 }
 
-INLINE void NAME(lstm_back)(const window_back *w, size t, size b, size u, size n, float *d, float *d_c) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(lstm_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d, float *d_c) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC saved[5];
     NAME(saved)(w, t, b, u, 5, saved);
     VEC i = saved[0], f = saved[1], g = saved[2], o = saved[3], seen = saved[4];
@@ -381,29 +381,29 @@ INLINE void NAME(lstm_back)(const window_back *w, size t, size b, size u, size n
     NAME(store)(to + 2 * H, dc * i * (1.0f - g * g), n);
     NAME(store)(to + 3 * H, d_h * seen * o * (1.0f - o), n);
     NAME(store)(d_c + u, dc * f, n);
-    NAME(store)(d + u, NAME(all)(0.0f), n);
+    NAME(store)(d + u, NAME(splat)(0.0f), n);
 }
 
-INLINE void NAME(rnn_back)(const window_back *w, size t, size b, size u, size n, float *d) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(rnn_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC after = NAME(load)(w->h + (at + w->B) * H + u, n);
     VEC g = NAME(load)(d + u, n) + NAME(load)(w->d_outputs + at * H + u, n);
-    g = w->cell == RNN_TANH ? g * (1.0f - after * after) : NAME(choose)((BITS)(after > 0.0f), g, NAME(all)(0.0f));
+    g = w->cell == RNN_TANH ? g * (1.0f - after * after) : NAME(select)((BITS)(after > 0.0f), g, NAME(splat)(0.0f));
     NAME(store)(w->d_gates + at * H + u, g, n);
-    NAME(store)(d + u, NAME(all)(0.0f), n);
+    NAME(store)(d + u, NAME(splat)(0.0f), n);
 }
 
 #define EACH_UNIT(back, ...)                                               \
     do {                                                                   \
-        size u = 0;                                                        \
+        ssize u = 0;                                                        \
         for (; u + WIDTH <= H; u += WIDTH) back(w, t, b, u, WIDTH, __VA_ARGS__); \
         if (u < H) back(w, t, b, u, H - u, __VA_ARGS__);                     \
     } while (0)
 
-TARGET static void NAME(backward)(const window_back *w, size low, size high) {
-    const size H = w->H, planes = d_planes_of[w->cell];
-    for (size t = w->T - 1; t >= 0; t--) {
-        for (size b = low; b < high; b++) {
+TARGET static void NAME(backward)(const window_back *w, ssize low, ssize high) {
+    const ssize H = w->H, planes = d_planes_of[w->cell];
+    for (ssize t = w->T - 1; t >= 0; t--) {
+        for (ssize b = low; b < high; b++) {
             float *d = w->d_h + b * H;
             switch (w->cell) {
             case GRU: EACH_UNIT(NAME(gru_back), d); break;
@@ -418,20 +418,20 @@ TARGET static void NAME(backward)(const window_back *w, size low, size high) {
 
 /* ---- speaking ------------------------------------------------------------------------------------------------- */
 
-/* Lanes low … high of `w`; of each matrix only share `part` of `parts`, whose threads meet at `gate`. */
-TARGET static void NAME(speak)(speech *w, size low, size high, size part, size parts, barrier *gate, double *heights) {
-    const size H = w->H;
-    for (size t = 0; t < w->length; t++) {
+/* Lanes low … high of `w`; of each matrix only share `part` of `parts`, whose threads wait for each other at `barrier`. */
+TARGET static void NAME(speak)(speech *w, ssize low, ssize high, ssize part, ssize parts, thread_barrier *barrier, double *heights) {
+    const ssize H = w->H;
+    for (ssize t = 0; t < w->length; t++) {
         const int now = t % 2, next = 1 - now;
         const float *below = NULL;
-        for (size l = 0; l < w->layers; l++) {
+        for (ssize l = 0; l < w->layers; l++) {
             const spoken_layer *layer = w->layer + l;
             if (l) {
-                const size panels = layer->w_in.panels;
+                const ssize panels = layer->w_in.panels;
                 NAME(product)(
                     &layer->w_in, below, H, w->x, 0, low, high, panels * part / parts, panels * (part + 1) / parts
                 );
-                meet(gate, parts);
+                wait_for_all(barrier, parts);
             }
             NAME(moment) s = {
                 .w_h = &layer->w_h,
@@ -444,18 +444,18 @@ TARGET static void NAME(speak)(speech *w, size low, size high, size part, size p
                 .c_before = layer->c[now],
                 .c = layer->c[next],
             };
-            const size panels = layer->w_h.panels;
+            const ssize panels = layer->w_h.panels;
             NAME(step)(w->cell, &s, low, high, panels * part / parts, panels * (part + 1) / parts);
-            meet(gate, parts);
+            wait_for_all(barrier, parts);
             below = layer->h[next];
         }
-        const size panels = w->readout.panels;
+        const ssize panels = w->readout.panels;
         NAME(product)(
             &w->readout, below, H, w->logits, 0, low, high, panels * part / parts, panels * (part + 1) / parts
         );
-        meet(gate, parts);
+        wait_for_all(barrier, parts);
         if (part == 0)
-            for (size b = low; b < high; b++) {
+            for (ssize b = low; b < high; b++) {
                 float *logits = w->logits + b * w->V;
                 int64_t symbol = pick(logits, w->V, w->temp, w->silent, w->draws[t * w->B + b], heights);
                 if (symbol < 0) {
@@ -465,7 +465,7 @@ TARGET static void NAME(speak)(speech *w, size low, size high, size part, size p
                 w->symbols[(t + 1) * w->B + b] = symbol < 0 ? 0 : symbol;
             }
         if (low == 0 && part == 0 && t % 32 == 31 && w->interrupted()) atomic_store(&w->stop, 1);
-        meet(gate, parts);
+        wait_for_all(barrier, parts);
         if (atomic_load(&w->stop)) return;
     }
 }

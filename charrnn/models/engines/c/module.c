@@ -15,20 +15,20 @@
 
 /* The index that `draw` picks from softmax(logits / temp), the likeliest at temp 0; -1 if a logit is not a number, or
    the highest not a finite one. */
-static int64_t pick(float *logits, size V, double temp, int64_t silent, double draw, double *heights) {
+static int64_t pick(float *logits, ssize V, double temp, int64_t silent, double draw, double *heights) {
     if (silent >= 0) logits[silent] = -INFINITY;
-    size best = 0;
-    for (size v = 0; v < V; v++) {
+    ssize best = 0;
+    for (ssize v = 0; v < V; v++) {
         if (isnan(logits[v])) return -1;
         if (logits[v] > logits[best]) best = v;
     }
     if (!isfinite(logits[best])) return -1;
     if (temp == 0.0) return best;
     double total = 0.0, highest = logits[best];
-    for (size v = 0; v < V; v++) heights[v] = total += exp((logits[v] - highest) / temp);
-    size low = 0, high = V - 1; /* the first height above the draw lies between */
+    for (ssize v = 0; v < V; v++) heights[v] = total += exp((logits[v] - highest) / temp);
+    ssize low = 0, high = V - 1; /* the first height above the draw lies between */
     while (low < high) {
-        size middle = (low + high) / 2;
+        ssize middle = (low + high) / 2;
         if (heights[middle] > draw * total) high = middle;
         else low = middle + 1;
     }
@@ -39,12 +39,12 @@ static int64_t pick(float *logits, size V, double temp, int64_t silent, double d
 
 typedef struct {
     const char *name;
-    size (*padded)(size);
-    size (*pack_size)(packed *);
-    void (*pack)(const packed *, const float *, size, size, const float *);
-    void (*forward)(const window *, size, size);
-    void (*backward)(const window_back *, size, size);
-    void (*speak)(speech *, size, size, size, size, barrier *, double *);
+    ssize (*padded)(ssize);
+    ssize (*pack_size)(packed *);
+    void (*pack)(const packed *, const float *, ssize, ssize, const float *);
+    void (*forward)(const window *, ssize, ssize);
+    void (*backward)(const window_back *, ssize, ssize);
+    void (*speak)(speech *, ssize, ssize, ssize, ssize, thread_barrier *, double *);
 } kernels;
 
 #define KERNELS(set) \
@@ -118,8 +118,8 @@ static void give_back(buffers *all) {
 }
 
 /* The memory of a C-contiguous array of exactly a·b·c·d items of a type ('f', 'd' or 'q'); NULL after an error. */
-static void *take(buffers *all, PyObject *given, const char *name, char type, int writable, size a, size b, size c, size d) {
-    size items = 0, itemsize = type == 'f' ? 4 : 8;
+static void *take(buffers *all, PyObject *given, const char *name, char type, int writable, ssize a, ssize b, ssize c, ssize d) {
+    ssize items = 0, itemsize = type == 'f' ? 4 : 8;
     if (all->failed) return NULL;
     all->failed = 1;
     if (__builtin_mul_overflow(a, b, &items) || __builtin_mul_overflow(items, c, &items) ||
@@ -149,13 +149,13 @@ static void *take(buffers *all, PyObject *given, const char *name, char type, in
     return view->buf;
 }
 
-static void *take_if(buffers *all, PyObject *given, const char *name, char type, int writable, size a, size b, size c, size d) {
+static void *take_if(buffers *all, PyObject *given, const char *name, char type, int writable, ssize a, ssize b, ssize c, ssize d) {
     return given == Py_None ? NULL : take(all, given, name, type, writable, a, b, c, d);
 }
 
 /* 0 and an error unless every row is in [0, V). */
-static int rows_in_table(const int64_t *rows, size n, size V) {
-    for (size i = 0; i < n; i++)
+static int rows_in_table(const int64_t *rows, ssize n, ssize V) {
+    for (ssize i = 0; i < n; i++)
         if (rows[i] < 0 || rows[i] >= V) {
             PyErr_Format(PyExc_IndexError, "row %lld of a table of %zd", (long long)rows[i], V);
             return 0;
@@ -163,8 +163,8 @@ static int rows_in_table(const int64_t *rows, size n, size V) {
     return 1;
 }
 
-/* 0 and an error unless every size is one that sums and products of sizes can take. */
-static int sizes_are_sane(const size *sizes, int n) {
+/* 0 and an error unless every ssize is one that sums and products of sizes can take. */
+static int sizes_are_sane(const ssize *sizes, int n) {
     for (int i = 0; i < n; i++)
         if (sizes[i] < 0 || sizes[i] > INT32_MAX) {
             PyErr_Format(PyExc_OverflowError, "impossible size %zd", sizes[i]);
@@ -190,9 +190,9 @@ static int named_cell(const char *name) {
 
 /* ---- packed matrices ------------------------------------------------------------------------------------------ */
 
-static int make_packed(const kernels *set, packed *m, const float *w, size by_output, size by_k, const float *bias) {
+static int make_packed(const kernels *set, packed *m, const float *w, ssize by_output, ssize by_k, const float *bias) {
     /* A page's alignment, so that no vector crosses a cache line and the system may use large pages. */
-    size bytes = 4 * set->pack_size(m);
+    ssize bytes = 4 * set->pack_size(m);
     bytes = (bytes + 4095) / 4096 * 4096;
     m->data = aligned_alloc(4096, bytes ? bytes : 4096);
     if (m->data) set->pack(m, w, by_output, by_k, bias);
@@ -200,21 +200,21 @@ static int make_packed(const kernels *set, packed *m, const float *w, size by_ou
 }
 
 /* The recurrent or another matrix (groups·H, K) with the gates of a unit side by side. */
-static int pack_gates(const kernels *set, packed *m, enum cell cell, size H, const float *w, const float *bias) {
-    size gates = gates_of[cell];
+static int pack_gates(const kernels *set, packed *m, enum cell cell, ssize H, const float *w, const float *bias) {
+    ssize gates = gates_of[cell];
     *m = (packed){.outputs = H, .K = H, .groups = gates, .vectors = gates == 1 ? PLAIN : gates};
     return make_packed(set, m, w, H, 1, bias);
 }
 
 /* A plain matrix (outputs, K). */
-static int pack_plain(const kernels *set, packed *m, size outputs, size K, const float *w, const float *bias) {
+static int pack_plain(const kernels *set, packed *m, ssize outputs, ssize K, const float *w, const float *bias) {
     *m = (packed){.outputs = outputs, .K = K, .groups = 1, .vectors = PLAIN};
     return make_packed(set, m, w, K, 1, bias);
 }
 
 /* The transpose of a recurrent matrix (gates·H, H), its gates in the order of d_gates. */
-static int pack_transposed(const kernels *set, packed *m, enum cell cell, size H, const float *w) {
-    size gates = gates_of[cell], K = gates * H;
+static int pack_transposed(const kernels *set, packed *m, enum cell cell, ssize H, const float *w) {
+    ssize gates = gates_of[cell], K = gates * H;
     *m = (packed){.outputs = H, .K = K, .groups = 1, .vectors = PLAIN};
     if (cell != GRU) return make_packed(set, m, w, 1, H, NULL);
     float *turned = malloc(4 * K * H); /* r z q becomes q r z */
@@ -229,8 +229,8 @@ static int pack_transposed(const kernels *set, packed *m, enum cell cell, size H
 /* ---- forward and backward: threads take whole lanes ------------------------------------------------------------ */
 
 /* How many threads are worth their making, for so many multiplications. */
-static size worth(size threads, size lanes, double products) {
-    size most = 1 + (size)(products / 5e5);
+static ssize worth(ssize threads, ssize lanes, double products) {
+    ssize most = 1 + (ssize)(products / 5e5);
     if (threads > most) threads = most;
     if (threads > lanes) threads = lanes;
     return threads < 1 ? 1 : threads;
@@ -239,7 +239,7 @@ static size worth(size threads, size lanes, double products) {
 typedef struct {
     const kernels *set;
     const void *window;
-    size B;
+    ssize B;
 } window_job;
 
 static void forward_share(void *given, ptrdiff_t part, ptrdiff_t parts) {
@@ -252,9 +252,9 @@ static void backward_share(void *given, ptrdiff_t part, ptrdiff_t parts) {
     job->set->backward(job->window, job->B * part / parts, job->B * (part + 1) / parts);
 }
 
-static PyObject *forward(PyObject *module, PyObject *args) {
+static PyObject *forward(PyObject *Py_UNUSED(module), PyObject *args) {
     const char *set_name, *cell_name;
-    size threads, T, B, H, V;
+    ssize threads, T, B, H, V;
     PyObject *x, *rows, *w_h, *b_h, *h, *c, *saved;
     if (!PyArg_ParseTuple(
             args, "ssnnnnnOOOOOOO:forward", &set_name, &cell_name, &threads, &T, &B, &H, &V, &x, &rows, &w_h, &b_h, &h,
@@ -263,8 +263,8 @@ static PyObject *forward(PyObject *module, PyObject *args) {
         return NULL;
     const kernels *set = named_set(set_name);
     int cell = set ? named_cell(cell_name) : -1;
-    if (cell < 0 || !sizes_are_sane((size[]){T, B, H, V}, 4)) return NULL;
-    size gates = gates_of[cell];
+    if (cell < 0 || !sizes_are_sane((ssize[]){T, B, H, V}, 4)) return NULL;
+    ssize gates = gates_of[cell];
     buffers all = {.count = 0};
     window w = {.cell = cell, .T = T, .B = B, .H = H};
     w.rows = take_if(&all, rows, "rows", 'q', 0, T, B, 1, 1);
@@ -291,9 +291,9 @@ static PyObject *forward(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static PyObject *backward(PyObject *module, PyObject *args) {
+static PyObject *backward(PyObject *Py_UNUSED(module), PyObject *args) {
     const char *set_name, *cell_name;
-    size threads, T, B, H;
+    ssize threads, T, B, H;
     PyObject *h, *c, *saved, *d_outputs, *w_h, *d_gates, *d_h, *d_c;
     if (!PyArg_ParseTuple(
             args, "ssnnnnOOOOOOOO:backward", &set_name, &cell_name, &threads, &T, &B, &H, &h, &c, &saved, &d_outputs,
@@ -302,8 +302,8 @@ static PyObject *backward(PyObject *module, PyObject *args) {
         return NULL;
     const kernels *set = named_set(set_name);
     int cell = set ? named_cell(cell_name) : -1;
-    if (cell < 0 || !sizes_are_sane((size[]){T, B, H}, 3)) return NULL;
-    size gates = gates_of[cell];
+    if (cell < 0 || !sizes_are_sane((ssize[]){T, B, H}, 3)) return NULL;
+    ssize gates = gates_of[cell];
     buffers all = {.count = 0};
     window_back w = {.cell = cell, .T = T, .B = B, .H = H};
     w.h = take(&all, h, "h", 'f', 0, T + 1, B, H, 1);
@@ -335,7 +335,7 @@ static PyObject *backward(PyObject *module, PyObject *args) {
 typedef struct {
     const kernels *set;
     speech *w;
-    barrier gate;
+    thread_barrier barrier;
     int together; /* every lane by all threads, each its share of the matrices */
     double *heights; /* (threads, V), room */
 } speech_job;
@@ -351,16 +351,16 @@ static void speak_share(void *given, ptrdiff_t part, ptrdiff_t parts) {
     speech_job *job = given;
     speech *w = job->w;
     double *heights = job->heights + part * w->V;
-    if (job->together) job->set->speak(w, 0, w->B, part, parts, &job->gate, heights);
-    else job->set->speak(w, w->B * part / parts, w->B * (part + 1) / parts, 0, 1, &job->gate, heights);
+    if (job->together) job->set->speak(w, 0, w->B, part, parts, &job->barrier, heights);
+    else job->set->speak(w, w->B * part / parts, w->B * (part + 1) / parts, 0, 1, &job->barrier, heights);
 }
 
 /* Weights of more than this leave a core's own cache; then several cores read faster than one. */
 enum { OWN_CACHE_BYTES = 1 << 20 };
 
-static PyObject *speak(PyObject *module, PyObject *args) {
+static PyObject *speak(PyObject *Py_UNUSED(module), PyObject *args) {
     const char *set_name, *cell_name;
-    size threads, length, B, H, V, layers;
+    ssize threads, length, B, H, V, layers;
     double temp;
     long long silent;
     PyObject *table, *weights, *readout_w, *readout_b, *h, *c, *draws, *symbols;
@@ -371,12 +371,12 @@ static PyObject *speak(PyObject *module, PyObject *args) {
         return NULL;
     const kernels *set = named_set(set_name);
     int cell = set ? named_cell(cell_name) : -1;
-    if (cell < 0 || !sizes_are_sane((size[]){length, B, H, V, layers}, 5)) return NULL;
+    if (cell < 0 || !sizes_are_sane((ssize[]){length, B, H, V, layers}, 5)) return NULL;
     if (layers < 1 || H < 1 || V < 1 || silent >= V || temp < 0 || PyTuple_Size(weights) != 4 * layers) {
         PyErr_SetString(PyExc_ValueError, "layers, H, V, silent, temp or the number of weights is impossible");
         return NULL;
     }
-    size gates = gates_of[cell], states = cell == LSTM ? 2 : 1;
+    ssize gates = gates_of[cell], states = cell == LSTM ? 2 : 1;
     buffers all = {.count = 0};
     speech w = {.cell = cell, .length = length, .B = B, .H = H, .V = V, .layers = layers, .temp = temp, .silent = silent, .interrupted = interrupted};
     w.table = take(&all, table, "table", 'f', 0, V, gates, H, 1);
@@ -398,7 +398,7 @@ static PyObject *speak(PyObject *module, PyObject *args) {
         heights = calloc(threads * V, 8);
         int enough = w.layer && room && heights;
         float *free_room = room;
-        for (size l = 0; enough && l < layers; l++) {
+        for (ssize l = 0; enough && l < layers; l++) {
             spoken_layer *layer = w.layer + l;
             const float *part[4] = {NULL, NULL, NULL, NULL};
             static const char *const names[4] = {"w_in", "b_in", "w_h", "b_h"};
@@ -433,7 +433,7 @@ static PyObject *speak(PyObject *module, PyObject *args) {
         run_parts(speak_share, &job, threads);
         Py_END_ALLOW_THREADS
     }
-    for (size l = 0; w.layer && l < layers; l++) {
+    for (ssize l = 0; w.layer && l < layers; l++) {
         free(w.layer[l].w_in.data);
         free(w.layer[l].w_h.data);
     }
@@ -448,17 +448,17 @@ static PyObject *speak(PyObject *module, PyObject *args) {
 
 /* ---- the module ----------------------------------------------------------------------------------------------- */
 
-static PyObject *instruction_sets(PyObject *module, PyObject *unused) {
-    size count = 0;
+static PyObject *instruction_sets(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
+    ssize count = 0;
     while (sets[count]) count++;
     PyObject *names = PyTuple_New(count);
-    for (size i = 0; names && i < count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(sets[i]->name));
+    for (ssize i = 0; names && i < count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(sets[i]->name));
     return names;
 }
 
-static PyObject *padded(PyObject *module, PyObject *args) {
+static PyObject *padded(PyObject *Py_UNUSED(module), PyObject *args) {
     const char *set_name;
-    size H;
+    ssize H;
     if (!PyArg_ParseTuple(args, "sn:padded", &set_name, &H)) return NULL;
     const kernels *set = named_set(set_name);
     return set ? PyLong_FromSsize_t(set->padded(H)) : NULL;

@@ -99,17 +99,17 @@ static void run_parts(share work, void *job, ptrdiff_t wanted) {
 typedef struct {
     atomic_ptrdiff_t here;
     atomic_size_t meeting;
-} barrier;
+} thread_barrier;
 
-static inline void meet(barrier *gate, ptrdiff_t parts) {
+static inline void wait_for_all(thread_barrier *barrier, ptrdiff_t parts) {
     if (parts == 1) return;
-    size_t meeting = atomic_load(&gate->meeting);
-    if (atomic_fetch_add(&gate->here, 1) + 1 == parts) {
-        atomic_store(&gate->here, 0);
-        atomic_store(&gate->meeting, meeting + 1);
+    size_t meeting = atomic_load(&barrier->meeting);
+    if (atomic_fetch_add(&barrier->here, 1) + 1 == parts) {
+        atomic_store(&barrier->here, 0);
+        atomic_store(&barrier->meeting, meeting + 1);
         return;
     }
-    for (size_t spins = 0; atomic_load(&gate->meeting) == meeting; spins++)
+    for (size_t spins = 0; atomic_load(&barrier->meeting) == meeting; spins++)
         if (spins > 5000) sched_yield();
 }
 

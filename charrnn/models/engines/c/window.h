@@ -9,33 +9,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef ptrdiff_t size;
+typedef ptrdiff_t ssize;
 
 enum cell { GRU, LSTM, RNN_TANH, RNN_RELU, CELLS };
 
 /* Gates, and planes of `saved` that the backward pass needs: GRU r z n q (q: the candidate's recurrent product),
    LSTM i f g o tanh(c); a plain layer's states are enough. */
-static const size gates_of[CELLS] = {3, 4, 1, 1};
-static const size planes_of[CELLS] = {4, 5, 0, 0};
+static const ssize gates_of[CELLS] = {3, 4, 1, 1};
+static const ssize planes_of[CELLS] = {4, 5, 0, 0};
 
 /* Planes of `d_gates`, the gradients of the pre-activations.  The GRU's are those of q r z n: the first three are of
    the recurrent product, the last three of the input's, and r and z are stored once for both. */
-static const size d_planes_of[CELLS] = {4, 4, 1, 1};
+static const ssize d_planes_of[CELLS] = {4, 4, 1, 1};
 
 enum { PLAIN = 3 };
 
 /* A matrix as the kernels read it: panels of VECTORS vectors, for each a row of biases, then a row for every k.
    `groups` > 1: vector v of a panel belongs to gate v, so that a panel holds all gates of the same units. */
 typedef struct {
-    size outputs, K; /* outputs of each group; length of the sum */
-    size groups, vectors, panels; /* without groups, PLAIN vectors */
+    ssize outputs, K; /* outputs of each group; length of the sum */
+    ssize groups, vectors, panels; /* without groups, PLAIN vectors */
     float *data;
 } packed;
 
 /* One layer over one window: states h and c hold T + 1 moments, the first one given. */
 typedef struct {
     enum cell cell;
-    size T, B, H;
+    ssize T, B, H;
     const float *x;      /* input products: (T, B, G·H), or a table (V, G·H) if there are rows */
     const int64_t *rows; /* (T, B) or NULL */
     packed w_h;
@@ -46,7 +46,7 @@ typedef struct {
 /* The way back: every gradient of a pre-activation, and of the states before the first step. */
 typedef struct {
     enum cell cell;
-    size T, B, H;
+    ssize T, B, H;
     const float *h, *c, *saved, *d_outputs; /* d_outputs (T, B, H) */
     packed w_h;                             /* transposed: from the gates' gradients to the H states */
     float *d_gates;                         /* (T, B, planes, H) */
@@ -62,7 +62,7 @@ typedef struct {
 /* Draw `length` symbols on every lane, each read before the next is drawn. */
 typedef struct {
     enum cell cell;
-    size length, B, H, V, layers;
+    ssize length, B, H, V, layers;
     const float *table; /* (V, G·H) */
     spoken_layer *layer;
     packed readout;
