@@ -156,7 +156,7 @@ def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
 
 
 @needs_native
-def test_ctrl_c_ends_the_speaking(make_run: MakeRun) -> None:
+def test_ctrl_c_ends_a_long_draw(make_run: MakeRun) -> None:
     ms = make_run()
     began = time.monotonic()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
@@ -220,6 +220,14 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
     ]:
         with pytest.raises(error):  # type: ignore[arg-type]
             forward(**wrong)
+
+
+@needs_native
+def test_the_tables_of_cells_agree() -> None:
+    gradients = {'gru': 4, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
+    states = {cell: 2 if cell == 'lstm' else 1 for cell in GATES}
+    expected = {cell: (GATES[cell], states[cell], native.SAVED[cell], gradients[cell]) for cell in GATES}
+    assert native._native.cells() == expected
 
 
 def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
@@ -330,15 +338,33 @@ for name in native.instruction_sets():
             native.forward(name, cell, 3, T, B, H, 5, x, ids, w_h, f(gates * H), h, c, planes)
         native.backward(name, cell, 3, T, B, H, h, c, planes, f(T, B, H), w_h, f(T, B, d, H), f(B, H), f(B, H))
         layer = f(gates * H, H), f(gates * H), f(gates * H, H), f(gates * H)
-        spoken = np.zeros((6, B), 'q')
-        assert native.speak(name, cell, 3, 5, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7), f(2, B, H),
-                            f(2, B, H) if c is not None else None, draws.random((5, B)), 0.7, 3, spoken)
-        assert 0 <= spoken.min() and spoken.max() < 7 and 3 not in spoken[1:]
+        reader = native.reader(name, cell, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7))
+        h, c = f(2, B, H), f(2, B, H) if c is not None else None
+        drawn, logits = np.zeros((6, B), 'q'), f(B, 7)
+        native.step(reader, 3, drawn[0], h, c, logits)
+        assert native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
+        assert 0 <= drawn.min() and drawn.max() < 7 and 3 not in drawn[1:]
+        logits[:] = np.nan
+        native.step(reader, 3, drawn[5], h, c, logits)
+        assert np.isfinite(logits).all()
+        h[:] = np.nan
+        assert not native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
         count += 1
     big = [f(3 * 300, 300), f(900), f(900, 300), f(900)]  # shared by the threads
-    spoken = np.zeros((6, 1), 'q')
-    native.speak(name, 'gru', 3, 5, 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7), f(2, 1, 300), None,
-                 draws.random((5, 1)), 0.0, -1, spoken)
+    reader = native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
+    h, drawn = f(2, 1, 300), np.zeros((6, 1), 'q')
+    native.draw(reader, 3, h, None, draws.random((5, 1)), 0.0, -1, drawn)
+    native.step(reader, 3, drawn[5], h, None, f(1, 7))
+    for wrong in ((*big, *big[:3], f(899)), (*big, *big[:3], None)):  # an error after a layer is packed
+        try:
+            native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), wrong, f(7, 300), f(7))
+        except (TypeError, ValueError):
+            continue
+        raise AssertionError('taken')
+    none = np.zeros((0,), 'q')
+    reader = native.reader(name, 'gru', 0, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
+    native.step(reader, 3, none, f(2, 0, 300), None, f(0, 7))
+    assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, -1, none)
 print('ran', count)
 """
 
