@@ -161,7 +161,7 @@ def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
 
 
 @needs_native
-def test_ctrl_c_ends_the_speaking(make_run: MakeRun) -> None:
+def test_ctrl_c_ends_a_long_draw(make_run: MakeRun) -> None:
     ms = make_run()
     began = time.monotonic()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
@@ -228,6 +228,14 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
     ]:
         with pytest.raises(error):  # type: ignore[arg-type]
             forward(**wrong)
+
+
+@needs_native
+def test_the_tables_of_cells_agree() -> None:
+    gradients = {'gru': 4, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
+    states = {cell: 2 if cell == 'lstm' else 1 for cell in GATES}
+    expected = {cell: (GATES[cell], states[cell], native.SAVED[cell], gradients[cell]) for cell in GATES}
+    assert native._native.cells() == expected
 
 
 def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
@@ -340,39 +348,62 @@ for name in native.instruction_sets():
             native.forward(name, cell, 3, T, B, H, 5, x, ids, w_h, f(gates * H), h, c, planes)
         native.backward(name, cell, 3, T, B, H, h, c, planes, f(T, B, H), w_h, f(T, B, d, H), f(B, H), f(B, H))
         layer = f(gates * H, H), f(gates * H), f(gates * H, H), f(gates * H)
-        spoken = np.zeros((6, B), 'q')
-        assert native.speak(name, cell, 3, 5, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7), f(2, B, H),
-                            f(2, B, H) if c is not None else None, draws.random((5, B)), 0.7, 3, spoken)
-        assert 0 <= spoken.min() and spoken.max() < 7 and 3 not in spoken[1:]
+        reader = native.reader(name, cell, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7))
+        h, c = f(2, B, H), f(2, B, H) if c is not None else None
+        drawn, logits = np.zeros((6, B), 'q'), f(B, 7)
+        native.step(reader, 3, drawn[0], h, c, logits)
+        assert native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
+        assert 0 <= drawn.min() and drawn.max() < 7 and 3 not in drawn[1:]
+        logits[:] = np.nan
+        native.step(reader, 3, drawn[5], h, c, logits)
+        assert np.isfinite(logits).all()
+        h[:] = np.nan
+        assert not native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
         count += 1
     big = [f(3 * 300, 300), f(900), f(900, 300), f(900)]  # shared by the threads
-    spoken = np.zeros((6, 1), 'q')
-    native.speak(name, 'gru', 3, 5, 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7), f(2, 1, 300), None,
-                 draws.random((5, 1)), 0.0, -1, spoken)
+    reader = native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
+    h, drawn = f(2, 1, 300), np.zeros((6, 1), 'q')
+    native.draw(reader, 3, h, None, draws.random((5, 1)), 0.0, -1, drawn)
+    native.step(reader, 3, drawn[5], h, None, f(1, 7))
+    for wrong in ((*big, *big[:3], f(899)), (*big, *big[:3], None)):  # an error after a layer is packed
+        try:
+            native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), wrong, f(7, 300), f(7))
+        except (TypeError, ValueError):
+            continue
+        raise AssertionError('taken')
+    none = np.zeros((0,), 'q')
+    reader = native.reader(name, 'gru', 0, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
+    native.step(reader, 3, none, f(2, 0, 300), None, f(0, 7))
+    assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, -1, none)
 print('ran', count)
 """
 
 
 @needs_native
-def test_sanitizers_find_nothing(tmp_path: Path) -> None:
-    """Also the way without torch in the process, whose threads are the extension's own."""
+def test_the_compiler_and_the_sanitizers_find_nothing(tmp_path: Path) -> None:
+    """Compile without a warning, and run every entry point under ASan and UBSan, on the extension's own threads."""
     compiler = os.environ.get('CC', 'gcc')
     source = Path(native.__file__).parent / 'c' / 'module.c'
-    library = tmp_path / '_native.so'
-    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-Wno-psabi', '-DPy_LIMITED_API=0x030b0000']
+    probe, library = tmp_path / 'probe.c', tmp_path / '_native.so'
+    probe.write_text('#include <Python.h>\n')
+    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-DPy_LIMITED_API=0x030b0000']
+    warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-psabi']
     sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
     include = f'-I{sysconfig.get_paths()["include"]}'
+
+    def compiled(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [compiler, *flags, *warnings, *sanitizers, include, str(file), '-o', str(library), '-lm']
+        return subprocess.run(command, capture_output=True, text=True)
+
     try:
-        built = subprocess.run(
-            [compiler, *flags, *sanitizers, include, str(source), '-o', str(library), '-lm'],
-            capture_output=True,
-            text=True,
-        )
+        tried = compiled(probe)
         asan = subprocess.run([compiler, '-print-file-name=libasan.so'], capture_output=True, text=True).stdout.strip()
     except OSError:
         pytest.skip(f'no compiler {compiler!r} here')
-    if built.returncode or not Path(asan).is_file():
-        pytest.skip(f'{compiler} has no sanitizers here: {built.stderr[-200:]}')
+    if tried.returncode or not Path(asan).is_file():
+        pytest.skip(f'{compiler} has no sanitizers or no Python.h here: {tried.stderr[-200:]}')
+    built = compiled(source)
+    assert built.returncode == 0, built.stderr[-3000:]
     environment = {**os.environ, 'LD_PRELOAD': asan, 'ASAN_OPTIONS': 'detect_leaks=0', 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(
         [sys.executable, '-c', SANITIZED, str(library)], capture_output=True, text=True, env=environment

@@ -18,23 +18,26 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from charrnn.models.carry import Carry
-from charrnn.models.cells import Cell, LayerWeights, Stack
+from charrnn.models.cells import CELLS, Cell, LayerWeights, Stack
 from charrnn.models.onehot import Rows, each_row
+
+MISSING = 'the C extension is not built'
+BUILD_IT = 'with a C compiler there, `pip install` builds it'
 
 try:
     _native: Any = importlib.import_module('charrnn.models.engines._native')
 except ImportError:
     _native = None
-
-MISSING = 'the C extension is not built'
-BUILD_IT = 'with a C compiler there, `pip install` builds it'
+in_c = {c.name: (c.gates, len(c.states), c.saved, c.gradients) for c in CELLS.values() if c.saved is not None}
+if _native is not None and (not hasattr(_native, 'cells') or _native.cells() != in_c):
+    _native, MISSING = None, 'the C extension was built from other sources'
 
 MOST_LAYERS = 250
-"""What ``speak`` takes: C holds all of a model's weights at once."""
+"""The layers that a Reader takes: C holds the buffers of all weights at once."""
 
 
 def instruction_sets() -> tuple[str, ...]:
-    """Those of this processor that are built in, best first; none without the extension."""
+    """Return the instruction sets that are built in and that this processor has, best first; none without C."""
     found: tuple[str, ...] = _native.instruction_sets() if _native else ()
     return found
 
@@ -53,34 +56,69 @@ def layer(
     return outputs, (outputs[-1],) if c0 is None else (outputs[-1], c)
 
 
-def speak(
-    instruction_set: str,
-    stack: Stack,
-    readout: tuple[Tensor, Tensor],
-    carry: Carry,
-    symbols: NDArray[np.int64],
-    draws: NDArray[np.float64],
-    temp: float,
-    silent: int | None,
-) -> NDArray[np.int64] | None:
-    """Read `symbols` (B,), then draw as many as there are `draws` (length, B), each read before the next.
+class Reader:
+    """A model that reads one symbol at a time on every lane, in C, with the states after the symbols that were read.
 
-    Returns
-    -------
-    (length, B), or None if a logit was not a finite number
+    The weights are packed once: a later change of the model's weights does not reach the reader.  One thread at a time
+    may use it.
+
+    Parameters
+    ----------
+    instruction_set : str    one of ``instruction_sets()``
+    stack : Stack            at most MOST_LAYERS layers
+    readout : (V, H), (V,)   its weight and its bias
+    carry : Carry            the states to begin with, B lanes; copied
     """
-    length, B = draws.shape
-    V, H = readout[0].shape
-    spoken = np.empty((length + 1, B), np.int64)
-    spoken[0] = symbols
-    weights = [view(weight) for layer in stack.layers for weight in layer]
-    states = [view(carry[name]) for name in stack.cell.states] + [None]
-    numbers = _native.speak(
-        instruction_set, stack.cell.name, torch.get_num_threads(), length, B, H, V, len(stack.layers),
-        view(stack.table), tuple(weights), view(readout[0]), view(readout[1]), states[0], states[1], draws, temp,
-        -1 if silent is None else silent, spoken,
-    )  # fmt: skip
-    return spoken[1:] if numbers else None
+
+    def __init__(self, instruction_set: str, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> None:
+        self.lanes = carry.lanes
+        self.vocab_size, H = readout[0].shape
+        states = {name: carry[name].detach().numpy().copy() for name in stack.cell.states}
+        self._states: dict[str, NDArray[np.float32]] = states
+        self._h, self._c = [*states.values(), None][:2]
+        weights = tuple(view(weight) for layer in stack.layers for weight in layer)
+        self._packed = _native.reader(
+            instruction_set, stack.cell.name, self.lanes, H, self.vocab_size, len(stack.layers), view(stack.table),
+            weights, view(readout[0]), view(readout[1]),
+        )  # fmt: skip
+
+    @property
+    def carry(self) -> Carry:
+        """A copy of the states after the symbols that were read."""
+        return Carry({name: torch.from_numpy(state.copy()) for name, state in self._states.items()})
+
+    def step(self, symbols: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Read `symbols` (B,), and return the logits (B, V) of the next ones.
+
+        Raises
+        ------
+        RuntimeError    another call that has not returned uses this reader
+        """
+        logits = np.empty((self.lanes, self.vocab_size), np.float32)
+        symbols = np.ascontiguousarray(symbols)
+        _native.step(self._packed, torch.get_num_threads(), symbols, self._h, self._c, logits)
+        return logits
+
+    def draw(
+        self, symbols: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
+    ) -> NDArray[np.int64] | None:
+        """Read `symbols` (B,), then draw a symbol for each of `draws` (length, B), each read before the next is drawn.
+
+        The last symbols drawn are not read: they are the `symbols` of a call that goes on.
+
+        Returns
+        -------
+        (length, B), or None if a logit was not a number or the largest was not finite; then the states are as before
+        Raises
+        ------
+        RuntimeError    another call that has not returned uses this reader
+        """
+        drawn = np.concatenate([symbols[None], np.empty(draws.shape, np.int64)])
+        numbers = _native.draw(
+            self._packed, torch.get_num_threads(), self._h, self._c, np.ascontiguousarray(draws), temp,
+            -1 if silent is None else silent, drawn,
+        )  # fmt: skip
+        return drawn[1:] if numbers else None
 
 
 def view(tensor: Tensor | None) -> NDArray[Any] | None:

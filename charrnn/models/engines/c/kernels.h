@@ -1,95 +1,33 @@
-/* The kernels, written once with the compiler's vector extensions and included by module.c for each instruction set.
+/* The kernels, written once with the compiler's vector extensions and included by sets.h for each instruction set.
 
-   Defined around the inclusion: NAME(x), x with the set's suffix; TARGET, its attribute; WIDTH, floats of a vector;
-   TILE, lanes of a tile of up to three vectors (more vectors, fewer lanes: the sums must fit the registers).
+   The including file defines NAME(x), x with the suffix of the set; TARGET, the attribute of the set; WIDTH, floats of
+   a vector; TILE, lanes of a tile of up to three vectors (more vectors, fewer lanes: the sums must fit the registers).
 
-   The one loop that matters is `tile`: sums of TILE lanes × a panel's vectors stay in registers while k runs, so each
-   weight is loaded once for TILE lanes.  A lane's sum runs over k in order whatever tile it is in: its bits depend
-   neither on its neighbours nor on the number of threads. */
+   The loop that takes the time is `tile`: the sums of TILE lanes and one panel's vectors stay in registers while k
+   runs, so that each weight is loaded once for TILE lanes.  The sum of a lane runs over k in order in every tile: its
+   bits depend neither on the other lanes nor on the number of threads. */
 
-#define INLINE static inline __attribute__((always_inline)) TARGET
-#define VEC NAME(vec)
-#define BITS NAME(bits)
+#include "vectors.h"
 
-typedef float VEC __attribute__((vector_size(4 * WIDTH)));
-typedef uint32_t BITS __attribute__((vector_size(4 * WIDTH)));
-
-INLINE VEC NAME(all)(float x) { return x - (VEC){0}; }
-
-/* n floats, WIDTH or at the end of a row fewer; the rest is 0. */
-INLINE VEC NAME(load)(const float *from, size n) {
-    VEC v = {0};
-    if (n >= WIDTH) memcpy(&v, from, sizeof v);
-    else memcpy(&v, from, 4 * n);
-    return v;
-}
-
-INLINE void NAME(store)(float *to, VEC v, size n) {
-    if (n >= WIDTH) memcpy(to, &v, sizeof v);
-    else memcpy(to, &v, 4 * n);
-}
-
-INLINE VEC NAME(choose)(BITS where, VEC a, VEC b) { return (VEC)((where & (BITS)a) | (~where & (BITS)b)); }
-
-/* e^x - 1 for |x| up to 43, beyond that as at 43, so that a product of two is an ordinary number, and its inverse too;
-   nan stays nan.  x = n ln 2 + r with a polynomial for r, whose
-   coefficients are those of the Cephes library's expf (Moshier). */
-INLINE VEC NAME(expm1)(VEC x) {
-    const VEC high = NAME(all)(43.0f), low = NAME(all)(-43.0f), magic = NAME(all)(12582912.0f); /* 1.5 · 2^23 */
-    x = NAME(choose)((BITS)(x > high), high, x);
-    x = NAME(choose)((BITS)(x < low), low, x);
-    VEC rounded = x * 1.44269504f + magic; /* its lowest bits are n */
-    VEC n = rounded - magic;
-    VEC r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    VEC p = NAME(all)(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r;
-    VEC scale = (VEC)(((BITS)rounded << 23) + (127u << 23)); /* 2^n */
-    return scale * p + (scale - 1.0f);
-}
-
-INLINE VEC NAME(tanh)(VEC x) {
-    VEC e = NAME(expm1)(x + x);
-    return e / (e + 2.0f);
-}
-
-/* Two of them with one division, the slowest of all these operations. */
-INLINE void NAME(sigmoids)(VEC *x, VEC *y) {
-    VEC a = 2.0f + NAME(expm1)(-*x), b = 2.0f + NAME(expm1)(-*y);
-    VEC inverse = 1.0f / (a * b);
-    *x = b * inverse;
-    *y = a * inverse;
-}
-
-INLINE void NAME(tanh_and_sigmoid)(VEC *x, VEC *y) {
-    VEC e = NAME(expm1)(*x + *x), b = 2.0f + NAME(expm1)(-*y);
-    VEC inverse = 1.0f / ((e + 2.0f) * b);
-    *x = e * b * inverse;
-    *y = (e + 2.0f) * inverse;
-}
-
-/* sums[lane][v] += a[lane] · panel[v] */
-INLINE void NAME(tile)(int lanes, int vectors, const float *a, size stride, size K, const float *panel, VEC sums[][4]) {
-    for (size k = 0; k < K; k++, panel += vectors * WIDTH) {
+/* Add a[lane] · w[v] to sums[lane][v] for every k; panel points at the row of k = 0. */
+INLINE void NAME(tile)(int lanes, int vectors, const float *a, ssize stride, ssize K, const float *panel, VEC sums[][4]) {
+    for (ssize k = 0; k < K; k++, panel += vectors * WIDTH) {
         VEC w[4];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) w[v] = NAME(load)(panel + v * WIDTH, WIDTH);
-        if (lanes == 1) /* a single lane waits for its weights: asked for eight rows ahead, they come a tenth faster */
+        if (lanes == 1) /* a single lane waits for memory: a prefetch eight rows ahead makes it a tenth faster */
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) __builtin_prefetch(panel + (8 * vectors + v) * WIDTH);
 #pragma GCC unroll 8
         for (int lane = 0; lane < lanes; lane++) {
-            VEC one = NAME(all)(a[lane * stride + k]);
+            VEC one = NAME(splat)(a[lane * stride + k]);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sums[lane][v] += one * w[v];
         }
     }
 }
 
+/* Start the sums with the biases: the first row of a panel. */
 INLINE void NAME(biases)(int lanes, int vectors, const float *panel, VEC sums[][4]) {
 #pragma GCC unroll 8
     for (int lane = 0; lane < lanes; lane++)
@@ -97,47 +35,48 @@ INLINE void NAME(biases)(int lanes, int vectors, const float *panel, VEC sums[][
         for (int v = 0; v < vectors; v++) sums[lane][v] = NAME(load)(panel + v * WIDTH, WIDTH);
 }
 
-/* Calls body(lanes, first lane, ...) with constant lanes: tiles of `most` (2, 4 or 8), then of what is left. */
+/* Call body(lanes, first lane, ...) with constant lanes: in tiles of `most` (2, 4 or 8), then in smaller ones. */
 #define EACH_TILE(most, low, high, body, ...)                                              \
-    for (size b = (low); b < (high);) {                                                    \
+    for (ssize b = (low); b < (high);) {                                                    \
         if ((most) >= 8 && b + 8 <= (high)) { body(8, b, __VA_ARGS__); b += 8; }           \
         else if ((most) >= 4 && b + 4 <= (high)) { body(4, b, __VA_ARGS__); b += 4; }      \
         else if (b + 2 <= (high)) { body(2, b, __VA_ARGS__); b += 2; }                     \
         else { body(1, b, __VA_ARGS__); b += 1; }                                          \
     }
 
-/* H, up to whole vectors. */
-TARGET static size NAME(padded)(size H) { return (H + WIDTH - 1) / WIDTH * WIDTH; }
+/* Return H rounded up to whole vectors. */
+TARGET static ssize NAME(padded)(ssize H) { return (H + WIDTH - 1) / WIDTH * WIDTH; }
 
-/* ---- weights as the kernels read them ------------------------------------------------------------------------- */
+/* ---- packed matrices ------------------------------------------------------------------------------------------ */
 
-TARGET static size NAME(pack_size)(packed *m) {
-    size units = m->groups > 1 ? WIDTH : WIDTH * m->vectors; /* outputs of a panel, of each group */
+/* Set m->panels, and return the floats that m->data needs. */
+TARGET static ssize NAME(pack_size)(packed *m) {
+    ssize units = m->groups > 1 ? WIDTH : WIDTH * m->vectors; /* outputs of a panel, of each group */
     m->panels = (m->outputs + units - 1) / units;
     return m->panels * (m->K + 1) * m->vectors * WIDTH;
 }
 
-/* From w, where output o's weight of k stands at w[o · by_output + k · by_k]; bias may be NULL. */
-TARGET static void NAME(pack)(const packed *m, const float *w, size by_output, size by_k, const float *bias) {
-    size row = m->vectors * WIDTH;
-    for (size p = 0; p < m->panels; p++) {
+/* Pack w, whose weight of output o and term k is w[o · by_output + k · by_k]; bias may be NULL. */
+TARGET static void NAME(pack)(const packed *m, const float *w, ssize by_output, ssize by_k, const float *bias) {
+    ssize row = m->vectors * WIDTH;
+    for (ssize p = 0; p < m->panels; p++) {
         float *panel = m->data + p * (m->K + 1) * row;
-        for (size v = 0; v < m->vectors; v++) {
-            size first = m->groups > 1 ? p * WIDTH : (p * m->vectors + v) * WIDTH;
-            size group = m->groups > 1 ? v * m->outputs : 0;
-            size n = m->outputs - first;
+        for (ssize v = 0; v < m->vectors; v++) {
+            ssize first = m->groups > 1 ? p * WIDTH : (p * m->vectors + v) * WIDTH;
+            ssize group = m->groups > 1 ? v * m->outputs : 0;
+            ssize n = m->outputs - first;
             n = n > WIDTH ? WIDTH : n < 0 ? 0 : n;
             const float *from = w + (group + first) * by_output;
             float *to = panel + v * WIDTH;
-            for (size j = 0; j < n; j++) to[j] = bias ? bias[group + first + j] : 0.0f;
-            for (size j = n; j < WIDTH; j++)
-                for (size k = 0; k <= m->K; k++) to[k * row + j] = 0.0f;
+            for (ssize j = 0; j < n; j++) to[j] = bias ? bias[group + first + j] : 0.0f;
+            for (ssize j = n; j < WIDTH; j++)
+                for (ssize k = 0; k <= m->K; k++) to[k * row + j] = 0.0f;
             to += row;
             if (by_output == 1)
-                for (size k = 0; k < m->K; k++) memcpy(to + k * row, from + k * by_k, 4 * n);
+                for (ssize k = 0; k < m->K; k++) memcpy(to + k * row, from + k * by_k, 4 * n);
             else
-                for (size j = 0; j < n; j++)
-                    for (size k = 0; k < m->K; k++) to[k * row + j] = from[j * by_output + k * by_k];
+                for (ssize j = 0; j < n; j++)
+                    for (ssize k = 0; k < m->K; k++) to[k * row + j] = from[j * by_output + k * by_k];
         }
     }
 }
@@ -145,7 +84,7 @@ TARGET static void NAME(pack)(const packed *m, const float *w, size by_output, s
 /* ---- a product: out[b] = W a[b] + bias ------------------------------------------------------------------------ */
 
 INLINE void NAME(product_tile)(
-    int lanes, size b, const packed *m, size p, size n, const float *a, size stride, float *out, int add
+    int lanes, ssize b, const packed *m, ssize p, ssize n, const float *a, ssize stride, float *out, int add
 ) {
     const float *panel = m->data + p * (m->K + 1) * PLAIN * WIDTH;
     VEC sums[8][4];
@@ -155,7 +94,7 @@ INLINE void NAME(product_tile)(
     for (int lane = 0; lane < lanes; lane++)
 #pragma GCC unroll 3
         for (int v = 0; v < PLAIN; v++) {
-            const size left = n - v * WIDTH;
+            const ssize left = n - v * WIDTH;
             if (left <= 0) continue;
             float *to = out + (b + lane) * m->outputs + (p * PLAIN + v) * WIDTH;
             VEC sum = sums[lane][v];
@@ -164,14 +103,14 @@ INLINE void NAME(product_tile)(
         }
 }
 
-/* a (B, K), its rows `stride` apart, out (B, outputs); `add` adds the product to what stands in out.  For plain
-   matrices. */
+/* Multiply lanes low … high of a (B, K), rows `stride` apart, by some panels of a plain matrix, into out (B, outputs);
+   with `add`, out is increased by the product. */
 TARGET static void NAME(product)(
-    const packed *m, const float *a, size stride, float *out, int add, size low, size high, size panel_low,
-    size panel_high
+    const packed *m, const float *a, ssize stride, float *out, int add, ssize low, ssize high, ssize panel_low,
+    ssize panel_high
 ) {
-    for (size p = panel_low; p < panel_high; p++) {
-        const size n = m->outputs - p * PLAIN * WIDTH;
+    for (ssize p = panel_low; p < panel_high; p++) {
+        const ssize n = m->outputs - p * PLAIN * WIDTH;
         if (n >= PLAIN * WIDTH) EACH_TILE(TILE, low, high, NAME(product_tile), m, p, PLAIN * WIDTH, a, stride, out, add)
         else EACH_TILE(TILE, low, high, NAME(product_tile), m, p, n, a, stride, out, add)
     }
@@ -179,23 +118,23 @@ TARGET static void NAME(product)(
 
 /* ---- one step of a layer -------------------------------------------------------------------------------------- */
 
-/* What one step reads and writes; the pointers stand at this step. */
+/* The memory of one step of a layer; the pointers point at this step. */
 typedef struct {
     const packed *w_h;
-    size B, H;
+    ssize B, H;
     const float *x, *h_before, *c_before;
     const int64_t *rows;
     float *h, *c, *saved;
-} NAME(moment);
+} NAME(layer_step);
 
-/* Where a lane's input products are, of `gates` gates. */
-INLINE const float *NAME(input)(const NAME(moment) *s, size lane, size gates) {
+/* Return the input products of a lane, for `gates` gates. */
+INLINE const float *NAME(input)(const NAME(layer_step) *s, ssize lane, ssize gates) {
     return s->x + (s->rows ? s->rows[lane] : lane) * gates * s->H;
 }
 
-/* What is saved stands in the order in which it is written: (T, panels, B, planes, WIDTH).  Memory is asked for the
-   next step's room, so that the stores of that step need not wait. */
-INLINE void NAME(save)(const NAME(moment) *s, size p, size lane, int planes, const VEC *values) {
+/* Save values for the backward pass, in the order in which they are written: (T, panels, B, planes, WIDTH).  The memory
+   of the next step is prefetched, so that the stores of that step do not wait. */
+INLINE void NAME(save)(const NAME(layer_step) *s, ssize p, ssize lane, int planes, const VEC *values) {
     float *to = s->saved + (p * s->B + lane) * planes * WIDTH, *next = to + s->B * planes * NAME(padded)(s->H);
 #pragma GCC unroll 5
     for (int plane = 0; plane < planes; plane++) {
@@ -204,23 +143,23 @@ INLINE void NAME(save)(const NAME(moment) *s, size p, size lane, int planes, con
     }
 }
 
-/* Ask memory for the input products before the sums, so that they are there when the sums are. */
-INLINE void NAME(ask_input)(int lanes, size b, const NAME(moment) *s, size u, size gates) {
+/* Prefetch the input products before the sums, so that they have arrived when the sums are done. */
+INLINE void NAME(prefetch_input)(int lanes, ssize b, const NAME(layer_step) *s, ssize u, ssize gates) {
 #pragma GCC unroll 8
     for (int lane = 0; lane < lanes; lane++) {
         const float *x = NAME(input)(s, b + lane, gates) + u;
-        for (size gate = 0; gate < gates; gate++) __builtin_prefetch(x + gate * s->H);
+        for (ssize gate = 0; gate < gates; gate++) __builtin_prefetch(x + gate * s->H);
     }
 }
 
-INLINE void NAME(gru_tile)(int lanes, size b, const NAME(moment) *s, size p, size n) {
-    const size H = s->H, u = p * WIDTH;
+INLINE void NAME(gru_tile)(int lanes, ssize b, const NAME(layer_step) *s, ssize p, ssize n) {
+    const ssize H = s->H, u = p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * 3 * WIDTH;
     VEC sums[8][4];
-    NAME(ask_input)(lanes, b, s, u, 3);
+    NAME(prefetch_input)(lanes, b, s, u, 3);
     NAME(biases)(lanes, 3, panel, sums);
     NAME(tile)(lanes, 3, s->h_before + b * H, H, H, panel + 3 * WIDTH, sums);
-    /* Lane after lane in each stage, not stage after stage in each lane: the processor overlaps what is independent. */
+    /* Each stage for all lanes before the next stage: the processor overlaps the lanes, which are independent. */
 #pragma GCC unroll 8
     for (int lane = 0; lane < lanes; lane++) {
         const float *x = NAME(input)(s, b + lane, 3) + u;
@@ -241,11 +180,11 @@ INLINE void NAME(gru_tile)(int lanes, size b, const NAME(moment) *s, size p, siz
     }
 }
 
-INLINE void NAME(lstm_tile)(int lanes, size b, const NAME(moment) *s, size p, size n) {
-    const size H = s->H, u = p * WIDTH;
+INLINE void NAME(lstm_tile)(int lanes, ssize b, const NAME(layer_step) *s, ssize p, ssize n) {
+    const ssize H = s->H, u = p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * 4 * WIDTH;
     VEC sums[8][4];
-    NAME(ask_input)(lanes, b, s, u, 4);
+    NAME(prefetch_input)(lanes, b, s, u, 4);
     NAME(biases)(lanes, 4, panel, sums);
     NAME(tile)(lanes, 4, s->h_before + b * H, H, H, panel + 4 * WIDTH, sums);
 #pragma GCC unroll 8
@@ -269,8 +208,8 @@ INLINE void NAME(lstm_tile)(int lanes, size b, const NAME(moment) *s, size p, si
     }
 }
 
-INLINE void NAME(rnn_tile)(int lanes, size b, const NAME(moment) *s, size p, size left, int relu) {
-    const size H = s->H, u = PLAIN * p * WIDTH;
+INLINE void NAME(rnn_tile)(int lanes, ssize b, const NAME(layer_step) *s, ssize p, ssize left, int relu) {
+    const ssize H = s->H, u = PLAIN * p * WIDTH;
     const float *panel = s->w_h->data + p * (H + 1) * PLAIN * WIDTH;
     VEC sums[8][4];
     NAME(biases)(lanes, PLAIN, panel, sums);
@@ -279,27 +218,28 @@ INLINE void NAME(rnn_tile)(int lanes, size b, const NAME(moment) *s, size p, siz
     for (int lane = 0; lane < lanes; lane++)
 #pragma GCC unroll 3
         for (int v = 0; v < PLAIN; v++) {
-            const size first = u + v * WIDTH, n = left - v * WIDTH;
+            const ssize first = u + v * WIDTH, n = left - v * WIDTH;
             if (n <= 0) continue;
             VEC a = sums[lane][v] + NAME(load)(NAME(input)(s, b + lane, 1) + first, n);
-            /* not (a < 0): so nan stays nan */
-            a = relu ? NAME(choose)((BITS)(a < 0.0f), NAME(all)(0.0f), a) : NAME(tanh)(a);
+            /* a < 0 is false for nan, so that nan stays nan */
+            a = relu ? NAME(select)((BITS)(a < 0.0f), NAME(splat)(0.0f), a) : NAME(tanh)(a);
             NAME(store)(s->h + (b + lane) * H + first, a, n);
         }
 }
 
-/* One step of lanes low … high, of the units of some panels.  A panel that is full gets code of its own, in which
-   every load and store is a vector's. */
+/* Call a tile for lanes low … high and each of some panels.  Full panels have code of their own, in which every load
+   and store is a whole vector. */
 #define EACH_PANEL(most, tile, vectors, ...)                                                    \
-    for (size p = panel_low; p < panel_high; p++) {                                             \
-        size n = s->H - p * (vectors) * WIDTH;                                                  \
+    for (ssize p = panel_low; p < panel_high; p++) {                                             \
+        ssize n = s->H - p * (vectors) * WIDTH;                                                  \
         if (n >= (vectors) * WIDTH)                                                             \
             EACH_TILE(most, low, high, tile, s, p, (vectors) * WIDTH __VA_OPT__(, ) __VA_ARGS__) \
         else EACH_TILE(most, low, high, tile, s, p, n __VA_OPT__(, ) __VA_ARGS__)               \
     }
 
-TARGET static void NAME(step)(
-    enum cell cell, const NAME(moment) *s, size low, size high, size panel_low, size panel_high
+/* Compute one step of a layer, for lanes low … high and the units of some panels. */
+TARGET static void NAME(step_layer)(
+    enum cell cell, const NAME(layer_step) *s, ssize low, ssize high, ssize panel_low, ssize panel_high
 ) {
     switch (cell) {
     case GRU: EACH_PANEL(TILE, NAME(gru_tile), 1) break;
@@ -309,40 +249,42 @@ TARGET static void NAME(step)(
     }
 }
 
-/* ---- a window, forward ---------------------------------------------------------------------------------------- */
+/* ---- a window ------------------------------------------------------------------------------------------------- */
 
-TARGET static void NAME(forward)(const window *w, size low, size high) {
-    const size each = w->B * w->H;
-    for (size t = 0; t < w->T; t++) {
-        NAME(moment) s = {
+TARGET static void NAME(forward)(const window *w, ssize low, ssize high) {
+    const ssize each = w->B * w->H;
+    for (ssize t = 0; t < w->T; t++) {
+        NAME(layer_step) s = {
             .w_h = &w->w_h,
             .B = w->B,
             .H = w->H,
-            .x = w->rows ? w->x : w->x + t * each * gates_of[w->cell],
+            .x = w->rows ? w->x : w->x + t * each * cells[w->cell].gates,
             .rows = w->rows ? w->rows + t * w->B : NULL,
             .h_before = w->h + t * each,
             .h = w->h + (t + 1) * each,
             .c_before = w->c ? w->c + t * each : NULL,
             .c = w->c ? w->c + (t + 1) * each : NULL,
-            .saved = w->saved ? w->saved + t * w->B * planes_of[w->cell] * NAME(padded)(w->H) : NULL,
+            .saved = w->saved ? w->saved + t * w->B * cells[w->cell].saved_planes * NAME(padded)(w->H) : NULL,
         };
-        NAME(step)(w->cell, &s, low, high, 0, w->w_h.panels);
+        NAME(step_layer)(w->cell, &s, low, high, 0, w->w_h.panels);
     }
 }
 
-/* ---- and back ------------------------------------------------------------------------------------------------- */
+/* ---- a window, backward --------------------------------------------------------------------------------------- */
 
-/* Each takes d, the gradient of one lane's state after the step, for n units from u on, and leaves what of it reaches
-   the state before without going through the product. */
+/* The backward function of a cell takes d, the gradient of one lane's state after a step, for n units from u on.  It
+   writes the gradients of the gates, and replaces d by the part of the gradient of the state before the step that does
+   not go through the recurrent product. */
 
-INLINE void NAME(saved)(const window_back *w, size t, size b, size u, int planes, VEC *values) {
-    size panels = NAME(padded)(w->H) / WIDTH;
+/* Load the saved values of a step, and prefetch what the step before, the next one to be done, needs. */
+INLINE void NAME(saved)(const window_back *w, ssize t, ssize b, ssize u, int planes, VEC *values) {
+    ssize panels = NAME(padded)(w->H) / WIDTH;
     const float *from = w->saved + ((t * panels + u / WIDTH) * w->B + b) * planes * WIDTH;
-    const size one_step = panels * w->B * planes * WIDTH;
+    const ssize one_step = panels * w->B * planes * WIDTH;
 #pragma GCC unroll 5
     for (int plane = 0; plane < planes; plane++) {
         values[plane] = NAME(load)(from + plane * WIDTH, WIDTH);
-        __builtin_prefetch(from + plane * WIDTH - one_step, 0, 2); /* the step to come, which is the earlier one */
+        __builtin_prefetch(from + plane * WIDTH - one_step, 0, 2);
     }
     __builtin_prefetch(w->d_outputs + ((t - 1) * w->B + b) * w->H + u, 0, 2);
     __builtin_prefetch(w->h + ((t - 1) * w->B + b) * w->H + u, 0, 2);
@@ -350,8 +292,8 @@ INLINE void NAME(saved)(const window_back *w, size t, size b, size u, int planes
         __builtin_prefetch(w->d_gates + (((t - 1) * w->B + b) * 4 + plane) * w->H + u, 1, 2);
 }
 
-INLINE void NAME(gru_back)(const window_back *w, size t, size b, size u, size n, float *d) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(gru_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC saved[5];
     NAME(saved)(w, t, b, u, 4, saved);
     VEC r = saved[0], z = saved[1], c = saved[2], q = saved[3];
@@ -366,8 +308,8 @@ INLINE void NAME(gru_back)(const window_back *w, size t, size b, size u, size n,
     NAME(store)(d + u, g * z, n);
 }
 
-INLINE void NAME(lstm_back)(const window_back *w, size t, size b, size u, size n, float *d, float *d_c) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(lstm_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d, float *d_c) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC saved[5];
     NAME(saved)(w, t, b, u, 5, saved);
     VEC i = saved[0], f = saved[1], g = saved[2], o = saved[3], seen = saved[4];
@@ -381,29 +323,29 @@ INLINE void NAME(lstm_back)(const window_back *w, size t, size b, size u, size n
     NAME(store)(to + 2 * H, dc * i * (1.0f - g * g), n);
     NAME(store)(to + 3 * H, d_h * seen * o * (1.0f - o), n);
     NAME(store)(d_c + u, dc * f, n);
-    NAME(store)(d + u, NAME(all)(0.0f), n);
+    NAME(store)(d + u, NAME(splat)(0.0f), n);
 }
 
-INLINE void NAME(rnn_back)(const window_back *w, size t, size b, size u, size n, float *d) {
-    const size H = w->H, at = t * w->B + b;
+INLINE void NAME(rnn_back)(const window_back *w, ssize t, ssize b, ssize u, ssize n, float *d) {
+    const ssize H = w->H, at = t * w->B + b;
     VEC after = NAME(load)(w->h + (at + w->B) * H + u, n);
     VEC g = NAME(load)(d + u, n) + NAME(load)(w->d_outputs + at * H + u, n);
-    g = w->cell == RNN_TANH ? g * (1.0f - after * after) : NAME(choose)((BITS)(after > 0.0f), g, NAME(all)(0.0f));
+    g = w->cell == RNN_TANH ? g * (1.0f - after * after) : NAME(select)((BITS)(after > 0.0f), g, NAME(splat)(0.0f));
     NAME(store)(w->d_gates + at * H + u, g, n);
-    NAME(store)(d + u, NAME(all)(0.0f), n);
+    NAME(store)(d + u, NAME(splat)(0.0f), n);
 }
 
 #define EACH_UNIT(back, ...)                                               \
     do {                                                                   \
-        size u = 0;                                                        \
+        ssize u = 0;                                                        \
         for (; u + WIDTH <= H; u += WIDTH) back(w, t, b, u, WIDTH, __VA_ARGS__); \
         if (u < H) back(w, t, b, u, H - u, __VA_ARGS__);                     \
     } while (0)
 
-TARGET static void NAME(backward)(const window_back *w, size low, size high) {
-    const size H = w->H, planes = d_planes_of[w->cell];
-    for (size t = w->T - 1; t >= 0; t--) {
-        for (size b = low; b < high; b++) {
+TARGET static void NAME(backward)(const window_back *w, ssize low, ssize high) {
+    const ssize H = w->H, planes = cells[w->cell].gradient_planes;
+    for (ssize t = w->T - 1; t >= 0; t--) {
+        for (ssize b = low; b < high; b++) {
             float *d = w->d_h + b * H;
             switch (w->cell) {
             case GRU: EACH_UNIT(NAME(gru_back), d); break;
@@ -416,57 +358,64 @@ TARGET static void NAME(backward)(const window_back *w, size low, size high) {
     }
 }
 
-/* ---- speaking ------------------------------------------------------------------------------------------------- */
+/* ---- all layers, symbol by symbol ------------------------------------------------------------------------------ */
 
-/* Lanes low … high of `w`; of each matrix only share `part` of `parts`, whose threads meet at `gate`. */
-TARGET static void NAME(speak)(speech *w, size low, size high, size part, size parts, barrier *gate, double *heights) {
-    const size H = w->H;
-    for (size t = 0; t < w->length; t++) {
-        const int now = t % 2, next = 1 - now;
-        const float *below = NULL;
-        for (size l = 0; l < w->layers; l++) {
-            const spoken_layer *layer = w->layer + l;
-            if (l) {
-                const size panels = layer->w_in.panels;
-                NAME(product)(
-                    &layer->w_in, below, H, w->x, 0, low, high, panels * part / parts, panels * (part + 1) / parts
-                );
-                meet(gate, parts);
-            }
-            NAME(moment) s = {
-                .w_h = &layer->w_h,
-                .B = w->B,
-                .H = H,
-                .x = l ? w->x : w->table,
-                .rows = l ? NULL : w->symbols + t * w->B,
-                .h_before = layer->h[now],
-                .h = layer->h[next],
-                .c_before = layer->c[now],
-                .c = layer->c[next],
-            };
-            const size panels = layer->w_h.panels;
-            NAME(step)(w->cell, &s, low, high, panels * part / parts, panels * (part + 1) / parts);
-            meet(gate, parts);
-            below = layer->h[next];
+/* Read one symbol on lanes low … high: from the states of place `now` to those of the other place, and to logits (B, V).
+   Of each matrix compute share `part` of `parts`; the threads of these shares wait for each other at `barrier`. */
+TARGET static void NAME(read)(
+    const stack *s, const int64_t *symbols, float *logits, int now, ssize low, ssize high, ssize part, ssize parts,
+    thread_barrier *barrier
+) {
+    const ssize H = s->H, each = s->B * H;
+    const float *below = NULL;
+    for (ssize l = 0; l < s->layers; l++) {
+        const stack_layer *layer = s->layer + l;
+        if (l) {
+            const ssize panels = layer->w_in.panels;
+            NAME(product)(
+                &layer->w_in, below, H, s->x, 0, low, high, panels * part / parts, panels * (part + 1) / parts
+            );
+            wait_for_all(barrier, parts);
         }
-        const size panels = w->readout.panels;
-        NAME(product)(
-            &w->readout, below, H, w->logits, 0, low, high, panels * part / parts, panels * (part + 1) / parts
-        );
-        meet(gate, parts);
+        NAME(layer_step) step = {
+            .w_h = &layer->w_h,
+            .B = s->B,
+            .H = H,
+            .x = l ? s->x : s->table,
+            .rows = l ? NULL : symbols,
+            .h_before = s->h[now] + l * each,
+            .h = s->h[!now] + l * each,
+            .c_before = s->c[now] ? s->c[now] + l * each : NULL,
+            .c = s->c[!now] ? s->c[!now] + l * each : NULL,
+        };
+        const ssize panels = layer->w_h.panels;
+        NAME(step_layer)(s->cell, &step, low, high, panels * part / parts, panels * (part + 1) / parts);
+        wait_for_all(barrier, parts);
+        below = step.h;
+    }
+    const ssize panels = s->readout.panels;
+    NAME(product)(&s->readout, below, H, logits, 0, low, high, panels * part / parts, panels * (part + 1) / parts);
+    wait_for_all(barrier, parts);
+}
+
+/* Draw symbols on lanes low … high, from the states of place 0; heights (V,) is room of this thread. */
+TARGET static void NAME(draw)(
+    const stack *s, drawing *d, ssize low, ssize high, ssize part, ssize parts, thread_barrier *barrier, double *heights
+) {
+    for (ssize t = 0; t < d->length; t++) {
+        NAME(read)(s, d->symbols + t * s->B, d->logits, t % 2, low, high, part, parts, barrier);
         if (part == 0)
-            for (size b = low; b < high; b++) {
-                float *logits = w->logits + b * w->V;
-                int64_t symbol = pick(logits, w->V, w->temp, w->silent, w->draws[t * w->B + b], heights);
+            for (ssize b = low; b < high; b++) {
+                ssize symbol = pick(d->logits + b * s->V, s->V, d->temp, d->silent, d->draws[t * s->B + b], heights);
                 if (symbol < 0) {
-                    atomic_store(&w->nan, 1);
-                    atomic_store(&w->stop, 1);
+                    atomic_store(&d->nan, 1);
+                    atomic_store(&d->stop, 1);
                 }
-                w->symbols[(t + 1) * w->B + b] = symbol < 0 ? 0 : symbol;
+                d->symbols[(t + 1) * s->B + b] = symbol < 0 ? 0 : symbol;
             }
-        if (low == 0 && part == 0 && t % 32 == 31 && w->interrupted()) atomic_store(&w->stop, 1);
-        meet(gate, parts);
-        if (atomic_load(&w->stop)) return;
+        if (low == 0 && part == 0 && t % 32 == 31 && d->interrupted()) atomic_store(&d->stop, 1);
+        wait_for_all(barrier, parts);
+        if (atomic_load(&d->stop)) return;
     }
 }
 

@@ -1,9 +1,10 @@
-/* Who runs the parts of a job at once.
+/* Threads: run the parts of a job at once, and let them wait for each other.
 
-   Where torch brought an OpenMP into the process, its threads do: they are awake, and until they have spun for a while
-   after torch's last product they hold the cores, so that threads of our own would have to share with them (measured:
-   a layer's loop then takes half as long again).  It is asked for by name in the running process; an OpenMP of our
-   own would be a second one, which is worse still.  Elsewhere threads are made for the one call. */
+   Where torch has loaded an OpenMP into the process, the threads of that OpenMP run the parts: they are awake, and
+   they keep the cores busy for a while after torch's last product, so that threads of this extension would have to
+   share the cores with them (measured: a layer's loop then takes half as long again).  The library is looked up by
+   name in the running process, because a second OpenMP of our own would be slower still.  Without an OpenMP, threads
+   are created for the one call. */
 #ifndef CHARRNN_THREADS_H
 #define CHARRNN_THREADS_H
 
@@ -16,35 +17,35 @@
 
 enum { MOST_THREADS = 256 };
 
-/* Does part `part` of `parts` of a job. */
-typedef void (*share)(void *job, ptrdiff_t part, ptrdiff_t parts);
+/* A function that does part `part` of `parts` of a job. */
+typedef void (*part_function)(void *job, ptrdiff_t part, ptrdiff_t parts);
 
 typedef struct {
-    share work;
+    part_function work;
     void *job;
-    atomic_ptrdiff_t parts; /* 0 until it is known how many threads there are */
-} crew;
+    atomic_ptrdiff_t parts; /* 0 until the number of threads is known */
+} team;
 
 typedef struct {
-    crew *all;
+    team *team;
     ptrdiff_t part;
 } member;
 
 static void *run_member(void *given) {
     member *self = given;
     ptrdiff_t parts;
-    while (!(parts = atomic_load(&self->all->parts))) sched_yield();
-    self->all->work(self->all->job, self->part, parts);
+    while (!(parts = atomic_load(&self->team->parts))) sched_yield();
+    self->team->work(self->team->job, self->part, parts);
     return NULL;
 }
 
-/* The OpenMP that is in the process: all three of one library, or none. */
+/* The OpenMP of the process: three functions of one library, or none. */
 static struct {
     void (*parallel)(void (*)(void *), void *, unsigned, unsigned);
     int (*part)(void), (*parts)(void);
 } openmp;
 
-/* After a fork the child has none of its threads, and would wait for them for ever. */
+/* A forked child has none of the OpenMP threads and would wait for them for ever. */
 static void forget_openmp(void) { openmp.parallel = NULL; }
 
 static void find_openmp(void) {
@@ -61,28 +62,28 @@ static void find_openmp(void) {
     pthread_atfork(NULL, NULL, forget_openmp);
 }
 
-static void run_team(void *given) {
-    crew *all = given;
+static void run_openmp_part(void *given) {
+    team *all = given;
     all->work(all->job, openmp.part(), openmp.parts());
 }
 
-/* Runs a job in `wanted` parts at once, one of them on this thread; in fewer if there are not so many threads. */
-static void run_parts(share work, void *job, ptrdiff_t wanted) {
-    crew all = {.work = work, .job = job};
+/* Run a job in `wanted` parts at once, one of them on this thread; in fewer parts if fewer threads can be had. */
+static void run_parts(part_function work, void *job, ptrdiff_t wanted) {
+    team all = {.work = work, .job = job};
     if (wanted > MOST_THREADS) wanted = MOST_THREADS;
     if (wanted <= 1) {
         work(job, 0, 1);
         return;
     }
     if (openmp.parallel) {
-        openmp.parallel(run_team, &all, (unsigned)wanted, 0);
+        openmp.parallel(run_openmp_part, &all, (unsigned)wanted, 0);
         return;
     }
     pthread_t threads[MOST_THREADS];
     member members[MOST_THREADS];
     ptrdiff_t parts = 1;
     sigset_t every, before;
-    sigfillset(&every); /* signals are for Python's own threads */
+    sigfillset(&every); /* signals go to Python's own threads */
     pthread_sigmask(SIG_SETMASK, &every, &before);
     for (; parts < wanted; parts++) {
         members[parts] = (member){&all, parts};
@@ -94,22 +95,22 @@ static void run_parts(share work, void *job, ptrdiff_t wanted) {
     for (ptrdiff_t part = 1; part < parts; part++) pthread_join(threads[part], NULL);
 }
 
-/* Where `parts` threads meet: nobody goes on before all have come.  It spins, because they come within microseconds,
-   and lets others run when somebody is late. */
+/* A barrier for the parts of a job.  A waiting thread spins, because the others arrive within microseconds, and yields
+   its core after a while. */
 typedef struct {
-    atomic_ptrdiff_t here;
-    atomic_size_t meeting;
-} barrier;
+    atomic_ptrdiff_t arrived;
+    atomic_size_t round;
+} thread_barrier;
 
-static inline void meet(barrier *gate, ptrdiff_t parts) {
+static inline void wait_for_all(thread_barrier *barrier, ptrdiff_t parts) {
     if (parts == 1) return;
-    size_t meeting = atomic_load(&gate->meeting);
-    if (atomic_fetch_add(&gate->here, 1) + 1 == parts) {
-        atomic_store(&gate->here, 0);
-        atomic_store(&gate->meeting, meeting + 1);
+    size_t round = atomic_load(&barrier->round);
+    if (atomic_fetch_add(&barrier->arrived, 1) + 1 == parts) {
+        atomic_store(&barrier->arrived, 0);
+        atomic_store(&barrier->round, round + 1);
         return;
     }
-    for (size_t spins = 0; atomic_load(&gate->meeting) == meeting; spins++)
+    for (size_t spins = 0; atomic_load(&barrier->round) == round; spins++)
         if (spins > 5000) sched_yield();
 }
 
