@@ -1,4 +1,11 @@
-"""What a user hung on a run, as training and sampling call it: guarded, and its answers checked."""
+"""The attached functions as training and sampling call them: guarded, and with their answers checked.
+
+    schedule       moment → the learning rate of the next window
+    onreport       a row of the history → nothing
+    samplefilter   logits (V,) of the next symbol, text so far → logits (V,)
+
+An invalid answer raises an AttachedError that names the function.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +22,13 @@ from charrnn.sampling.sampler import Filter
 from charrnn.storage.attachments import Attachments, raised
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.schedule import Moment
+
+NAMES = ('schedule', 'onreport', 'samplefilter')
+SHAPES = {
+    'schedule': 'lambda moment: moment.learnrate / (1 + moment.epoch)',
+    'onreport': "lambda row: print(row['epoch'], row['train_nats'])",
+    'samplefilter': 'lambda logits, text: logits',
+}
 
 
 class AttachedTable(dict[str, str]):

@@ -124,7 +124,7 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
     ms, other = make_run(), make_run('other', text='abc' * 100)
     for name in ('indices.bin', 'dataset.json', 'manifest.json'):
         (ms.curdir / 'dataset' / name).write_bytes((other.curdir / 'dataset' / name).read_bytes())
-    with pytest.raises(WorkspaceError, match='checkpoint 1 .* is not of this dataset'):
+    with pytest.raises(WorkspaceError, match='checkpoint 1 .* belongs to another dataset'):
         ModelState.load(ms.curdir, device='cpu')
     (other.curdir / 'dataset' / 'indices.bin').write_bytes(b'\1' * 300)
     with pytest.raises(WorkspaceError, match='indices.bin was changed'):
