@@ -111,7 +111,7 @@ def test_what_misbehaves_is_named_and_costs_nothing(make_run: MakeRun, name: str
     ms.attach(**{name: function})
     with pytest.raises(AttachedError, match=said) as caught:
         train(ms, 4, print_every=1)
-    assert f"ms.attach({name}=...) with a mended one, or ms.detach('{name}')" in str(caught.value)
+    assert f"ms.attach({name}=...) with a corrected one, or ms.detach('{name}')" in str(caught.value)
     assert bool(caught.value.__cause__) == ('raised' in said), 'its own traceback is shown'
     done = ms.position // 8
     assert done == {'schedule': 2, 'onreport': 3, 'samplefilter': 3}[name]
@@ -176,7 +176,7 @@ def test_bytes_that_would_run_are_carried_and_only_reattach_runs_them(make_run: 
 
 def test_what_cannot_be_attached_says_why(make_run: MakeRun) -> None:
     ms = make_run()
-    with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function or a lambda: lambda'):
+    with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function or a lambda'):
         ms.attach(schedule=3)  # type: ignore[arg-type]
     with pytest.raises(AttachedError, match=r'onreport cannot be kept with the run.*owns a directory and its lock'):
         ms.attach(schedule=lambda moment: 1.0, onreport=lambda row: ms.evaluate())

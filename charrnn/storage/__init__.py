@@ -1,4 +1,4 @@
-"""How a run survives: the working directory, files that appear whole or not at all, checkpoints.
+"""Storage of a run: its directory, its checkpoints, its history and its attached functions, written atomically.
 
-This folder knows named tensors and facts; it knows no model.
+This folder stores named tensors and facts; it knows nothing about models or about the names of hooks.
 """

@@ -1,39 +1,34 @@
-"""Attachments: callables that a user defined at the prompt and hung on a run, kept with it by dill.
+"""The attached functions of a run: callables that a user gave to it under a name, stored with each checkpoint by dill.
 
-    schedule       moment → the learning rate of the next window
-    onreport       a row of the history → nothing
-    samplefilter   logits (V,) of the next symbol, text so far → logits (V,)
-
-Each checkpoint has their bytes as they were at that moment, with every variable they use.  Opening them runs whatever
-code their author put there, so nothing here opens any but ``reattach``: until then they wait, and are carried along.
+A checkpoint has the pickled bytes of each function at that moment, with every variable that the function uses.
+Unpickling runs any code that the author of the bytes put there, so only ``reattach`` unpickles: until then a loaded
+function waits, and its bytes are copied into later checkpoints.  This module does not know which names exist.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import itertools
 import linecache
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import CodeType
 from typing import Any
 
 from charrnn.errors import AttachedError, TrainingError, warn
 
-NAMES = ('schedule', 'onreport', 'samplefilter')
 SUFFIX = '.dill'
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """One of them.
+    """One attached function.
 
     Parameters
     ----------
-    source : str                     its text, as far as it is known, for people
-    pickled : bytes                  as it was when it was attached or saved last
-    function : callable or None      None while it waits for ms.reattach()
+    source : str                     the source code for display, as far as it is known
+    pickled : bytes                  dill's bytes of the function when it was attached or last saved
+    function : callable or None      None while the attachment waits for ms.reattach()
     """
 
     source: str
@@ -42,11 +37,11 @@ class Attachment:
 
 
 class Attachments(Mapping[str, Attachment]):
-    """Those of one run, by name.
+    """The attached functions of one run, by name.
 
     Parameters
     ----------
-    waiting : mapping of name to (source, pickled), as a checkpoint holds them
+    waiting : mapping of name to (source, pickled), as in a checkpoint
     """
 
     def __init__(self, waiting: Mapping[str, tuple[str, bytes]] | None = None) -> None:
@@ -62,13 +57,13 @@ class Attachments(Mapping[str, Attachment]):
         return len(self._held)
 
     def kept_over(self, found: Attachments) -> Attachments:
-        """Those that were found with a checkpoint; but what this session has attached or opened stays as it is."""
+        """Return the attachments `found` in a checkpoint, but keep those that this session has attached or opened."""
         both = Attachments()
         both._held = {**found._held, **{name: held for name, held in self._held.items() if held.function is not None}}
         return both
 
     def function(self, name: str) -> Callable[..., Any] | None:
-        """A callable that can be called, guarded: what it raises becomes an AttachedError that names it."""
+        """Return an attached function that raises only AttachedError, with its name; None if it is missing or waits."""
         held = self._held.get(name)
         if held is None or held.function is None:
             return None
@@ -77,34 +72,34 @@ class Attachments(Mapping[str, Attachment]):
         def guarded(*given: Any) -> Any:
             try:
                 return function(*given)
-            except (Exception, SystemExit) as error:  # nobody's exit() ends the session
+            except (Exception, SystemExit) as error:  # exit() in an attached function must not end the session
                 raise raised(name, f'raised {type(error).__name__}: {error}') from error
 
         return guarded
 
     @property
     def waiting(self) -> list[str]:
-        """The names of those that nobody has opened yet."""
+        """The names of the attachments that are not opened yet."""
         return [name for name, held in self._held.items() if held.function is None]
 
     def attach(self, given: Mapping[str, Callable[..., Any]]) -> None:
-        """Hang callables on the run, all or none of them.
+        """Attach callables to the run: all of them, or none.
 
         Raises
         ------
-        AttachedError    one is not callable, or cannot be kept
+        AttachedError    one is not callable, or dill cannot pickle it
         """
         for name, function in given.items():
             if not callable(function):
-                raise AttachedError(f'{name}={function!r} cannot be called.', f'a function or a lambda: {SHAPES[name]}')
+                raise AttachedError(f'{name}={function!r} cannot be called.', 'a function or a lambda')
         self._held |= {name: Attachment(_source(f), _pickled(name, f), f) for name, f in given.items()}
 
     def detach(self, name: str) -> None:
-        """Let go of one.
+        """Remove an attachment.
 
         Raises
         ------
-        AttachedError    there is none of that name
+        AttachedError    there is no attachment with that name
         """
         if name not in self._held:
             there = ', '.join(map(repr, self._held)) or 'nothing'
@@ -112,11 +107,11 @@ class Attachments(Mapping[str, Attachment]):
         del self._held[name]
 
     def reattach(self) -> None:
-        """Open those that wait.  This runs their code.
+        """Unpickle the attachments that wait, which runs their code.
 
         Raises
         ------
-        AttachedError    one cannot be opened; it and those after it still wait
+        AttachedError    one cannot be opened; that one and the following ones still wait
         """
         import dill
 
@@ -129,11 +124,13 @@ class Attachments(Mapping[str, Attachment]):
                     f'ms.attach({name}=...) with a new one, or ms.detach({name!r})',
                 ) from error
             if not callable(function):
-                raise AttachedError(f'what was kept as {name} cannot be called: {function!r}.', f'ms.detach({name!r})')
+                raise AttachedError(
+                    f'the object stored as {name} cannot be called: {function!r}.', f'ms.detach({name!r})'
+                )
             self._held[name] = replace(self._held[name], function=function)
 
     def refuse_waiting(self) -> None:
-        """Raise TrainingError if a decision is due."""
+        """Raise TrainingError while loaded attachments are neither reattached nor detached."""
         if self.waiting:
             raise TrainingError(
                 f'this run has {", ".join(self.waiting)} attached, from another session and not opened.',
@@ -142,27 +139,20 @@ class Attachments(Mapping[str, Attachment]):
             )
 
     def save(self) -> dict[str, bytes]:
-        """The bytes of each as it is now: a callable may have changed what it remembers."""
+        """Return the bytes of each attachment, pickled again, since a callable may have changed its own state."""
         for name, held in self._held.items():
             if held.function is not None:
                 try:
                     self._held[name] = replace(held, pickled=_pickled(name, held.function))
-                except AttachedError as error:  # it could be kept once: better that than no checkpoint
-                    warn(f'{error.what} The checkpoint has it as it was before.')
+                except AttachedError as error:  # the older bytes are better than no checkpoint
+                    warn(f'{error.what} The checkpoint keeps the version that was pickled before.')
         return {name: held.pickled for name, held in self._held.items()}
 
 
-SHAPES = {
-    'schedule': 'lambda moment: moment.learnrate / (1 + moment.epoch)',
-    'onreport': "lambda row: print(row['epoch'], row['train_nats'])",
-    'samplefilter': 'lambda logits, text: logits',
-}
-
-
 def raised(name: str, what: str) -> AttachedError:
-    """The error of an attached callable that misbehaved."""
+    """Return the error for an attached function that raised or returned an invalid value."""
     return AttachedError(
-        f'the attached {name} {what}.', f'ms.attach({name}=...) with a mended one, or ms.detach({name!r})'
+        f'the attached {name} {what}.', f'ms.attach({name}=...) with a corrected one, or ms.detach({name!r})'
     )
 
 
@@ -174,43 +164,36 @@ def _pickled(name: str, function: Callable[..., Any]) -> bytes:
     except Exception as error:
         raise AttachedError(
             f'{name} cannot be kept with the run: {type(error).__name__}: {error}.',
-            'a function that uses plain values alone: not ms, but what you need of it, taken into a variable before',
+            'a function that uses plain values only: not ms, but variables with the values that it needs of ms',
         ) from None
     return found
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """The text of a function, wherever it was typed: in a file, in a notebook's cell, at a prompt."""
-    code = getattr(function, '__code__', None)
-    if code is not None:
-        lines = linecache.getlines(code.co_filename)  # of a prompt's cell too, where the prompt keeps its cells
-        if lines:
-            with contextlib.suppress(Exception):  # tokenize's errors, of half a text
-                return ''.join(inspect.getblock(lines[code.co_firstlineno - 1 :])).strip()
-        if typed := _typed(code):
-            return typed
+    """Return the source code of a function from a file, a notebook's cell or a prompt; else its name."""
+    for find in (_from_linecache, inspect.getsource, _from_dill):  # prompts keep their input from Python 3.13 on
+        with contextlib.suppress(Exception):  # no source, or tokenize's errors for half a text
+            if found := find(function).strip():
+                return found
     name = getattr(function, '__qualname__', f'an object of {type(function).__qualname__}')
     return f'{name} (its source is not known)'
 
 
-def _typed(code: CodeType) -> str:
-    """What was typed at a plain prompt, which keeps only its history: the newest lines that compile to this code."""
-    try:
-        import readline
-    except ImportError:
+def _from_linecache(function: Any) -> str:
+    code = function.__code__
+    return ''.join(inspect.getblock(linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]))
+
+
+def _from_dill(function: Any) -> str:
+    """Return the newest definition with the function's name in the history of a plain prompt; empty if none is found.
+
+    To recognize a lambda, dill evaluates lines of the history, which could run them again: lambdas are left out.  Where
+    dill finds no definition it returns the first line of the history, so the name in its answer is checked.
+    """
+    name = function.__name__
+    if not name.isidentifier() or function.__code__.co_filename != '<stdin>':
         return ''
-    size = readline.get_current_history_length()
-    lines = [readline.get_history_item(place) or '' for place in range(max(1, size - 1000), size + 1)]
-    for first in reversed(range(len(lines))):
-        block = lines[first : first + 1]
-        block += itertools.takewhile(lambda line: line.startswith((' ', '\t')), lines[first + 1 :])
-        with contextlib.suppress(SyntaxError, ValueError):
-            if _holds(compile('\n'.join(block) + '\n', '<typed>', 'exec'), code):
-                return '\n'.join(block)
-    return ''
+    import dill.source
 
-
-def _holds(module: CodeType, wanted: CodeType) -> bool:
-    inner = [constant for constant in module.co_consts if isinstance(constant, CodeType)]
-    same = (code.co_code == wanted.co_code and code.co_names == wanted.co_names for code in inner)
-    return any(same) or any(_holds(code, wanted) for code in inner)
+    found: str = dill.source.getsource(function)
+    return found if re.match(rf'(@.*\n)*(async\s+)?def\s+{name}\b', found) else ''

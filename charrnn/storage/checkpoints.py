@@ -1,12 +1,12 @@
-"""Checkpoints: numbered sealed folders, each one complete moment of a run.
+"""Checkpoints: numbered sealed folders, each with one complete moment of a run.
 
     checkpoints/000007/tensors.safetensors     named tensors
-                       facts.json              everything else
-                       schedule.dill, ...      what the user hung on the run, never opened here
+                       facts.json              all other values
+                       schedule.dill, ...      attached functions, never unpickled here
                        manifest.json           sizes and SHA-256 of all, and of itself
 
-Numbers only grow.  *Last* is the highest number that verifies; *best* is the lowest whole-split validation loss
-(`valid_nats` of the facts): both are read off the folders, so that no pointer can be stale.
+Numbers only grow.  The *last* checkpoint is the highest number that verifies; the *best* has the lowest validation loss
+over the whole split (`valid_nats` of the facts).  Both are derived from the folders, so that no pointer can be stale.
 """
 
 from __future__ import annotations
@@ -14,26 +14,30 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 import safetensors.torch
 from torch import Tensor
 
 from charrnn.errors import CheckpointError
-from charrnn.storage.attachments import NAMES, SUFFIX
+from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import cannot_read, fsync_folder, sweep
 from charrnn.storage.sealed import NewerFormatError, as_json, parse_json, read_sealed, verify, write_sealed
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
-"""How many of the newest checkpoints are kept, besides the best."""
+"""Number of newest checkpoints that are kept, besides the best."""
+
+LONGEST_NAME = 40
+"""Maximum length of the name of an attached function."""
 
 LARGEST = 2**53
-"""Counts below this are exact in every kind of number."""
+"""Counts below this are exact as int and as float64."""
 
+T = TypeVar('T')
 Facts = dict[str, Any]
 FACT_TYPES: dict[str, type | tuple[type, ...]] = {
     'position': int,
@@ -52,11 +56,11 @@ FACT_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 class Checkpoint(NamedTuple):
-    """One moment, read and verified.
+    """One moment of a run, read and verified.
 
     Parameters
     ----------
-    attached : dict of name to (source, bytes)    of what the user hung on the run; the bytes are not opened
+    attached : dict of name to (source, bytes)    the attached functions; the bytes are not unpickled
     """
 
     number: int
@@ -70,10 +74,10 @@ class Checkpoints:
 
     Parameters
     ----------
-    root : Path        the folder that holds them; it need not exist yet
+    root : Path        the folder of the checkpoints; it need not exist yet
     Attributes
     ----------
-    damaged : set      numbers that did not verify when they were looked at; they are neither counted nor dropped
+    damaged : set      numbers that failed verification; they are neither counted nor dropped
     """
 
     def __init__(self, root: Path) -> None:
@@ -81,7 +85,7 @@ class Checkpoints:
         self.damaged: set[int] = set()
 
     def numbers(self) -> list[int]:
-        """The numbers of the checkpoints there are, rising.  Temporary and foreign names are passed over."""
+        """Return the numbers of the existing checkpoints in rising order; other names in the folder are ignored."""
         try:
             return sorted(int(path.name) for path in self.root.iterdir() if path.name.isascii() and path.name.isdigit())
         except (FileNotFoundError, NotADirectoryError):
@@ -90,7 +94,7 @@ class Checkpoints:
             raise cannot_read(self.root, error) from error
 
     def folder(self, number: int) -> Path:
-        """Where checkpoint `number` stands."""
+        """Return the folder of checkpoint `number`."""
         return self.root / f'{number:06d}'
 
     def write(self, tensors: Mapping[str, Tensor], facts: Facts, attached: Mapping[str, bytes] | None = None) -> int:
@@ -98,22 +102,22 @@ class Checkpoints:
 
         Raises
         ------
-        WorkspaceError    it cannot be written; the earlier checkpoints are untouched
+        WorkspaceError    the checkpoint cannot be written; the earlier ones are untouched
         """
         number = max(self.numbers(), default=0) + 1
-        # To bytes first, and through our own file, so that a full disk surfaces here and not inside the library.
+        # safetensors returns bytes, and this module writes them, so that a full disk is reported with our message.
         content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         opaque = {name + SUFFIX: data for name, data in (attached or {}).items()}
         write_sealed(self.folder(number), {TENSORS: content, FACTS: as_json(facts).encode(), **opaque})
-        # Only now, when a newer one stands, which was read back and compared before it got its name.
-        with contextlib.suppress(OSError):  # the new one is saved; the next save tries this again
+        # Dropped only now: the new one was read back and compared before it got its name.
+        with contextlib.suppress(OSError):  # the new one is saved; the next save tries again
             self._drop_old()
         return number
 
     def _drop_old(self) -> None:
         facts = self.facts()
         doomed = facts.keys() - {*sorted(facts)[-KEEP:], best_number(facts)}
-        # Out of sight under a rename that has reached the disk, then deleted: half of one must not look like damage.
+        # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:
             self.folder(number).rename(self.root / f'.{number:06d}.{os.getpid()}.tmp')
         if doomed:
@@ -121,11 +125,11 @@ class Checkpoints:
         self.sweep()
 
     def sweep(self) -> None:
-        """Remove what interrupted writes left behind.  Only the owner of a run may call this."""
+        """Remove the leftovers of interrupted writes; only the writer of a run may call this."""
         sweep(self.root, '.[0-9]*.tmp')
 
     def facts(self) -> dict[int, Facts]:
-        """The facts of every checkpoint that is not known to be damaged, by number; its tensors are not looked at."""
+        """Return the facts of every checkpoint that is not known to be damaged, by number; tensors are not read."""
         found = {}
         for number in self.numbers():
             if number not in self.damaged:
@@ -135,11 +139,11 @@ class Checkpoints:
         return found
 
     def read(self, number: int) -> Checkpoint:
-        """One checkpoint, every byte verified.
+        """Return one checkpoint, with every byte verified.
 
         Raises
         ------
-        CheckpointError    it is not there (says which are), or it is damaged
+        CheckpointError    it does not exist (the message lists those that do), or it is damaged
         """
         found = self.numbers()
         if number not in found:
@@ -149,43 +153,62 @@ class Checkpoints:
         facts = self._parsed(number, text)
         try:
             tensors = safetensors.torch.load(content)
-        except Exception as error:  # its own error, KeyError, ValueError, ...: whatever a file that lies provokes
-            raise self._senseless(number, f'{TENSORS} holds no tensors ({error})') from None
-        sources = {name: facts['attached'][name] for name in NAMES if name in facts.get('attached', {})}
+        except Exception as error:  # SafetensorError, KeyError, ValueError, ...: an untrusted file may provoke any
+            raise self._senseless(number, f'{TENSORS} has no valid tensors ({error})') from None
+        sources = facts.get('attached', {})
         opaque = read_sealed(self.folder(number), *(name + SUFFIX for name in sources))
         attached = {n: (source, data) for (n, source), data in zip(sources.items(), opaque, strict=True)}
         return Checkpoint(number, tensors, facts, attached)
 
-    def read_newest(self, digest: str) -> tuple[Checkpoint, list[str]]:
-        """The newest checkpoint that verifies and is of the dataset `digest`; and what was wrong with newer ones.
+    @overload
+    def read_newest(self, digest: str) -> tuple[Checkpoint, list[str]]: ...
 
+    @overload
+    def read_newest(self, digest: str, *, accept: Callable[[Checkpoint], T]) -> tuple[T, list[str]]: ...
+
+    def read_newest(self, digest: str, *, accept: Callable[[Checkpoint], Any] | None = None) -> tuple[Any, list[str]]:
+        """Return the newest good checkpoint of the dataset `digest`, and what is wrong with the newer ones.
+
+        Parameters
+        ----------
+        accept : callable    called with each verified checkpoint, newest first, until it raises no CheckpointError
+        Returns
+        -------
+        The result of `accept` (by default the checkpoint), and one message for each checkpoint that was passed over
         Raises
         ------
-        CheckpointError    there is none, none is good, or the newest is of a newer format
+        CheckpointError      there is no checkpoint, none is good, or one in a newer format comes first
         """
-        troubles: list[str] = []
+        troubles: list[tuple[str, str]] = []  # texts: a local error would keep its frames, and so the caller, alive
         for number in reversed(self.numbers()):
+            verified = False
             try:
                 found = self.read(number)
                 if found.facts['data_digest'] != digest:
-                    raise CheckpointError(f'checkpoint {number} in {str(self.root)!r} is not of this dataset.')
+                    raise CheckpointError(
+                        f'checkpoint {number} in {str(self.root)!r} belongs to another dataset.',
+                        'a copy of the whole directory from a backup',
+                    )
+                verified = True
+                return accept(found) if accept else found, [what for what, _ in troubles]
             except NewerFormatError:
                 raise
             except CheckpointError as error:
                 if number in self.numbers():  # else the writer of this run has dropped it meanwhile
-                    self.damaged.add(number)
-                    troubles.append(error.what)
-                continue
-            return found, troubles
+                    troubles.append((error.what, error.next_step))
+                    if not verified:
+                        self.damaged.add(number)
         if not troubles:
             raise CheckpointError(f'there is no checkpoint in {str(self.root)!r} yet.', 'ms.newcheckpoint()')
+        if len(troubles) == 1:
+            raise CheckpointError(*troubles[0])
         raise CheckpointError(
-            f'no checkpoint in {str(self.root)!r} can be read. {" ".join(troubles)}',
+            f'no checkpoint in {str(self.root)!r} can be read. {" ".join(what for what, _ in troubles)}',
             'a copy of the whole directory from a backup',
         )
 
     def verify_before(self, number: int) -> list[str]:
-        """What is wrong with the checkpoints before `number`."""
+        """Verify the checkpoints before `number`, and return one message for each damaged one."""
         troubles = []
         for older in self.numbers():
             if older < number:
@@ -198,11 +221,11 @@ class Checkpoints:
         return troubles
 
     def best(self) -> int | None:
-        """The number of the best checkpoint; None if none is best yet."""
+        """Return the number of the best checkpoint; None if there is none yet."""
         return best_number(self.facts())
 
     def resolve(self, wanted: object) -> int:
-        """The number meant by a number or by 'best'.
+        """Return the number of the checkpoint that `wanted` names: an existing number, or 'best'.
 
         Raises
         ------
@@ -224,35 +247,38 @@ class Checkpoints:
         raise CheckpointError(f'no checkpoint {wanted!r}; there: {there} ({KEEP} newest and the best stay).', following)
 
     def _parsed(self, number: int, content: bytes) -> Facts:
-        """Facts that are as they were written need not make sense: somebody else may have written them."""
+        """Return the facts from a verified file, after a check of their types: the author of the run is not trusted."""
         try:
             facts = parse_json(content)
         except ValueError:
             facts = None
         if not isinstance(facts, dict):
-            raise self._senseless(number, f'{FACTS} holds no facts')
+            raise self._senseless(number, f'{FACTS} is not a JSON object of facts')
         for name, types in FACT_TYPES.items():
             value = facts.get(name, ...)
             possible = isinstance(value, types) and not isinstance(value, bool)
             if isinstance(value, int | float):
                 possible &= math.isfinite(value) and 0 <= value < LARGEST
             if not possible:
-                raise self._senseless(number, f'{FACTS} has no {name} that can be')
+                raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
         for name in ('attached', 'environment'):
             if not isinstance(facts.get(name, {}), dict):
-                raise self._senseless(number, f'{FACTS} has no {name} that can be')
-        if not all(isinstance(source, str) for source in facts.get('attached', {}).values()):
-            raise self._senseless(number, f'{FACTS} has no attached that can be')
+                raise self._senseless(number, f'the {name} in {FACTS} is invalid')
+        for name, source in facts.get('attached', {}).items():
+            if not (name.isidentifier() and len(name) <= LONGEST_NAME and isinstance(source, str)):
+                raise self._senseless(number, f'an attached function in {FACTS} has an invalid name or source')
         return facts
 
     def _senseless(self, number: int, what: str) -> CheckpointError:
-        return CheckpointError(f'{str(self.folder(number))!r}: {what}.', 'another checkpoint')
+        return CheckpointError(
+            f'{str(self.folder(number))!r} makes no sense: {what}.', 'another checkpoint, or a copy from a backup'
+        )
 
 
 def best_number(facts: Mapping[int, Facts]) -> int | None:
-    """The checkpoint with the lowest whole-split validation loss, the earliest of equals; None if none has one.
+    """Return the checkpoint with the lowest validation loss over the whole split, the earliest of equals, or None.
 
-    The untrained beginning is never best: it would win whenever nothing after it was validated on the whole split.
+    The untrained model is never best: it would be whenever no later checkpoint was validated on the whole split.
     """
     scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None and f.get('position', 1)}
     return min(scored, key=lambda n: (scored[n], n), default=None)

@@ -1,6 +1,6 @@
-"""Files that outlive a power cut: written whole, made durable under their names, and errors that say what is lacking.
+"""File operations that survive a power cut, and the errors for paths that cannot be read or written.
 
-Nothing here knows what a file means.
+This module knows nothing about what a file means.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ PIECE = 1 << 20
 
 
 def make_durable(descriptor: int) -> None:
-    """Return when the bytes of an open file are on the disk."""
+    """Force the bytes of an open file to the disk, and return when they are there."""
     if F_FULLFSYNC is not None:
         try:
             fcntl(descriptor, F_FULLFSYNC)
             return
-        except OSError:  # a file system that does not know it
+        except OSError:  # the file system does not support it
             pass
     os.fsync(descriptor)
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (a no-op where the system cannot open folders)."""
+    """Make the names in a folder durable; do nothing where the system cannot open folders."""
     if os.name != 'posix':
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems have no such call for folders and say so in these ways; a failing disk does not.
+        # These codes mean that a network file system cannot sync folders; a failing disk gives others.
         if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
             error.filename = str(folder)
             raise
@@ -50,7 +50,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, each durable under its name."""
+    """Make a folder and its missing parents, each durable under its name."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -59,18 +59,18 @@ def make_folder(folder: Path) -> None:
 
 
 def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
-    """Write `data` at the end of a file, which is made if it is not there, and return when it is on the disk.
+    """Append `data` to a file, which is created if it is missing, and return when it is on the disk.
 
     Parameters
     ----------
-    end : int, optional    what stands behind this place goes first: the rest of a write that was cut off
+    end : int, optional    truncate the file to this length first: the rest belongs to a write that was cut off
     Raises
     ------
-    OSError                with the file's name; if it can be done, the file is as long as it was
+    OSError                with the file's name; the file gets its old length back, if the disk allows that
     """
     size = None
     try:
-        with path.open('ab', buffering=0) as file:  # nothing in between that would be written later, or twice
+        with path.open('ab', buffering=0) as file:  # a buffer would be written later, or twice
             size = file.seek(0, os.SEEK_END)
             if end is not None and end < size:
                 size = file.truncate(end)
@@ -89,14 +89,14 @@ def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
 
 
 def reads_back(path: Path, data: bytes) -> bool:
-    """Whether a file holds exactly `data`."""
+    """Return True if a file holds exactly `data`."""
     with path.open('rb') as file:
         pieces = all(file.read(PIECE) == data[start : start + PIECE] for start in range(0, len(data), PIECE))
         return pieces and not file.read(1)
 
 
 def is_there(path: Path) -> bool:
-    """Whether a path is there; also one that cannot be looked at is."""
+    """Return True if a path exists, or if its existence cannot be determined."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def is_there(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, if it is there and if that is possible."""
+    """Remove a file or a whole folder if it exists; ignore a failure."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -116,15 +116,15 @@ def remove(path: Path) -> None:
 
 
 def sweep(folder: Path, *patterns: str) -> None:
-    """Remove what interrupted writes left in a folder.  Only the owner of a run may call this."""
-    with contextlib.suppress(OSError):  # they are in nobody's way
+    """Remove the leftovers of interrupted writes in a folder; only the writer of a run may call this."""
+    with contextlib.suppress(OSError):  # leftovers do no harm
         for pattern in patterns:
             for path in folder.glob(pattern):
                 remove(path)
 
 
 def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError:
-    """The error for a path that cannot be written, with what was `needed` ('1,234 bytes') and what its disk has."""
+    """Return the error for a failed write, with the space that was `needed` ('1,234 bytes') and the free space."""
     try:
         there = next((folder for folder in path.parents if folder.exists()), Path.cwd())
         free = f'{shutil.disk_usage(there).free:,} bytes free there'
@@ -133,21 +133,21 @@ def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError
     return WorkspaceError(
         f'cannot write {str(error.filename or path)!r}: {error.strerror or error} '
         f'({f"{needed} needed, " if needed else ""}{free}).',
-        'make room or check the permissions, then the same call again; earlier checkpoints are untouched',
+        'free disk space or check the permissions, then make the same call again; earlier checkpoints are untouched',
     )
 
 
 def cannot_read(path: Path, error: OSError) -> WorkspaceError:
-    """The error for a path that cannot be read."""
+    """Return the error for a failed read."""
     return WorkspaceError(
         f'cannot read {str(error.filename or path)!r}: {error.strerror or error}.',
-        'check its permissions and its disk, then the same call again',
+        'check its permissions and its disk, then make the same call again',
     )
 
 
 @contextlib.contextmanager
 def explained(path: Path, cannot: Callable[[Path, OSError], WorkspaceError]) -> Iterator[None]:
-    """What the system refuses in the block is explained by ``cannot_read`` or ``cannot_write``."""
+    """Turn an OSError of the system in the block into the error of ``cannot_read`` or ``cannot_write``."""
     try:
         yield
     except OSError as error:

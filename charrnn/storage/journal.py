@@ -1,9 +1,10 @@
-"""The journal: rows that are only ever appended, one line of JSON each, with their own number and their own CRC.
+"""An append-only file of rows, one line of JSON each, with a row number and a CRC.
 
     {"row": 17, "kind": "report", ..., "crc": "1f0a33c2"}
 
-`crc` is the CRC-32 of the line without it.  Since a line says which row it is, one that was torn, changed, lost or
-written twice moves no other.  Lines of format 1 have neither: they count as the row of their place in the file.
+`crc` is the CRC-32 of the line without the CRC.  Since each line has its row number, a line that was torn, changed,
+lost or written twice does not renumber the others.  Lines of format 1 have neither: their row number is their place
+in the file.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ MARK = b', "crc": "'
 
 @dataclass
 class Journal:
-    """What a file of rows holds.
+    """The rows of a file, and the lines that are damaged.
 
     Parameters
     ----------
-    rows : dict            by their number
-    damaged : list of int  the lines, counted from 1, that were changed or torn
-    bare : int             how many rows have no CRC
+    rows : dict            rows by their number
+    damaged : list of int  numbers, counted from 1, of the lines that were changed or torn
+    bare : int             number of rows without a CRC
     """
 
     rows: dict[int, Row] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Journal:
     bare: int = 0
 
     def trouble(self, length: int) -> str:
-        """What is wrong with it, if it should hold `length` rows; empty if nothing is."""
+        """Return what is wrong with a journal that should hold `length` rows; empty if nothing is."""
         missing = (number for number in range(length) if number not in self.rows)
         lost = length - sum(number < length for number in self.rows)
         parts = []
@@ -59,25 +60,25 @@ def _few(numbers: Iterable[int], count: int) -> str:
 
 
 def as_line(number: int, row: Row) -> bytes:
-    """A row as its line: plain ASCII, so that a sample of any bytes can be written."""
+    """Return the line of a row, in plain ASCII, so that a sample of any bytes can be written."""
     body = json.dumps({'row': number, **row}, allow_nan=False).encode()
     return b'%s%s%08x"}\n' % (body[:-1], MARK, zlib.crc32(body))
 
 
 def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> Journal:
-    """Every row of a file; one that is not there holds none.
+    """Return every row of a file; a missing file has none.
 
     Parameters
     ----------
-    is_sound : callable    whether a row makes sense: one that does not counts as damaged
-    bare : bool            the run is of format 1: lines before the first with a CRC need none
+    is_sound : callable    True if a row is valid; an invalid row counts as damaged
+    bare : bool            the run has format 1: lines before the first one with a CRC need none
     Raises
     ------
-    WorkspaceError         it cannot be read
+    WorkspaceError         the file cannot be read
     """
     journal = Journal()
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):  # a link leads elsewhere, a pipe would never end
+        if not stat.S_ISREG(path.lstat().st_mode):  # a link leads elsewhere, and reading a pipe would never end
             raise WorkspaceError('it is not a plain file', 'put it back, or delete it')
         lines = path.read_bytes().split(b'\n')
     except FileNotFoundError:
@@ -91,14 +92,14 @@ def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> 
         if found and is_sound(found[1]):
             journal.rows[found[0]] = found[1]
             journal.bare += MARK not in line
-        elif line:  # an empty one was made by hand, and holds nothing
+        elif line:  # an empty line was made by hand, and holds nothing
             journal.damaged.append(place + 1)
         bare = bare and MARK not in line
     return journal
 
 
 def _read_line(line: bytes, bare_number: int | None) -> tuple[int, Row] | None:
-    """Number and row of a line that is whole; without a CRC only if it may be bare, and then it has this number."""
+    """Return number and row of a whole line, else None; a line without a CRC needs `bare_number`, and gets it."""
     body, mark, crc = line.rpartition(MARK)
     try:
         row = parse_json(body + b'}' if mark else line)
@@ -110,21 +111,21 @@ def _read_line(line: bytes, bare_number: int | None) -> tuple[int, Row] | None:
         number = row.pop('row', None)
         whole = crc == b'%08x"}' % zlib.crc32(body + b'}') and type(number) is int and number >= 0
         return (number, row) if whole else None
-    # With a number, but without a CRC, it is a line that lost its CRC.
+    # A line with a number but without a CRC has lost its CRC.
     return (bare_number, row) if bare_number is not None and 'row' not in row else None
 
 
 def append_rows(path: Path, rows: Mapping[int, Row]) -> None:
-    """Append rows, under their numbers, and make them durable; a line that was cut off goes first.
+    """Append rows under their numbers and make them durable; remove a line that was cut off first.
 
     Raises
     ------
-    WorkspaceError    it cannot be written; the same rows may be appended again
+    WorkspaceError    the file cannot be written; the same rows may be appended again
     """
     data = b''.join(as_line(number, row) for number, row in rows.items())
     try:
         end, rest = _last_line(path)
-        if rest and _read_line(rest, 0):  # it lacks its line break alone
+        if rest and _read_line(rest, 0):  # only its line break is missing
             end, data = None, b'\n' + data
         append_durably(path, data, end)
     except OSError as error:
@@ -132,7 +133,7 @@ def append_rows(path: Path, rows: Mapping[int, Row]) -> None:
 
 
 def _last_line(path: Path) -> tuple[int | None, bytes]:
-    """Where the last whole line of a file ends, and what stands behind it."""
+    """Return the end of the last whole line of a file, and the bytes behind it."""
     try:
         with path.open('rb') as file:
             size = file.seek(0, os.SEEK_END)

@@ -1,9 +1,9 @@
-"""Sealed folders: a folder of files that appears whole or not at all, and that notices any changed byte.
+"""Sealed folders: folders that appear whole or not at all, and in which any changed byte is detected.
 
 A folder is written under a temporary name beside its place, every file is fsynced, a manifest with the size and the
 SHA-256 of each file (and of itself) is added, and one rename puts it in place.  No file in a sealed folder is written
-to again; the ladder, which can be computed anew, is replaced whole.  Everything of a run that must survive is in one of
-these, or is a line of the history.
+to again; the ladder, which can be recomputed, is replaced whole.  All data of a run that must survive is in a sealed
+folder or in a line of the history.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from charrnn.storage.durable import (
 )
 
 FORMAT = 2
-"""The format of everything on disk; the changelog says what each brought.  Every format up to this one is read."""
+"""The format of all files on disk; every format up to this one is read.  The changelog lists the differences."""
 
 MANIFEST = 'manifest.json'
 
 
 class NewerFormatError(CheckpointError):
-    """A folder that a newer charrnn has sealed."""
+    """A sealed folder that a newer charrnn has written."""
 
 
 @contextlib.contextmanager
 def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
-    """Fill the yielded temporary folder; when the block ends well, it stands sealed at `target`.
+    """Yield a temporary folder for the block to fill; after the block, seal it and rename it to `target`.
 
     Parameters
     ----------
-    needed : str      how much it will hold, for the error ('1,234 bytes'); by default what was written so far
+    needed : str      size of the contents, for the error ('1,234 bytes'); by default the size written so far
     Raises
     ------
-    WorkspaceError    it cannot be written; nothing is left behind, and nothing else was touched
+    WorkspaceError    the folder cannot be written; nothing is left behind, and nothing else was touched
     """
     temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
     aside = target.with_name(f'.{target.name}.{os.getpid()}.old.tmp')
@@ -60,7 +60,7 @@ def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
         temporary.mkdir()
         yield temporary
         _seal(temporary)
-        if target.exists():  # what an interrupted beginning left, or a ladder that gained a split: replaced whole
+        if target.exists():  # left by an interrupted beginning, or a ladder that gained a split
             target.rename(aside)
         temporary.rename(target)
         placed = True
@@ -68,12 +68,12 @@ def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
     except BaseException as error:
         needed = needed or f'more than {_size(temporary):,} bytes'
         with contextlib.suppress(OSError):
-            if placed:  # its name may not survive a power cut: better none than perhaps
+            if placed:  # its name might not survive a power cut, so it is taken back
                 target.rename(temporary)
         with contextlib.suppress(OSError):
             if aside.exists():
                 aside.rename(target)
-        if isinstance(error, OSError) and not isinstance(error, CharRNNError):  # those are of what filled the folder
+        if isinstance(error, OSError) and not isinstance(error, CharRNNError):  # a CharRNNError comes from the block
             raise cannot_write(target, error, needed) from error
         raise
     finally:
@@ -82,17 +82,17 @@ def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
 
 
 def write_sealed(target: Path, contents: Mapping[str, bytes]) -> None:
-    """Write a new sealed folder with these files, read back and compared before it gets its name.
+    """Write a sealed folder with these files, each read back and compared before the folder gets its name.
 
     Raises
     ------
-    WorkspaceError    as new_folder
+    WorkspaceError    as in new_folder
     """
     with new_folder(target, f'{sum(map(len, contents.values())):,} bytes') as folder:
         for name, data in contents.items():
             append_durably(folder / name, data)
             if not reads_back(folder / name, data):
-                raise OSError(errno.EIO, 'what was written reads back otherwise', str(folder / name))
+                raise OSError(errno.EIO, 'the file reads back differently from what was written', str(folder / name))
 
 
 def _size(folder: Path) -> int:
@@ -102,35 +102,35 @@ def _size(folder: Path) -> int:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open('rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def as_json(value: Any) -> str:
-    """The one way we write JSON: readable, and the same text for the same value."""
+    """Return a value as JSON for a file: readable, and the same text for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + '\n'
 
 
 def parse_json(content: bytes) -> Any:
-    """JSON from a file that anybody may have written.
+    """Return the value of JSON from an untrusted file.
 
     Raises
     ------
-    ValueError    it is none, nests too deep, or has so many parts for its size that they would fill the memory
+    ValueError    invalid JSON, nested too deeply, or with more parts than its size allows (they would fill the memory)
     """
     parts = content.count(b',') + content.count(b'[') + content.count(b'{')
     if parts > 200_000 + len(content) // 8:
-        raise ValueError(f'{parts:,} parts in {len(content):,} bytes')
+        raise ValueError(f'too many parts: {parts:,} in {len(content):,} bytes')
     try:
-        # As text: of bytes, json would guess the encoding, and import what it guessed.
+        # Decoded first: from bytes, json would guess the encoding and import the codec.
         return json.loads(content.decode('utf-8'), parse_constant=_no_number)
     except RecursionError:
-        raise ValueError('it nests too deep') from None
+        raise ValueError('nested too deeply') from None
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f'{name} is no number')
+    raise ValueError(f'{name} is not a number')
 
 
 def _own_digest(manifest: dict[str, Any]) -> str:
@@ -150,7 +150,7 @@ def _seal(folder: Path) -> None:
 
 
 def is_sealed(folder: Path) -> bool:
-    """Whether `folder` holds what a seal left and nothing else; its bytes are not checked."""
+    """Return True if `folder` holds exactly the files that its manifest lists; their bytes are not checked."""
     try:
         return {path.name for path in folder.iterdir()} == {MANIFEST, *read_manifest(folder)['files']}
     except OSError:
@@ -163,7 +163,7 @@ def _damaged(folder: Path, what: str) -> NoReturn:
 
 @contextlib.contextmanager
 def _naming(folder: Path) -> Iterator[None]:
-    """What cannot be read in the block is damage of this folder, and which file it was is said."""
+    """Turn an OSError in the block into a CheckpointError that names this folder and the file."""
     try:
         yield
     except CheckpointError:
@@ -175,11 +175,11 @@ def _naming(folder: Path) -> Iterator[None]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a sealed folder, which verifies itself.
+    """Return the manifest of a sealed folder, after a check of its own SHA-256.
 
     Raises
     ------
-    CheckpointError    it is missing, changed, or of a newer format
+    CheckpointError    the manifest is missing or changed, or has a newer format
     """
     with _naming(folder):
         if folder.is_symlink():
@@ -189,13 +189,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = parse_json(content)
         number, files = manifest['format'], manifest['files']
-        whole = manifest['sha256'] == _own_digest(manifest)  # of every format, so that damage does not pass for news
+        whole = manifest['sha256'] == _own_digest(manifest)  # checked first: damage must not pass for a newer one
         if whole and isinstance(number, int) and number > FORMAT:
             raise NewerFormatError(
                 f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
                 'pip install --upgrade charrnn',
             )
-        # The text itself, not only its value: a flipped byte that JSON reads alike is noticed too.
+        # The text is compared, not only its value, so that a flipped byte without an effect on the value is detected.
         whole = whole and content == as_json(manifest).encode()
         plain = all(name == Path(name).name and f['bytes'] >= 0 and f['sha256'] for name, f in files.items())
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -206,14 +206,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> str:
-    """Check every byte of a sealed folder against its manifest.
+    """Verify every byte of a sealed folder against its manifest.
 
     Returns
     -------
-    The manifest's own SHA-256, in hexadecimal: the name of exactly these contents.
+    str                the manifest's own SHA-256, in hexadecimal: it identifies exactly these contents
     Raises
     ------
-    CheckpointError    something is missing, changed, or of a newer format; says which file
+    CheckpointError    a file is missing or changed (the message names it), or the format is newer
     """
     manifest = read_manifest(folder)
     with _naming(folder):
@@ -225,11 +225,11 @@ def verify(folder: Path) -> str:
 
 
 def read_sealed(folder: Path, *names: str) -> list[bytes]:
-    """The contents of these files of a sealed folder; exactly the bytes that are returned were verified.
+    """Return the contents of these files of a sealed folder; exactly the returned bytes were verified.
 
     Raises
     ------
-    CheckpointError    as verify
+    CheckpointError    as in verify
     """
     manifest, contents = read_manifest(folder), []
     with _naming(folder):
@@ -246,7 +246,7 @@ def read_sealed(folder: Path, *names: str) -> list[bytes]:
 
 def _check_plain(folder: Path, name: str, expected: int | None) -> None:
     found = (folder / name).lstat()
-    if not stat.S_ISREG(found.st_mode):  # a link leads elsewhere, a pipe would never end
+    if not stat.S_ISREG(found.st_mode):  # a link leads elsewhere, and reading a pipe would never end
         _damaged(folder, f'{name} is not a plain file')
-    if expected is not None and found.st_size != expected:  # before it is read: it is not read at all
+    if expected is not None and found.st_size != expected:  # checked before the file is read
         _damaged(folder, f'{name} has another size than when it was written')

@@ -1,38 +1,33 @@
-"""The working directory of a run: what lies where, and who may write.
+"""The layout of a run's directory, and the reading and writing of its parts.
 
     dataset/          the encoded text, sealed: written once, never again
     checkpoints/      one sealed folder for each moment
     history.jsonl     one row for each report and validation, each with its CRC, append-only
     ladder/           the baselines of the dataset, sealed; computed again if it is missing
-    lock              held by the writing process, empty
-    writer.json       who that is, or was last
+    lock              held by the writing process
+    writer.json       the process that writes the run, or that wrote it last
 
-One process writes at a time, and in that process the newest ModelState of the run.  The lock is taken at the first
-write and goes when the last ModelState of the run does, or with the process.  Reading needs no lock.
+The last two belong to ownership.py, which decides whether this process may write.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
-import os
-import platform
 import shutil
 import stat
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import filelock
 from torch import Tensor
 
-from charrnn.errors import CheckpointError, OwnershipError, WorkspaceError
+from charrnn.errors import CheckpointError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
-from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, make_folder, sweep
-from charrnn.storage.journal import Journal, Row, append_rows, as_line, read_journal
+from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
+from charrnn.storage.journal import Journal, Row, append_rows, read_journal
+from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.sealed import (
     NewerFormatError,
     as_json,
@@ -47,78 +42,73 @@ from charrnn.storage.sealed import (
 LADDERS = 'ladder.json'
 
 
-class _Run:
-    """What this process knows of the writers of one directory."""
-
-    def __init__(self, path: Path) -> None:
-        self.lock = filelock.FileLock(path / 'lock', timeout=0.2, thread_local=False)  # status may look
-        self.locked: tuple[int, int] | None = None  # device and inode of the lock file that we hold
-        self.readers: weakref.WeakSet[Workspace] = weakref.WeakSet()
-        self.writer = 0  # the generation of the newest Workspace that has written
-        self.process = os.getpid()
-
-
-_RUNS: weakref.WeakValueDictionary[Path, _Run] = weakref.WeakValueDictionary()
-_GENERATIONS = itertools.count(1)
-
-
 class Workspace:
-    """One ModelState's handle on its working directory.
+    """The working directory of one ModelState.
 
     Parameters
     ----------
-    given : Path    the directory, as the user spelled it; it need not exist yet
+    given : Path    the directory as the user spelled it; it need not exist yet
+    Attributes
+    ----------
+    name : str      the directory as the user spelled it
+    path : Path     its absolute path
     """
 
     def __init__(self, given: Path) -> None:
         self.name = str(given)
         try:
             self.path = given.absolute()  # so that os.chdir moves nothing
-        except OSError as error:  # the directory of the process is gone
+        except OSError as error:  # the current directory of the process is gone
             raise cannot_read(given, error) from error
         self.dataset = self.path / 'dataset'
         self.checkpoints = Checkpoints(self.path / 'checkpoints')
         self.history = self.path / 'history.jsonl'
         self.ladders = self.path / 'ladder'
-        self.writer = self.path / 'writer.json'
-        self.generation = next(_GENERATIONS)
-        self._seen: tuple[int, int] | None = None
-        self._dataset: tuple[list[tuple[int, ...]], str] | None = None  # its files' stamps, and the digest they had
-        try:
-            key = self.path.resolve()
-        except (OSError, ValueError) as error:  # a loop of links, a NUL in the name
-            raise WorkspaceError(f'{self.name!r} cannot be a directory: {error}.', 'another name') from None
-        self._run = _RUNS.get(key) or _Run(key)
-        _RUNS[key] = self._run
+        self._dataset: tuple[list[tuple[int, ...]], str] | None = None  # stamps of its files, and their digest
+        parts = (self.dataset, self.checkpoints.root, self.history, self.ladders)
+        self._ownership = Ownership(self.name, self.path, parts, partial(_read_marks, self.checkpoints, self.history))
+
+    # ---- the right to write ----------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Count as a holder of the run, with what is on disk now as what this holder has seen."""
-        self._look()
-        self._run.readers.add(self)
+        """Register as a reader of the run that has seen what is on disk now."""
+        self._ownership.open()
 
-    def _look(self) -> None:
-        with explained(self.path, cannot_read):
-            self._seen = self._on_disk()
+    def claim(self) -> None:
+        """Become the writer of this run, or stay it; every method that writes needs an earlier claim.
 
-    def _refuse_links(self) -> None:
-        """A link under one of our names leads into somebody else's files."""
-        for path in (self.dataset, self.checkpoints.root, self.history, self.ladders, self.writer, self.path / 'lock'):
-            if path.is_symlink():
-                raise WorkspaceError(
-                    f'{str(path)!r} is a link; a run has its own files.', 'put what it points to in its place'
-                )
+        Raises
+        ------
+        OwnershipError    another process or a newer ModelState is, or was, the writer
+        WorkspaceError    the directory is missing, or cannot be written
+        """
+        if self._ownership.claim():
+            self._set_aside()
+            self.checkpoints.sweep()
+            sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp')
 
-    def _on_disk(self) -> tuple[int, int]:
-        """The newest checkpoint and the length of the history: what any writer changes."""
-        size = self.history.stat().st_size if self.history.exists() else 0
-        return max(self.checkpoints.numbers(), default=0), size
+    def who_writes(self) -> str:
+        """Return a description of the process that writes this run, or that wrote it last."""
+        return self._ownership.who_writes()
+
+    def is_being_written(self) -> bool | None:
+        """Return True if a process holds the lock, without taking it; None if that cannot be determined."""
+        return self._ownership.is_being_written()
+
+    def _set_aside(self) -> None:
+        """Rename a folder or a pipe under the name of the history, which would make every checkpoint fail."""
+        with contextlib.suppress(OSError):
+            if not stat.S_ISREG(self.history.lstat().st_mode):
+                self.history.rename(self.history.with_name(f'history.{time.time_ns()}.aside'))
+
+    # ---- beginning and loading -------------------------------------------------------------------------------
 
     def holds_run(self) -> bool:
-        """Whether there is a checkpoint: from then on this directory is never written over."""
+        """Return True if there is a checkpoint; from then on a new run never overwrites this directory."""
         return bool(self.checkpoints.numbers())
 
     def refuse_taken(self) -> None:
-        """Raise WorkspaceError if a new run cannot begin here: a run, or files that are not ours, are in the way."""
+        """Raise WorkspaceError if a new run cannot begin here because of an existing run or of foreign files."""
         with explained(self.path, cannot_write):
             if self.path.exists() and not self.path.is_dir():
                 raise WorkspaceError(f'{self.name!r} is a file, not a directory.', 'another name for the directory')
@@ -127,21 +117,23 @@ class Workspace:
                     f'{self.name!r} already holds a run; it is never written over.',
                     f'ModelState.load({self.name!r}), or another directory for the new run',
                 )
-            self._refuse_links()
-            # What an interrupted beginning left is ours to remove; anything else under these names is not.
+            self._ownership.refuse_links()
+            # Leftovers of an interrupted beginning may be removed; anything else under these names may not.
             taken = [path.name for path in (self.dataset, self.history) if path.exists()]
             if taken and not is_sealed(self.dataset):
-                raise WorkspaceError(f'{self.name!r} holds a {taken[0]!r} that is not of a run.', 'another directory')
+                raise WorkspaceError(
+                    f'{self.name!r} holds a {taken[0]!r} that does not belong to a run.', 'another directory'
+                )
             if self._was_trained():
                 raise WorkspaceError(
                     f'{self.name!r} holds the text and the history of a run whose checkpoints are gone.',
-                    'put them back from a backup; or delete the directory, or take another',
+                    'put them back from a backup, or delete the directory, or choose another one',
                 )
 
     def require_run(self) -> None:
-        """Raise WorkspaceError if there is no run to load."""
+        """Raise WorkspaceError if the directory holds no run to load."""
         with explained(self.path, cannot_read):
-            self._refuse_links()
+            self._ownership.refuse_links()
             if self.holds_run():
                 return
             exists, is_file, begun = self.path.exists(), self.path.is_file(), is_sealed(self.dataset)
@@ -163,18 +155,18 @@ class Workspace:
         )
 
     def _was_trained(self) -> bool:
-        """Whether the history has more than the row of the beginning."""
+        """Return True if the history has more rows than the first one, which a beginning writes."""
         return self.history.is_file() and len(self.history.read_bytes().splitlines()) > 1
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
-        """Begin a run in the block, as its writer; if that fails, a directory that was not there before is gone."""
+        """Begin a run in the block, as its writer; if that fails, remove the directory unless it existed before."""
         with explained(self.path, cannot_write):
             existed = self.path.exists()
             self.refuse_taken()
             make_folder(self.path)
         self.claim()
-        self.refuse_taken()  # again, now that nobody else can begin one; what is there is not ours to remove
+        self.refuse_taken()  # again, since another process may have begun a run before the claim
         try:
             yield
             self.open()
@@ -183,110 +175,14 @@ class Workspace:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
 
-    def claim(self) -> None:
-        """Become the writer of this run, or stay it.  Every method that writes calls this first.
-
-        Raises
-        ------
-        OwnershipError    another process or a newer ModelState is, or was, the writer
-        WorkspaceError    the directory is gone, or cannot be written
-        """
-        run = self._run
-        if run.writer > self.generation or any(other.generation > self.generation for other in run.readers):
-            raise OwnershipError(
-                f'a newer ModelState of this process owns {self.name!r}; this one may still read.',
-                'train with the newer one, or delete it (_ may hold it, too) and load again',
-            )
-        if run.process != os.getpid():
-            raise OwnershipError(
-                f'this is a forked copy of the process that opened {self.name!r}.',
-                f'ModelState.load({self.name!r}) here, once the other process has ended',
-            )
-        if not run.lock.is_locked or run.locked != _identity(run.lock.lock_file):
-            self._lock()
-        run.writer = self.generation
-
-    def _lock(self) -> None:
-        with explained(self.path, cannot_write):
-            self._refuse_links()
-            self._take_lock()
-        self._set_aside()
-        self.checkpoints.sweep()
-        sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp', '.writer.*.tmp')
-        with contextlib.suppress(OSError):  # it is for people: who else wants to write is told
-            self._sign()
-
-    def _set_aside(self) -> None:
-        """A folder or a pipe under the name of the history would keep every checkpoint from being written."""
-        with contextlib.suppress(OSError):
-            if not stat.S_ISREG(self.history.lstat().st_mode):
-                self.history.rename(self.history.with_name(f'history.{time.time_ns()}.aside'))
-
-    def _sign(self) -> None:
-        new = self.path / f'.writer.{os.getpid()}.tmp'
-        since = time.strftime('%Y-%m-%d %H:%M:%S')
-        append_durably(new, as_line(0, {'kind': 'writer', 'pid': os.getpid(), 'host': platform.node(), 'since': since}))
-        new.replace(self.writer)
-
-    def who_writes(self) -> str:
-        """The process that writes this run, or did last, for people."""
-        rows = read_journal(self.writer, _is_signature, bare=False).rows
-        if not rows:
-            return 'another process'
-        found = rows[0]
-        return f'process {found["pid"]} on {found["host"]!r} (since {found["since"]})'
-
-    def _take_lock(self) -> None:
-        lock = self._run.lock
-        lock.release(force=True)  # of a directory that was deleted, or replaced, under us
-        if not self.path.is_dir():
-            raise WorkspaceError(
-                f'the directory {self.name!r} is gone: moved, renamed or deleted.',
-                'ModelState.load(...) from where it is now',
-            )
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise OwnershipError(
-                f'{self.who_writes()} is writing {self.name!r}.',
-                'end it first; loading, generating and evaluating work meanwhile',
-            ) from None
-        except (NotImplementedError, OSError) as error:
-            if isinstance(error, NotImplementedError) or error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise WorkspaceError(
-                    f'the file system of {self.name!r} has no locks ({error}): two could write it at once.',
-                    'a directory on a disk of this machine',
-                ) from error
-            raise
-        if self._seen is not None and self._seen != self._on_disk():
-            lock.release(force=True)
-            raise OwnershipError(
-                f'another process has trained {self.name!r} since this ModelState was loaded.',
-                f'ModelState.load({self.name!r}), or ms.restore()',
-            )
-        self._run.locked = _identity(lock.lock_file)  # only now: until here a failed attempt is made again
-
-    def is_being_written(self) -> bool | None:
-        """Whether some process holds the lock, found out without taking it from anybody; None if that is unknown."""
-        try:
-            import fcntl
-
-            with (self.path / 'lock').open('rb') as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        except (ImportError, OSError):
-            return None
-        return False
+    # ---- the parts of the run --------------------------------------------------------------------------------
 
     def dataset_digest(self) -> str:
-        """The digest of the dataset, every byte verified: again only if a file of it was touched since the last time.
+        """Return the digest of the dataset; verify every byte if a file was touched since the last call.
 
         Raises
         ------
-        CheckpointError    it is damaged
+        CheckpointError    the dataset is damaged
         """
         try:
             stamps = [_stamp(path) for path in sorted(self.dataset.iterdir())]
@@ -302,7 +198,7 @@ class Workspace:
         return self._dataset[1]
 
     def dataset_facts(self, name: str) -> dict[str, Any]:
-        """What the file of that name in the dataset says; whether it makes sense is for who knows datasets."""
+        """Return the JSON object in a file of the dataset, unchecked; an empty one if the file holds none."""
         (content,) = read_sealed(self.dataset, name)
         try:
             facts = parse_json(content)
@@ -311,9 +207,9 @@ class Workspace:
         return facts if isinstance(facts, dict) else {}
 
     def read_history(self, is_sound: Callable[[Row], bool]) -> tuple[Journal, str]:
-        """Every row of the history that is as it was written and makes sense; and why it cannot be read, if so."""
+        """Return every undamaged, valid row of the history; and why it cannot be read, else an empty text."""
         bare = False
-        with contextlib.suppress(CheckpointError):  # the dataset is damaged, which is said elsewhere
+        with contextlib.suppress(CheckpointError):  # a damaged dataset is reported elsewhere
             bare = read_manifest(self.dataset)['format'] == 1
         try:
             return read_journal(self.history, is_sound, bare=bare), ''
@@ -321,20 +217,20 @@ class Workspace:
             return Journal(), error.what
 
     def append_history(self, rows: dict[int, Row]) -> None:
-        """Append rows under their numbers and make them durable."""
+        """Append rows to the history under their numbers, and make them durable."""
         append_rows(self.history, rows)
-        with contextlib.suppress(WorkspaceError):  # it is written
-            self._look()
+        with contextlib.suppress(WorkspaceError):  # the rows are written
+            self._ownership.note_seen()
 
     def write_checkpoint(self, tensors: Mapping[str, Tensor], facts: dict[str, Any], attached: dict[str, bytes]) -> int:
-        """Write one; its number."""
+        """Write a checkpoint, and return its number."""
         number = self.checkpoints.write(tensors, facts, attached)
-        with contextlib.suppress(WorkspaceError):  # it is saved
-            self._look()
+        with contextlib.suppress(WorkspaceError):  # the checkpoint is saved
+            self._ownership.note_seen()
         return number
 
     def extras(self) -> dict[str, str]:
-        """What there is that a run can do without, and what is wrong with it (empty: nothing is)."""
+        """Return the optional parts that exist, each with what is wrong with it (empty: nothing is)."""
         found = {}
         if is_there(self.ladders):
             try:
@@ -342,17 +238,12 @@ class Workspace:
                 found['ladder'] = ''
             except WorkspaceError as error:
                 found['ladder'] = f'{error.what} The baselines will be computed again.'
-        if is_there(self.writer):
-            try:
-                whole = bool(read_journal(self.writer, _is_signature, bare=False).rows)
-            except WorkspaceError:
-                whole = False
-            damage = f'{str(self.writer)!r} was changed since it was written. Who trains next writes it again.'
-            found['writer.json'] = '' if whole else damage
+        if (trouble := self._ownership.writer_trouble()) is not None:
+            found['writer.json'] = trouble
         return found
 
     def read_ladders(self, digest: str) -> dict[str, dict[str, float]]:
-        """The baseline ladders that were kept for the dataset called `digest`; none where there is any doubt."""
+        """Return the stored baseline ladders of the dataset `digest`; none if they are damaged or invalid."""
         try:
             kept = parse_json(*read_sealed(self.ladders, LADDERS))
             splits = kept['splits'] if kept['dataset'] == digest else {}
@@ -361,26 +252,20 @@ class Workspace:
             return {}
 
     def keep_ladders(self, digest: str, ladders: dict[str, dict[str, float]]) -> None:
-        """Keep them, if this is the writer of the run; who only reads computes them again another time."""
-        if self._run.writer != self.generation or not self._run.lock.is_locked:
+        """Store baseline ladders if this is the writer of the run; a reader computes them again each time."""
+        if not self._ownership.is_writer:
             return
         with contextlib.suppress(WorkspaceError):
             write_sealed(self.ladders, {LADDERS: as_json({'dataset': digest, 'splits': ladders}).encode()})
 
 
-def _is_signature(row: Row) -> bool:
-    return row.get('kind') == 'writer' and {'pid', 'host', 'since'} <= row.keys()
+def _read_marks(checkpoints: Checkpoints, history: Path) -> Marks:
+    """Return the newest checkpoint and the length of the history."""
+    size = history.stat().st_size if history.exists() else 0
+    return max(checkpoints.numbers(), default=0), size
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
+    """Return values of a file that change with its contents."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Device and inode of a file; None if it is not there."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  filelock keeps its path as a str
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -1,3 +1,7 @@
+"""Checkpoints: what is written is read back, the newest good one and the best are found, damage is named."""
+
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -5,7 +9,8 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import KEEP, Checkpoints, best_number
+from charrnn.storage.checkpoints import KEEP, Checkpoint, Checkpoints, best_number
+from charrnn.storage.sealed import NewerFormatError
 
 SENSE = {
     **dict.fromkeys(('position', 'symbols', 'round', 'seed', 'history_length', 'seconds'), 1),
@@ -21,10 +26,10 @@ def write(root: Path, valid_nats: float | None = None) -> int:
 
 def test_tensors_and_facts_come_back(tmp_path: Path) -> None:
     tensors = {'a': torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).t(), 'b': torch.tensor(3.0)}
-    facts = {**SENSE, 'valid_nats': 2.5, 'x': [1, 2.5, None], 'y': 'é\u2028\0', 'attached': {'onreport': 'print'}}
+    facts = {**SENSE, 'valid_nats': 2.5, 'x': [1, 2.5, None], 'y': 'é\u2028\0', 'attached': {'anyname': 'print'}}
     store = Checkpoints(tmp_path)
-    read = store.read(store.write(tensors, facts, {'onreport': b'bytes'}))
-    assert read.facts == facts and read.attached == {'onreport': ('print', b'bytes')}
+    read = store.read(store.write(tensors, facts, {'anyname': b'bytes'}))
+    assert read.facts == facts and read.attached == {'anyname': ('print', b'bytes')}
     assert read.tensors.keys() == tensors.keys() and all(torch.equal(read.tensors[k], tensors[k]) for k in tensors)
 
 
@@ -56,12 +61,97 @@ def test_the_newest_that_verifies_wins(tmp_path: Path) -> None:
     (tmp_path / '000003' / 'facts.json').write_text('{}')
     found, troubles = Checkpoints(tmp_path).read_newest('x')
     assert found.number == 2 and len(troubles) == 1 and 'facts.json' in troubles[0]
-    with pytest.raises(CheckpointError, match=r'checkpoint 1 in .* is not of this dataset'):
+    with pytest.raises(
+        CheckpointError, match=r'no checkpoint in .* can be read.*checkpoint 1 in .* belongs to another dataset'
+    ):
         Checkpoints(tmp_path).read_newest('another')
     for n in (1, 2):
         (tmp_path / f'00000{n}' / 'manifest.json').unlink()
     with pytest.raises(CheckpointError, match='no checkpoint in .* can be read'):
         Checkpoints(tmp_path).read_newest('x')
+
+
+def test_the_newest_that_is_accepted_wins(tmp_path: Path) -> None:
+    for _ in range(4):
+        write(tmp_path)
+    (tmp_path / '000004' / 'facts.json').write_text('{}')
+    store, asked = Checkpoints(tmp_path), list[int]()
+
+    def accept(found: Checkpoint) -> str:
+        asked.append(found.number)
+        if found.number > 2:
+            raise CheckpointError(f'checkpoint {found.number} is too new.', 'an older one')
+        return f'accepted {found.number}'
+
+    result, troubles = store.read_newest('x', accept=accept)
+    assert result == 'accepted 2' and asked == [3, 2]
+    assert 'facts.json' in troubles[0] and troubles[1:] == ['checkpoint 3 is too new.']
+    assert store.damaged == {4}, 'the bytes of the third are good'
+
+    def refuse(found: Checkpoint) -> str:
+        raise CheckpointError('it is not accepted.', 'another directory')
+
+    with pytest.raises(
+        CheckpointError, match=r'no checkpoint in .* can be read(.* it is not accepted\.){3}\n  Next: a copy'
+    ):
+        store.read_newest('x', accept=refuse)
+    write(tmp_path / 'one')
+    with pytest.raises(CheckpointError, match=r'^it is not accepted\.\n  Next: another directory$'):
+        Checkpoints(tmp_path / 'one').read_newest('x', accept=refuse)
+    with pytest.raises(CheckpointError, match=r'^checkpoint 1 in .* belongs to another dataset\.\n  Next: a copy of'):
+        Checkpoints(tmp_path / 'one').read_newest('another', accept=refuse)
+
+    def upgrade(found: Checkpoint) -> str:
+        raise NewerFormatError('it is newer.', 'an upgrade')
+
+    with pytest.raises(NewerFormatError, match='it is newer'):
+        store.read_newest('x', accept=upgrade)
+
+
+def test_an_error_of_an_older_attempt_keeps_nothing_alive(tmp_path: Path) -> None:
+    """A reference cycle through the error's frames would delay the release of the lock."""
+
+    class Held:
+        pass
+
+    def fall_back() -> weakref.ref[Held]:
+        held = Held()
+        Checkpoints(tmp_path).read_newest('x')
+        return weakref.ref(held)
+
+    for _ in range(2):
+        write(tmp_path)
+    (tmp_path / '000002' / 'facts.json').unlink()
+    gc.disable()
+    try:
+        assert fall_back()() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize('attached', [{'': 'x'}, {'../x': 'x'}, {'a b': 'x'}, {'n' * 41: 'x'}, {'onreport': 1}, ['x']])
+def test_an_invalid_attached_function_is_refused(tmp_path: Path, attached: object) -> None:
+    store = Checkpoints(tmp_path)
+    store.write({'a': torch.zeros(1)}, {**SENSE, 'valid_nats': None, 'attached': attached})
+    with pytest.raises(CheckpointError, match=r'makes no sense: .*attached.* in facts\.json .* invalid'):
+        store.read(1)
+    assert store.facts() == {}
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'said'), [('round', -1, 'invalid'), ('round', True, 'invalid'), ('x', 1, '')]
+)
+def test_an_invalid_fact_is_named(tmp_path: Path, name: str, value: object, said: str) -> None:
+    store = Checkpoints(tmp_path)
+    store.write({'a': torch.zeros(1)}, {**SENSE, 'valid_nats': None, name: value})
+    if said:
+        with pytest.raises(CheckpointError, match=f'makes no sense: the {name} in facts.json is {said}'):
+            store.read(1)
+    else:
+        store.read(1)
+    store.write({'a': torch.zeros(1)}, SENSE)
+    with pytest.raises(CheckpointError, match=r'the valid_nats in facts\.json is missing'):
+        store.read(2)
 
 
 def test_the_damaged_are_neither_counted_nor_dropped(tmp_path: Path) -> None:

@@ -155,6 +155,6 @@ def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkey
         write(path, data[:-1] + b'?' if path.suffix == '.safetensors' else data, end)
 
     monkeypatch.setattr(sealed, 'append_durably', lie)
-    with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back otherwise'):
+    with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back differently'):
         ms.newcheckpoint()
     assert files(ms.curdir / 'checkpoints') == kept

@@ -91,7 +91,7 @@ def test_a_new_run_never_goes_over_an_old_one(make_run: MakeRun, tmp_path: Path)
     assert {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file()} == files
     (tmp_path / 'mine' / 'dataset').mkdir(parents=True)
     (tmp_path / 'mine' / 'dataset' / 'precious').write_text('x')
-    with pytest.raises(WorkspaceError, match="holds a 'dataset' that is not of a run"):
+    with pytest.raises(WorkspaceError, match="holds a 'dataset' that does not belong to a run"):
         make_run('mine')
     assert (tmp_path / 'mine' / 'dataset' / 'precious').read_text() == 'x'
     (tmp_path / 'file').write_text('x')
@@ -124,7 +124,7 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
     ms, other = make_run(), make_run('other', text='abc' * 100)
     for name in ('indices.bin', 'dataset.json', 'manifest.json'):
         (ms.curdir / 'dataset' / name).write_bytes((other.curdir / 'dataset' / name).read_bytes())
-    with pytest.raises(WorkspaceError, match='checkpoint 1 .* is not of this dataset'):
+    with pytest.raises(WorkspaceError, match='checkpoint 1 .* belongs to another dataset'):
         ModelState.load(ms.curdir, device='cpu')
     (other.curdir / 'dataset' / 'indices.bin').write_bytes(b'\1' * 300)
     with pytest.raises(WorkspaceError, match='indices.bin was changed'):
@@ -186,10 +186,10 @@ def test_files_of_others_survive_a_beginning(make_run: MakeRun, tmp_path: Path) 
     for name in ('dataset/manifest.json', 'dataset/photo.jpg', '.mine.tmp/x', 'history.jsonl'):
         (theirs / name).parent.mkdir(parents=True, exist_ok=True)
         (theirs / name).write_text('{}')
-    with pytest.raises(WorkspaceError, match='is not of a run'):
+    with pytest.raises(WorkspaceError, match='does not belong to a run'):
         make_run('project')
     shutil.rmtree(theirs / 'dataset')
-    with pytest.raises(WorkspaceError, match="holds a 'history.jsonl' that is not of a run"):
+    with pytest.raises(WorkspaceError, match="holds a 'history.jsonl' that does not belong to a run"):
         make_run('project')
     (theirs / 'history.jsonl').unlink()
     make_run('project')
