@@ -19,6 +19,7 @@ from torture import COUNTS
 from charrnn import ModelState
 from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
 from charrnn.models.engines import native
+from charrnn.training.moment import Moment
 
 NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
@@ -36,7 +37,6 @@ def recurrence(layer: LayerFunction, cell: str) -> Callable[..., tuple[torch.Ten
     return function
 
 
-Moment = dict[str, Any]
 MakeRun = Callable[..., ModelState]
 
 
@@ -102,11 +102,11 @@ def train(ms: ModelState, windows: int, **given: Any) -> None:
     ms.trainmodel(train_len=windows, **{'batchsize': 3, 'valid_len': 1, 'print_every': 0, **given})
 
 
-def moment(ms: ModelState) -> Moment:
+def moment(ms: ModelState) -> dict[str, Any]:
     """Everything that training reads, as bytes and plain numbers: two equal moments are the same to the bit."""
-    learner = ms._run.learner
-    tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in learner.tensors().items()}
-    facts = {name: value for name, value in learner.facts().items() if name not in ('seconds', 'round')}
+    now = Moment.of(ms._run.learner)
+    tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in now.tensors().items()}
+    facts = {name: value for name, value in now.facts().items() if name not in ('seconds', 'round')}
     return {**tensors, **facts}
 
 

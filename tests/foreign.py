@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import CharRNNError, ModelState
-from charrnn.session.fsck import fsck, status
+from charrnn.session.fsck import fsck
+from charrnn.session.overview import status
 from charrnn.storage.journal import as_line
 from charrnn.storage.sealed import as_json
 

@@ -14,7 +14,7 @@ from conftest import MakeRun, moment, train
 from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.sealed import write_sealed
-from charrnn.training.schedule import Moment
+from charrnn.training.schedule import Progress
 
 WAITS = pytest.mark.filterwarnings('ignore:this run has .* attached')
 
@@ -25,7 +25,7 @@ class Fading:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, moment: Moment) -> float:
+    def __call__(self, moment: Progress) -> float:
         self.calls += 1
         return 0.01 / (1 + self.calls + moment.epoch)
 
@@ -95,7 +95,7 @@ def test_a_sampling_filter_changes_what_is_said_and_nothing_else(make_run: MakeR
     ('name', 'function', 'said'),
     [
         ('schedule', lambda moment: 1 / 0, 'schedule raised ZeroDivisionError: division by zero'),
-        ('schedule', lambda moment: 'fast', "schedule answered 'fast' to Moment"),
+        ('schedule', lambda moment: 'fast', "schedule answered 'fast' to Progress"),
         ('schedule', lambda moment: -1.0, 'schedule answered -1.0'),
         ('schedule', lambda moment: float('nan'), 'schedule answered nan'),
         ('schedule', lambda moment: exit(3), 'schedule raised SystemExit: 3'),

@@ -58,5 +58,6 @@ def test_a_newer_format_says_upgrade(make_run: MakeRun, monkeypatch: pytest.Monk
         curdir = make_run().curdir
     with pytest.raises(CheckpointError, match=r'newer charrnn.*\n  Next: pip install --upgrade charrnn'):
         ModelState.load(curdir, device='cpu')
-    text, state = fsck(curdir)
+    inspection = fsck(curdir)
+    text, state = str(inspection), inspection.status
     assert state == 2 and text.endswith('A newer charrnn has written this run.  Next: pip install --upgrade charrnn')

@@ -15,7 +15,8 @@ from torture import TORTURE, count
 
 from charrnn import ModelState, WorkspaceError
 from charrnn.__main__ import run_command
-from charrnn.session.fsck import fsck, status
+from charrnn.session.fsck import fsck
+from charrnn.session.overview import status
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def files(root: Path) -> dict[Path, bytes]:
 
 def test_a_good_run(run: Path) -> None:
     before = files(run)
-    text, state = fsck(run)
+    inspection = fsck(run)
+    text, state = str(inspection), inspection.status
     assert state == 0
     assert re.findall(r'^  good     (.*?)(?:   *(.*))?$', text, re.M) == [
         ('dataset', ''),
@@ -65,7 +67,8 @@ def test_a_good_run(run: Path) -> None:
 )
 def test_damage_is_named_and_so_is_what_to_do(run: Path, name: str, state: int, said: str) -> None:
     flip(run / name)
-    text, found = fsck(run)
+    inspection = fsck(run)
+    text, found = str(inspection), inspection.status
     assert found == state and said in text
     (damaged,) = re.findall(r'^  DAMAGED  .*$', text, re.M)
     assert Path(name).name in damaged or 'line' in damaged
@@ -91,7 +94,7 @@ def test_both_work_while_a_run_is_written(run: Path) -> None:
     ms = ModelState.load(run, device='cpu')
     train(ms, 1)
     assert f'process {os.getpid()} on ' in status(run) and ') is writing it now' in status(run)
-    assert fsck(run)[1] == 0
+    assert fsck(run).status == 0
     train(ms, 1)
 
 
@@ -100,7 +103,7 @@ def test_half_a_run_is_shown_as_far_as_it_goes(run: Path, tmp_path: Path, make_r
         path.unlink()
     (run / 'history.jsonl').unlink()
     assert 'no readable checkpoint' in status(run) and 'no checkpoints yet' in status(run)
-    assert fsck(run)[1] == 2
+    assert fsck(run).status == 2
     with pytest.raises(WorkspaceError, match='there is no directory'):
         status(tmp_path / 'nothing')
     assert run_command(['fsck', str(tmp_path / 'nothing')]) == 2
@@ -117,7 +120,8 @@ def test_no_false_alarm_while_another_process_saves_all_the_time(run: Path) -> N
         try:
             end = time.monotonic() + (20 if TORTURE else 2)
             while time.monotonic() < end:
-                text, state = fsck(run)
+                inspection = fsck(run)
+                text, state = str(inspection), inspection.status
                 assert state == 0, text
                 assert 'epoch' in status(run)
                 loaded = ModelState.load(run, device='cpu')  # a warning would be an error

@@ -98,15 +98,21 @@ def sample_indices(
     """
     reader = open_reader(model, Carry.join([state.carry] * streams))
     pending, numbers = np.full(streams, state.pending, np.int64), draws.random((length, streams))
+    found = draw_block(reader, pending, numbers, temp, silent)
+    return found.T, states_of(reader.carry, found[-1] if length else pending)
+
+
+def draw_block(
+    reader: Reader, pending: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
+) -> NDArray[np.int64]:
+    """Draw as ``draw_symbols`` does, with no other filter than a silent symbol; return all symbols, (length, B)."""
     if isinstance(reader, native.Reader):
-        found = reader.draw(pending, numbers, temp, silent)
+        found = reader.draw(pending, draws, temp, silent)
         if found is None:
             raise not_numbers()
-    else:
-        filters = [] if silent is None else [never(silent)]
-        drawn = list(draw_symbols(reader, pending, numbers, temp, filters))
-        found = np.array(drawn, np.int64).reshape(length, streams)
-    return found.T, states_of(reader.carry, found[-1] if length else pending)
+        return found
+    filters = [] if silent is None else [never(silent)]
+    return np.array(list(draw_symbols(reader, pending, draws, temp, filters)), np.int64).reshape(draws.shape)
 
 
 def states_of(carry: Carry, pending: NDArray[np.int64]) -> list[State]:

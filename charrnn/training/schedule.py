@@ -50,7 +50,7 @@ class Schedule:
     best_nats: float | None = None
 
     def judge(self, epochs: int, valid_nats: float) -> Schedule:
-        """Return the schedule after a validation of the whole split at the end of epoch `epochs`: annealed if no better."""
+        """Return the schedule after a validation at the end of epoch `epochs`: annealed unless it is the best."""
         improved = self.best_nats is None or valid_nats < self.best_nats
         if improved and math.isfinite(valid_nats):
             return Schedule(epochs, self.annealings, valid_nats)

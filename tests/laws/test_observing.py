@@ -11,7 +11,8 @@ import pytest
 import torch
 from conftest import MakeRun, moment, train
 
-from charrnn import CharRNNError, ModelState, compare, generatestring, temperatures
+from charrnn import CharRNNError, ModelState, generatestring
+from charrnn.session.generation import sample_on_the_way
 
 
 def provoke(ms: ModelState) -> None:
@@ -38,10 +39,10 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'checkpoints': lambda ms: repr(ms.checkpoints()),
     'check causality': lambda ms: ms.checkcausal(),
     'track attention': lambda ms: ms.trackattention('the cat'),
-    'compare': lambda ms: compare(ms, ms),
+    'compare': lambda ms: ms.compare(ms),
     'plot': lambda ms: ms.plot(),
     'track neurons': lambda ms: ms.trackneurons('the cat'),
-    'temperatures': lambda ms: temperatures(ms, 'the cat'),
+    'temperatures': lambda ms: ms.temperatures('the cat'),
     'save': lambda ms: ms.newcheckpoint(),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
@@ -90,4 +91,4 @@ def test_a_sample_on_the_way_begins_with_the_next_symbol_and_continues_lane_0(ma
     upcoming = ms.chars.decode(ms.data.train[ms.position : ms.position + 1])
     assert len(report['sample']) == 200
     assert report['sample'][0] == upcoming
-    assert ms._speak() == report['sample'], 'its draws are a function of the position'
+    assert sample_on_the_way(ms._run) == report['sample'], 'its draws are a function of the position'

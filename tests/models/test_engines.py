@@ -17,7 +17,7 @@ import pytest
 import torch
 from conftest import NATIVE_SETS, MakeRun, recurrence
 
-from charrnn import EngineError
+from charrnn import EngineError, SamplingError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, build_model
 from charrnn.models.cells import CELLS, Cell
@@ -26,6 +26,8 @@ from charrnn.models.engines import torch as loops
 from charrnn.models.engines.choice import choose_engine
 from charrnn.models.onehot import Rows, each_row, look_up
 from charrnn.sampling import sampler
+from charrnn.sampling.filters import never
+from charrnn.sampling.readers import ModelReader, open_reader
 
 GATES = {name: cell.gates for name, cell in CELLS.items()}
 needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
@@ -265,37 +267,32 @@ def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun
 
 @pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
 @pytest.mark.parametrize('H', [7, 290])  # 290: weights beyond one core's cache, so that threads share each stream
-def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: str, H: int) -> None:
+def test_all_readers_draw_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: str, H: int) -> None:
     V, B, length = 11, 3, 12
     model = build_model(modeltype, V, HyperParams(layers=2, state_size=H), seed=3)
     draws = np.random.default_rng(0)
     symbols, numbers = draws.integers(V, size=B), draws.random((length, B))
     carry = model.zero_carry(B)
 
-    def speak(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
+    def drawn(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
         monkeypatch.setenv('CHARRNN_ENGINE', engine)
-        model.move(torch.device('cpu'))
-        with torch.no_grad():
-            lane_carry = model.zero_carry(len(symbols[lanes]))
-            found = sampler.speak(model, lane_carry, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2)
-        assert found is not None
-        return found.tolist()
+        reader = open_reader(model.move(torch.device('cpu')), model.zero_carry(len(symbols[lanes])))
+        return sampler.draw_block(reader, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2).tolist()
 
-    with torch.no_grad():
-        by_model = sampler._draw(sampler._model_reader(model, carry), symbols, numbers, 1.5, 2)
-    assert by_model is not None and 2 not in by_model
+    by_model = np.array(list(sampler.draw_symbols(ModelReader(model, carry), symbols, numbers, 1.5, [never(2)])))
+    assert 2 not in by_model
     ways = ['torch', *(f'native:{each}' for each in NATIVE_SETS)]
     for engine in ways:
-        assert speak(engine, 1.5) == by_model.tolist()
-        assert speak(engine, 0.0) == speak('torch', 0.0)
+        assert drawn(engine, 1.5) == by_model.tolist()
+        assert drawn(engine, 0.0) == drawn('torch', 0.0)
         for lane in range(B):  # a stream does not depend on its neighbours
-            assert speak(engine, 1.5, slice(lane, lane + 1)) == [[row[lane]] for row in by_model.tolist()]
+            assert drawn(engine, 1.5, slice(lane, lane + 1)) == [[row[lane]] for row in by_model.tolist()]
         before = torch.get_num_threads()
         try:
             for threads in (2, 4):
                 torch.set_num_threads(threads)
-                assert speak(engine, 1.5) == by_model.tolist()
-                assert speak(engine, 1.5, slice(1, 2)) == [[row[1]] for row in by_model.tolist()]
+                assert drawn(engine, 1.5) == by_model.tolist()
+                assert drawn(engine, 1.5, slice(1, 2)) == [[row[1]] for row in by_model.tolist()]
         finally:
             torch.set_num_threads(before)
     for wrong in ('nan', 'inf'):
@@ -303,8 +300,9 @@ def test_all_ways_to_speak_say_the_same(monkeypatch: pytest.MonkeyPatch, modelty
             model.readout_bias[4] = float(wrong)
             for engine in ways:
                 monkeypatch.setenv('CHARRNN_ENGINE', engine)
-                model.move(torch.device('cpu'))
-                assert sampler.speak(model, carry, symbols, numbers, 1.0, None) is None
+                reader = open_reader(model.move(torch.device('cpu')), carry)
+                with pytest.raises(SamplingError, match='nan'):
+                    sampler.draw_block(reader, symbols, numbers, 1.0, None)
 
 
 def test_rows_are_looked_up_once_for_each_symbol_or_for_each_place() -> None:

@@ -13,7 +13,8 @@ from conftest import MakeRun, moment, train
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, CheckpointError, ModelState, WorkspaceError
-from charrnn.session.fsck import fsck, inspect_run, status
+from charrnn.session.fsck import fsck
+from charrnn.session.overview import status
 
 FLIPS = 12_000 if TORTURE else 250
 
@@ -149,9 +150,9 @@ def test_a_history_without_checksums_never_breaks_a_load(name: str, tmp_path: Pa
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             assert 'ModelState' in repr(ModelState.load(curdir, device='cpu'))
-        assert 'epoch' in status(curdir) and fsck(curdir)[1] in (0, 1)
+        assert 'epoch' in status(curdir) and fsck(curdir).status in (0, 1)
     path.write_bytes(content)
-    assert 'of format 1, which have no checksum' in fsck(curdir)[0]
+    assert 'of format 1, which have no checksum' in str(fsck(curdir))
 
 
 def test_fsck_and_load_agree(run: Path) -> None:
@@ -166,13 +167,13 @@ def test_fsck_and_load_agree(run: Path) -> None:
                     taken = ModelState.load(run, device='cpu')._run.saved['number']
                 except CharRNNError:
                     taken = None
-            assert inspect_run(run)[1] == taken, path
+            assert fsck(run).newest == taken, path
         path.write_bytes(content)
     (run / 'history.jsonl').unlink()
     (run / 'history.jsonl').mkdir()
     with pytest.warns(UserWarning, match='it is not a plain file. Training does not read it'):
         ms = ModelState.load(run, device='cpu')
-    assert ms.position == 24 and inspect_run(run)[1] == 4
+    assert ms.position == 24 and fsck(run).newest == 4
     train(ms, 1)  # what is in the way is set aside
     assert (run / 'history.jsonl').is_file() and len(list(run.glob('history.*.aside'))) == 1
 

@@ -48,7 +48,7 @@ def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: 
     model = Recorder(n_train + n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(protocol, 'LEAST_WINDOWS', 1)
-        found = evaluate_split(model, text[:n_train], text[n_train:], seq_len, CPU)
+        found = evaluate_split(model, text[:n_train], text[n_train:], seq_len)
     assert found is not None
     nats, _, symbols, _ = found
     assert symbols == n
@@ -64,7 +64,7 @@ def test_it_equals_one_lane_scored_by_hand() -> None:
     hyper = HyperParams(layers=1, state_size=4)
     model = build_model('GRUEncode', V, hyper, 0)
     train, split = indices(30), indices(41, seed=1)
-    found = evaluate_split(model, train, split, 7, CPU)
+    found = evaluate_split(model, train, split, 7)
     assert found is not None
     everything = torch.from_numpy(np.concatenate([train[-7:], split]).astype(np.int64))[None]
     with torch.no_grad():
@@ -80,9 +80,9 @@ def test_it_equals_one_lane_scored_by_hand() -> None:
 def test_part_of_a_split_and_a_stop() -> None:
     model = build_model('GRUEncode', V, HyperParams(layers=1, state_size=4), 0)
     train, split = indices(30), indices(400, seed=1)
-    part = evaluate_split(model, train, split, 5, CPU, windows=2)
+    part = evaluate_split(model, train, split, 5, windows=2)
     assert part is not None
     assert part[2] == 10 * 10 and '100 of 400 symbols, 10 lanes' in part[3]
-    assert evaluate_split(model, train, split, 5, CPU, each_window=lambda: True) is None
-    single = evaluate_split(model, train, split[:1], 5, CPU)
+    assert evaluate_split(model, train, split, 5, each_window=lambda: True) is None
+    single = evaluate_split(model, train, split[:1], 5)
     assert single is not None and single[2] == 1 and math.isnan(single[1])

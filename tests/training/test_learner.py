@@ -10,6 +10,7 @@ from conftest import MakeRun, moment, train
 
 from charrnn import ModelState, NonFiniteLossError, TornWindowError, TrainingError
 from charrnn.training import learner as learner_module
+from charrnn.training import step
 from charrnn.training.interrupt import StopRequest
 
 
@@ -38,7 +39,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(make_run: MakeRun, monkey
     def overflow(gradients: Any) -> torch.Tensor:
         return torch.tensor(math.inf)
 
-    monkeypatch.setattr(learner_module.nn.utils, 'get_total_norm', overflow)
+    monkeypatch.setattr(step.nn.utils, 'get_total_norm', overflow)
     with pytest.raises(NonFiniteLossError, match='gradient norm inf'):
         train(ms, 1)
     assert moment(ms) == before
@@ -53,7 +54,7 @@ def test_a_huge_learning_rate_stops_cleanly(make_run: MakeRun) -> None:
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, *windows: int) -> None:
     """Press Ctrl-C in the middle of these windows, inside the update."""
-    update, seen = learner_module.apply_update, [0]
+    update, seen = step.apply_update, [0]
 
     def apply(*given: Any) -> None:
         seen[0] += 1
@@ -61,7 +62,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, *windows: int) -> None:
             signal.raise_signal(signal.SIGINT)
         update(*given)
 
-    monkeypatch.setattr(learner_module, 'apply_update', apply)
+    monkeypatch.setattr(step, 'apply_update', apply)
 
 
 def test_the_first_interrupt_ends_the_window_saves_and_says_so(
@@ -97,7 +98,7 @@ def test_a_second_interrupt_that_tears_an_update_says_so_and_asks_for_restore(
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner_module, 'apply_update', twice)
+        patch.setattr(step, 'apply_update', twice)
         with pytest.raises(KeyboardInterrupt):
             train(ms, 3)
     assert 'in the middle of an update' in capsys.readouterr().out
@@ -123,7 +124,7 @@ def test_a_second_interrupt_between_updates_tears_nothing(
         return torch.tensor(0.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner_module.nn.utils, 'get_total_norm', twice)
+        patch.setattr(step.nn.utils, 'get_total_norm', twice)
         with pytest.raises(KeyboardInterrupt):
             train(ms, 3)
     assert 'nothing is torn' in capsys.readouterr().out
@@ -159,7 +160,7 @@ def test_too_few_symbols_for_the_lanes_says_how_many_are_needed(make_run: MakeRu
         'one window of 100 lanes of 8 symbols needs 800 training symbols; this text has 630.\n'
         '  Next: batchsize=78 or less, or a new run with seq_len=6'
     )
-    assert ms.carry is None and ms.position == 0
+    assert not ms.carry['h'].any() and ms.position == 0
     ms.trainmodel(train_len=1, batchsize=78, print_every=0)
 
 
@@ -232,7 +233,7 @@ def test_lanes_stay_when_the_first_window_of_a_new_batch_size_fails(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(learner_module, 'readout_loss', no_memory)
+        patch.setattr(step, 'readout_loss', no_memory)
         with pytest.raises(MemoryError):
             train(ms, 1, batchsize=5)
     assert moment(ms) == before

@@ -5,8 +5,9 @@ import math
 import pytest
 from conftest import MakeRun, train, words
 
-from charrnn import Comparison, Evaluation, ModelState, TrainingError, compare, comparing
+from charrnn import Comparison, Evaluation, ModelState, TrainingError, compare
 from charrnn.evaluation.units import measure_text, spelling_nats
+from charrnn.session import comparison
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 
@@ -76,7 +77,7 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
     assert len({ms.data.text('valid') for ms in states}) > 1
     for ms in states:
         train(ms, 10)
-    scored, score = [], comparing.evaluate_split
+    scored, score = [], comparison.evaluate_split
 
     def note(model: object, before: object, split: object, *rest: object) -> object:
         ms = next(ms for ms in states if ms._run.learner.model is model)
@@ -84,7 +85,7 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
         assert len(before) + len(split) == sum(ms.data.sizes)  # type: ignore[arg-type]
         return score(model, before, split, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(comparing, 'evaluate_split', note)
+    monkeypatch.setattr(comparison, 'evaluate_split', note)
     table = compare(*states)
     assert len(set(scored)) == 1 and TEXT.endswith(scored[0]) and len(scored[0].encode()) == table.text_bytes
     assert isinstance(table, Comparison) and {row.level for row in table} == {'char', 'byte', 'word'}
