@@ -35,7 +35,8 @@ static Py_buffer *take_view(buffers *all, PyObject *given, const char *name, cha
     char kind = view->format && view->format[0] && !view->format[1] ? view->format[0] : '?';
     if (kind == 'l' && sizeof(long) == 8) kind = 'q';
     if (kind != type || view->itemsize != (type == 'f' ? 4 : 8)) {
-        PyErr_Format(PyExc_TypeError, "%s: items of type '%c', not %s", name, type, view->format ? view->format : "bytes");
+        const char *format = view->format ? view->format : "bytes";
+        PyErr_Format(PyExc_TypeError, "%s: items of type '%c', not %s", name, type, format);
         return NULL;
     }
     all->failed = 0;

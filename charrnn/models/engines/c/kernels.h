@@ -10,7 +10,9 @@
 #include "vectors.h"
 
 /* Add a[lane] · w[v] to sums[lane][v] for every k; panel points at the row of k = 0. */
-INLINE void NAME(tile)(int lanes, int vectors, const float *a, ssize stride, ssize K, const float *panel, VEC sums[][4]) {
+INLINE void NAME(tile)(
+    int lanes, int vectors, const float *a, ssize stride, ssize K, const float *panel, VEC sums[][4]
+) {
     for (ssize k = 0; k < K; k++, panel += vectors * WIDTH) {
         VEC w[4];
 #pragma GCC unroll 4
@@ -36,12 +38,12 @@ INLINE void NAME(biases)(int lanes, int vectors, const float *panel, VEC sums[][
 }
 
 /* Call body(lanes, first lane, ...) with constant lanes: in tiles of `most` (2, 4 or 8), then in smaller ones. */
-#define EACH_TILE(most, low, high, body, ...)                                              \
-    for (ssize b = (low); b < (high);) {                                                    \
-        if ((most) >= 8 && b + 8 <= (high)) { body(8, b, __VA_ARGS__); b += 8; }           \
-        else if ((most) >= 4 && b + 4 <= (high)) { body(4, b, __VA_ARGS__); b += 4; }      \
-        else if (b + 2 <= (high)) { body(2, b, __VA_ARGS__); b += 2; }                     \
-        else { body(1, b, __VA_ARGS__); b += 1; }                                          \
+#define EACH_TILE(most, low, high, body, ...)                                         \
+    for (ssize b = (low); b < (high);) {                                              \
+        if ((most) >= 8 && b + 8 <= (high)) { body(8, b, __VA_ARGS__); b += 8; }      \
+        else if ((most) >= 4 && b + 4 <= (high)) { body(4, b, __VA_ARGS__); b += 4; } \
+        else if (b + 2 <= (high)) { body(2, b, __VA_ARGS__); b += 2; }                \
+        else { body(1, b, __VA_ARGS__); b += 1; }                                     \
     }
 
 /* Return H rounded up to whole vectors. */
@@ -229,12 +231,12 @@ INLINE void NAME(rnn_tile)(int lanes, ssize b, const NAME(layer_step) *s, ssize 
 
 /* Call a tile for lanes low … high and each of some panels.  Full panels have code of their own, in which every load
    and store is a whole vector. */
-#define EACH_PANEL(most, tile, vectors, ...)                                                    \
+#define EACH_PANEL(most, tile, vectors, ...)                                                     \
     for (ssize p = panel_low; p < panel_high; p++) {                                             \
         ssize n = s->H - p * (vectors) * WIDTH;                                                  \
-        if (n >= (vectors) * WIDTH)                                                             \
+        if (n >= (vectors) * WIDTH)                                                              \
             EACH_TILE(most, low, high, tile, s, p, (vectors) * WIDTH __VA_OPT__(, ) __VA_ARGS__) \
-        else EACH_TILE(most, low, high, tile, s, p, n __VA_OPT__(, ) __VA_ARGS__)               \
+        else EACH_TILE(most, low, high, tile, s, p, n __VA_OPT__(, ) __VA_ARGS__)                \
     }
 
 /* Compute one step of a layer, for lanes low … high and the units of some panels. */
@@ -276,7 +278,7 @@ TARGET static void NAME(forward)(const window *w, ssize low, ssize high) {
    writes the gradients of the gates, and replaces d by the part of the gradient of the state before the step that does
    not go through the recurrent product. */
 
-/* Load the saved values of a step, and prefetch what the step before, the next one to be done, needs. */
+/* Load the saved values of a step, and prefetch those of step t - 1, which comes next. */
 INLINE void NAME(saved)(const window_back *w, ssize t, ssize b, ssize u, int planes, VEC *values) {
     ssize panels = NAME(padded)(w->H) / WIDTH;
     const float *from = w->saved + ((t * panels + u / WIDTH) * w->B + b) * planes * WIDTH;
@@ -335,11 +337,11 @@ INLINE void NAME(rnn_back)(const window_back *w, ssize t, ssize b, ssize u, ssiz
     NAME(store)(d + u, NAME(splat)(0.0f), n);
 }
 
-#define EACH_UNIT(back, ...)                                               \
-    do {                                                                   \
-        ssize u = 0;                                                        \
+#define EACH_UNIT(back, ...)                                                     \
+    do {                                                                         \
+        ssize u = 0;                                                             \
         for (; u + WIDTH <= H; u += WIDTH) back(w, t, b, u, WIDTH, __VA_ARGS__); \
-        if (u < H) back(w, t, b, u, H - u, __VA_ARGS__);                     \
+        if (u < H) back(w, t, b, u, H - u, __VA_ARGS__);                         \
     } while (0)
 
 TARGET static void NAME(backward)(const window_back *w, ssize low, ssize high) {
@@ -360,7 +362,7 @@ TARGET static void NAME(backward)(const window_back *w, ssize low, ssize high) {
 
 /* ---- all layers, symbol by symbol ------------------------------------------------------------------------------ */
 
-/* Read one symbol on lanes low … high: from the states of place `now` to those of the other place, and to logits (B, V).
+/* Read one symbol on lanes low … high: from the states of place `now` to those of the other place, and logits (B, V).
    Of each matrix compute share `part` of `parts`; the threads of these shares wait for each other at `barrier`. */
 TARGET static void NAME(read)(
     const stack *s, const int64_t *symbols, float *logits, int now, ssize low, ssize high, ssize part, ssize parts,

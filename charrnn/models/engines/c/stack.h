@@ -18,7 +18,7 @@ typedef struct {
     const float *table; /* (V, G·H) */
     stack_layer *layer;
     packed readout;
-    float *h[2], *c[2]; /* (layers, B, H): the states before a symbol in one place, after it in the other; c: LSTM only */
+    float *h[2], *c[2]; /* (layers, B, H): the states before a symbol in one place, after it in the other; c: LSTM */
     float *x;           /* (B, G·H), room: the input products of a layer */
 } stack;
 

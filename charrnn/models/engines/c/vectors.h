@@ -28,7 +28,8 @@ INLINE void NAME(store)(float *to, VEC v, ssize n) {
 INLINE VEC NAME(select)(BITS where, VEC a, VEC b) { return (VEC)((where & (BITS)a) | (~where & (BITS)b)); }
 
 /* Return e^x - 1, with x clamped to [-43, 43], so that a product of two results and its inverse are normal numbers; nan
-   stays nan.  x = n ln 2 + r, with a polynomial in r that has the coefficients of the Cephes library's expf (Moshier). */
+   stays nan.  x = n ln 2 + r, with a polynomial in r whose coefficients are those of the Cephes library's expf
+   (Moshier). */
 INLINE VEC NAME(expm1)(VEC x) {
     const VEC high = NAME(splat)(43.0f), low = NAME(splat)(-43.0f), magic = NAME(splat)(12582912.0f); /* 1.5 · 2^23 */
     x = NAME(select)((BITS)(x > high), high, x);
