@@ -97,7 +97,7 @@ class ModelState(metaclass=_OnePage):
         lower: bool = False,
         **hyperparams: Any,
     ) -> Self:
-        """Begin a run on the text `srcfile` in the directory `usedir`.
+        """Begin a run on the text `srcfile`, in a directory.
 
         The first int(trainfrac·size) symbols train, the rest validates; a
         directory with train.txt, valid.txt and test.txt is taken as it is
@@ -124,7 +124,7 @@ class ModelState(metaclass=_OnePage):
     @classmethod
     @known_names_only
     def load(cls, dir: str | Path, *, device: str = 'auto') -> Self:
-        """Bring back a run from the newest good checkpoint in `dir`.
+        """Bring back a run from its newest good checkpoint.
 
         It is ready to train or to generate at once, on any device. Warnings
         name a checkpoint passed over as damaged, and a changed torch, engine,

@@ -42,7 +42,7 @@ def test_a_good_run(run: Path) -> None:
     inspection = fsck(run)
     text, state = str(inspection), inspection.status
     assert state == 0
-    assert re.findall(r'^  good     (.*?)(?:   *(.*))?$', text, re.M) == [
+    assert re.findall(r'^  good  (.*?)(?:   *(.*))?$', text, re.M) == [
         ('dataset', ''),
         ('checkpoint 1', ''),
         ('checkpoint 2', 'best'),
@@ -83,7 +83,7 @@ def test_status_is_one_screen(run: Path, capsys: pytest.CaptureFixture[str]) -> 
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 24 and lines[0] == f'{run}   GRUEncode 2x6'
     assert lines[1].startswith('  text     630 train + 70 valid characters of ')
-    assert lines[2] == '  writer   nobody is writing it'
+    assert lines[2] == '  writer   no process is writing it'
     assert re.match(r'  newest   round \d s ago: epoch 0\.15, round 2, train \d\.\d{3} nats/char, ', lines[3])
     assert '    2      1   0.08' in lines[-3] and lines[-3].endswith('  best')
     assert files(run) == before

@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import MakeRun, moment, train
 
-from charrnn import HyperParamsError, ModelState, PlotError, SamplingError, plot, temperatures
+from charrnn import HyperParamsError, ModelState, PlotError, SamplingError, TrainingError, plot, temperatures
 from charrnn.display.plots import Curves, draw
 from charrnn.evaluation.cost import score_indices
 
@@ -150,7 +150,7 @@ def test_a_picture_that_cannot_be_drawn_says_why(
         plot(run, make_run('words', level='word'))
     with pytest.raises(PlotError, match='there is nothing to draw yet.\n  Next: ms.trainmodel'):
         draw([Curves('without a history', [], 'char', {'unigram': 3.0}, [])])
-    with pytest.raises(PlotError, match='is no ModelState'):
+    with pytest.raises(TrainingError, match='is no ModelState'):
         plot([run])  # type: ignore[arg-type]
     with pytest.raises(PlotError, match=r'at least one ModelState'):
         plot()
@@ -177,7 +177,7 @@ def test_temperatures_side_by_side(run: ModelState) -> None:
         outputs, _ = run._run.learner.model(ids[None], run._run.learner.model.zero_carry(1))
         nats = torch.nn.functional.cross_entropy(run._run.learner.model.logits(outputs)[0, 6:-1], ids[7:])
     assert found[2].bits_per_char == pytest.approx(float(nats) / math.log(2), rel=1e-5)
-    assert repr(found).startswith('temp 0.1: ') and '  │ ' in repr(found)
+    assert repr(found).startswith('temp  bits/char\n 0.1 ') and '  │ ' in repr(found)
     assert temperatures(run, 'the cat', np.array([0.1, 0.5]), numchars=60) == found[:2]
     for wrong in ((), 'hot', 3):
         with pytest.raises(SamplingError, match='no sequence of temperatures'):
@@ -191,9 +191,9 @@ def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None
     nats = score_indices(ms._run.learner.model, before, indices).sum()
     assert sample.bits_per_char == pytest.approx(nats / math.log(2) / len(sample.text))
     assert sample.nats == pytest.approx(nats / len(indices))
-    assert f'{sample.nats / math.log(2):.3f} bits/word, {sample.bits_per_char:.3f} bits/char' in repr(
-        temperatures(ms, 'the cat', (1.0,), numchars=40)
-    )
+    shown = repr(temperatures(ms, 'the cat', (1.0,), numchars=40)).splitlines()
+    assert shown[0].split() == ['temp', 'bits/word', 'bits/char']
+    assert shown[1].split() == ['1', f'{sample.nats / math.log(2):.3f}', f'{sample.bits_per_char:.3f}']
 
 
 @pytest.mark.parametrize('modeltype', ['GRUEncode', 'LSTM', 'LSTMAttention'])

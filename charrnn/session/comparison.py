@@ -76,9 +76,9 @@ class Comparison(Tabular, tuple[ComparedModel, ...]):
 
 @known_names_only
 def compare(*states: Session) -> Comparison:
-    """Put models of any level on one table, in bits per byte of the same held-out text, best first.
+    """Compare models of any level on the same text.
 
-    The text is the common end of all validation splits (from the first
+    One table, in bits per byte of held-out text, best first. The text is the common end of all validation splits (from the first
     line break on, where they begin at different places), so no model has
     trained on any of it. A word model pays for the words it cannot spell.
     Raises TrainingError (there is no such text, or no model).

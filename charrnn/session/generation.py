@@ -37,7 +37,7 @@ def generatestring(
     errors: str = 'strict',
     n: int | None = None,
 ) -> str | list[str]:
-    """Draw `numchars` symbols at softmax temperature `temp`.
+    """Draw `numchars` symbols at temperature `temp`.
 
     Symbols are characters, or bytes or words at those levels. `temp` 0
     always takes the likeliest. `prime` is read first and is not part of
@@ -157,9 +157,10 @@ def temperatures(
     numchars: int = 200,
     seed: int = 0,
 ) -> TemperedSamples:
-    """Continue `prime` at each of `temps`, with the same draws, and measure each text.
+    """Continue a text at several temperatures.
 
-    The measure (.nats per symbol, .bits_per_char) is the cost of the .text
+    `prime` is continued at each of `temps`, with the same draws, and each
+    text is measured. The measure (.nats per symbol, .bits_per_char) is the cost of the .text
     for the model itself at temperature 1: far below its loss on real text
     the model repeats itself, far above it the text is babble.
     Raises CharSetError (an unknown symbol in the prime), SamplingError.

@@ -104,9 +104,9 @@ def attach(
     onreport: Callable[[dict[str, Any]], object] | None = None,
     samplefilter: Callable[[NDArray[np.float64], str], Any] | None = None,
 ) -> AttachedTable:
-    """Attach functions or lambdas to the run; the checkpoints keep them.
+    """Attach functions of your own to the run.
 
-    `schedule(moment)` answers the learning rate of the next window;
+    Functions or lambdas; the checkpoints keep them. `schedule(moment)` answers the learning rate of the next window;
     a moment has position, symbols, epoch, round and learnrate.
     `onreport(row)` is called with each row of the history.
     `samplefilter(logits, text)` changes the logits (V,) of each
@@ -131,7 +131,7 @@ def attached(ms: Session) -> AttachedTable:
 
 
 def reattach(ms: Session) -> AttachedTable:
-    """Open the functions that a loaded run has attached. This runs their code.
+    """Open a loaded run's attached functions: runs code.
 
     The writer of the directory chose that code: read ms.attached first.
     A function has the values of the variables that it uses as they were

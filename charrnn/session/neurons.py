@@ -15,9 +15,9 @@ from charrnn.signatures import known_names_only
 
 @known_names_only
 def trackneurons(ms: Session, text: str, *, errors: str = 'strict') -> NDArray[np.float32]:
-    """Return the state of every unit while a text is read, (layer, unit, time).
+    """Return every unit's state while a text is read.
 
-    The hidden states after each symbol, from a state of zeros. Raises
+    (layer, unit, time): the hidden states after each symbol, from a state of zeros. Raises
     CharSetError (an unknown symbol), SamplingError (no text).
     """
     run = run_of(ms)
@@ -30,9 +30,9 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict') -> NDArray[n
 
 @known_names_only
 def trackattention(ms: Session, text: str, *, errors: str = 'strict') -> NDArray[np.float32]:
-    """Return the attention of each symbol of a text to each, (time, time).
+    """Return what each symbol of a text attends to.
 
-    Rows attend, columns are attended to; each row sums to 1 and is zero
+    (time, time): rows attend, columns are attended to; each row sums to 1 and is zero
     behind its diagonal. Raises TrainingError (this model type has no
     attention), CharSetError (an unknown symbol), SamplingError (no text).
     """

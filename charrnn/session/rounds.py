@@ -31,7 +31,7 @@ def trainmodel(
     clear_state: bool = False,
     save_minutes: float = 10,
 ) -> TrainReport:
-    """Train `num_rounds` rounds from the run's present place.
+    """Train on from the run's present place.
 
     A round is `train_len` windows of `batchsize` lanes (0: the windows of
     an epoch), then a validation over `valid_len` windows (0: the whole

@@ -12,7 +12,7 @@ from charrnn.signatures import known_names_only
 
 @known_names_only
 def evaluate(ms: Session, split: str = 'valid') -> Evaluation:
-    """Measure the loss of a split, beside the ladder of baselines.
+    """Measure the loss of a split, beside its baselines.
 
     `split` is 'valid', 'train' or 'test'. Every symbol is scored once,
     under a protocol that the result states. 'test' is measured on the best
@@ -26,7 +26,7 @@ def evaluate(ms: Session, split: str = 'valid') -> Evaluation:
 
 
 def checkcausal(ms: Session) -> bool:
-    """Test that no later symbol changes an earlier prediction.
+    """Test that no symbol changes an earlier prediction.
 
     Tried on this model, with its weights as they are. A model that
     looks ahead is named in a warning too: its losses are no losses of

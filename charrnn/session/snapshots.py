@@ -24,9 +24,9 @@ def newcheckpoint(ms: Session) -> int:
 
 @known_names_only
 def restore(ms: Ms, checkpoint: int | str | None = None) -> Ms:
-    """Go back to a checkpoint: its number, 'best' or 'last' (the default).
+    """Go back to a checkpoint: a number, 'best' or 'last'.
 
-    Later checkpoints stay, numbers only grow, and functions that this
+    'last' is the default. Later checkpoints stay, numbers only grow, and functions that this
     session has attached stay attached. Raises
     CheckpointError (it is not there, or damaged): nothing changed.
     """

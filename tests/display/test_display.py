@@ -100,9 +100,9 @@ def test_checkpoints_print_as_a_table() -> None:
         CheckpointRow(2, 1, 1.0, 1.5, '2026-01-02T03:05:06Z', True),
     ]
     assert repr(CheckpointTable(rows)) == (
-        '  no.  round  epoch  valid nats  written (UTC)\n'
-        '    1      0   0.00           -  2026-01-02T03:04:05\n'
-        '    2      1   1.00      1.5000  2026-01-02T03:05:06  best'
+        'no.  round  epoch  valid nats  written (UTC)\n'
+        '  1      0   0.00           -  2026-01-02T03:04:05\n'
+        '  2      1   1.00      1.5000  2026-01-02T03:05:06  best'
     )
 
 

@@ -233,11 +233,20 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
 
 
 @needs_native
-def test_the_tables_of_cells_agree() -> None:
-    gradients = {'gru': 4, 'lstm': 4, 'rnn_tanh': 1, 'rnn_relu': 1}
-    states = {cell: 2 if cell == 'lstm' else 1 for cell in GATES}
-    expected = {cell: (GATES[cell], states[cell], native.SAVED[cell], gradients[cell]) for cell in GATES}
-    assert native._native.cells() == expected
+def test_an_extension_with_another_table_of_cells_is_not_used() -> None:
+    """Built from other sources: its planes of memory would be misread."""
+    program = (
+        'import charrnn.models.cells as cells\n'
+        'from dataclasses import replace\n'
+        'cells.CELLS["gru"] = replace(cells.CELLS["gru"], saved=5)\n'
+        'from charrnn.models.engines import native\n'
+        'print(native.MISSING, native.instruction_sets())\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+    assert done.stdout in (
+        'the C extension was built from other sources ()\n',
+        'the C extension is not built ()\n',
+    )
 
 
 def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:

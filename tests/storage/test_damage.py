@@ -1,4 +1,4 @@
-"""P6, P7, P14: any changed byte and any truncation is noticed by load; what is good is loaded, the rest is named."""
+"""P6, P7, P14: load detects any changed byte and any truncation, loads the good parts and names the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLIPS = 12_000 if TORTURE else 250
 
 @pytest.fixture
 def run(make_run: MakeRun) -> Path:
-    """A run with four checkpoints, a history with a resume row, a ladder."""
+    """Return a run with four checkpoints, a history with a resume row, and a ladder."""
     ms = make_run()
     for _ in range(2):
         train(ms, 2, valid_len=0)
@@ -32,7 +32,7 @@ def run(make_run: MakeRun) -> Path:
 
 
 def assert_noticed(curdir: Path, path: Path, moments: dict[int, object]) -> None:
-    """Loading says which file it is: in an error if it is the dataset, else in a warning, and loads what is good."""
+    """Assert that load names the damaged file: in an error for the dataset, else in a warning with a good load."""
     name = re.escape(path.name) if path.suffix != '.jsonl' else r'history\.jsonl'
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always')
@@ -82,14 +82,14 @@ def test_truncation_at_any_length(run: Path) -> None:
         content = path.read_bytes()
         end = len(content) - (
             path.name in ('history.jsonl', 'writer.json')
-        )  # without its last line break it is still whole
+        )  # a row without its line break is still whole
         step = 1 if TORTURE else max(1, end // 8)
         for size in [*range(0, end, max(step, end // 400)), end - 1]:
             path.write_bytes(content[:size])
             assert_noticed(run, path, moments)
             count('truncations noticed by load')
         path.unlink()
-        if path.name != 'writer.json':  # nobody has to have written
+        if path.name != 'writer.json':  # a run without a writer is valid
             assert_noticed(run, path, moments)
         path.write_bytes(content)
 
@@ -140,7 +140,7 @@ def test_a_window_that_is_not_finite_leaves_every_checkpoint_and_says_where(make
 @pytest.mark.filterwarnings('ignore:since checkpoint')
 @pytest.mark.parametrize('name', ['char', 'word'])
 def test_a_history_without_checksums_never_breaks_a_load(name: str, tmp_path: Path) -> None:
-    """Format 1 had none: what makes no sense is passed over, and the rest is believed."""
+    """Format 1 had none: load passes over invalid rows and believes the others."""
     curdir = tmp_path / 'run'
     shutil.copytree(Path(__file__).parent.parent / 'golden' / 'format1' / name, curdir)
     path = curdir / 'history.jsonl'
@@ -156,7 +156,7 @@ def test_a_history_without_checksums_never_breaks_a_load(name: str, tmp_path: Pa
 
 
 def test_fsck_and_load_agree(run: Path) -> None:
-    """Whatever is damaged, fsck names the checkpoint that load takes, or says that nothing can be loaded."""
+    """For any damage, fsck names the checkpoint that load takes, or says that nothing can be loaded."""
     for path in sorted(path for path in run.rglob('*') if path.is_file()):
         content = path.read_bytes()
         for damaged in (b'', content[:-2], content[:1] + b'?' + content[2:]):
@@ -174,7 +174,7 @@ def test_fsck_and_load_agree(run: Path) -> None:
     with pytest.warns(UserWarning, match='it is not a plain file. Training does not read it'):
         ms = ModelState.load(run, device='cpu')
     assert ms.position == 24 and fsck(run).newest == 4
-    train(ms, 1)  # what is in the way is set aside
+    train(ms, 1)  # the folder under the name of the history is renamed
     assert (run / 'history.jsonl').is_file() and len(list(run.glob('history.*.aside'))) == 1
 
 

@@ -1,4 +1,4 @@
-"""P3, P8: whichever file call fails, and however: nothing saved is lost, nothing live changed, and it is explained."""
+"""P3, P8: if any file call fails in any way, no saved data is lost, no live data changes, and an error explains it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def files(root: Path) -> dict[Path, bytes]:
 
 
 def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
-    """Call `attempt` with the 1st, 2nd, ... file call failing, until it has fewer; in brief, one kind for each."""
+    """Call `attempt` with the 1st, 2nd, ... file call failing, up to the last; outside torture, with one kind each."""
     for number in range(1, 10_000):
         for code, ever_after in KINDS if TORTURE else [KINDS[number * 3 % len(KINDS)]]:
             disk = failing(root, number, code, ever_after=ever_after)
@@ -35,11 +35,11 @@ def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
             if not disk.met:
                 assert number > 20
                 return
-    raise AssertionError('it has that many file calls?')
+    raise AssertionError('no attempt has 10,000 file calls')
 
 
 def refused(disk: Disk, request: Callable[[], object]) -> CharRNNError | None:
-    """The error that a request on this disk ends with; anything but one of ours is a failure."""
+    """Return the CharRNNError that a request on this disk raises, or None; any other error fails the test."""
     with watching(disk):
         try:
             request()
@@ -61,7 +61,7 @@ def test_a_save(make_run: MakeRun) -> None:
     del ms
 
     def save(disk: Disk) -> None:
-        ms = ModelState.load(curdir, device='cpu')  # anew each time: taking the lock is among the calls
+        ms = ModelState.load(curdir, device='cpu')  # loaded each time, since taking the lock is among the calls
         ms._run.learner.train_window()
         ms._run.history.add({**ms.history[-1], 'position': ms.position})
         before, kept = moment(ms), files(curdir)
@@ -79,7 +79,7 @@ def test_a_save(make_run: MakeRun) -> None:
             assert now[curdir / 'history.jsonl'].startswith(kept[curdir / 'history.jsonl'])
         count(f'saves in which a file call failed and was {"explained" if error else "not needed"}')
         assert moment(ms) == before
-        train(ms, 1)  # it still trains, and there is space again
+        train(ms, 1)  # the run still trains once the disk has space again
         after, rows = moment(ms), list(ms.history)
         del ms
         loaded = ModelState.load(curdir, device='cpu')
@@ -95,8 +95,8 @@ def test_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
         if error:
             assert_explained(error, disk.root)
         count(f'beginnings in which a file call failed and was {"explained" if error else "not needed"}')
-        del error  # its traceback holds the run that failed
-        if not list(disk.root.glob('checkpoints/0*')):  # else the very last calls failed, and the run is there
+        del error  # its traceback keeps the failed run alive
+        if not list(disk.root.glob('checkpoints/0*')):  # else only the last calls failed, and the run exists
             make_run()
         ModelState.load(disk.root, device='cpu')
         shutil.rmtree(disk.root)
@@ -105,7 +105,7 @@ def test_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_a_load(make_run: MakeRun) -> None:
-    """Reading may fail, too: it is explained, or an older checkpoint is loaded and that is said."""
+    """A failed read is explained, or an older checkpoint is loaded with a warning."""
     ms = make_run()
     train(ms, 2)
     ms.evaluate()
@@ -145,7 +145,7 @@ def test_a_failed_fsync_fails_the_save(make_run: MakeRun) -> None:
 
 
 def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P4: a disk that writes something else; no old checkpoint goes before a newer one was read back."""
+    """P4: with a disk that writes other bytes, no old checkpoint is dropped before a newer one was read back."""
     ms = make_run()
     for _ in range(6):
         ms.newcheckpoint()

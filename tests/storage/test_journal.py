@@ -1,4 +1,4 @@
-"""A line of the journal knows which row it is and whether it was changed."""
+"""Lines of the journal: each has its row number, and a changed line is detected."""
 
 import json
 from pathlib import Path
@@ -53,13 +53,13 @@ def test_every_truncation_is_noticed_and_the_next_append_mends_the_end(file: Pat
     content = file.read_bytes()
     for size in range(len(content)):
         file.write_bytes(content[:size])
-        # Without its last line break, nothing is lost yet.
+        # A missing last line break loses no row.
         before = read_journal(file, bare=False)
         assert bool(before.trouble(4)) == (size < len(content) - 1), size
         append_rows(file, {4: ROWS[0]})
         after = read_journal(file, bare=False)
-        assert after.rows.items() >= {4: ROWS[0]}.items() and not after.damaged, 'what was cut off is gone'
-        assert {n: row for n, row in after.rows.items() if n < 4} == before.rows, 'and nothing else'
+        assert after.rows.items() >= {4: ROWS[0]}.items() and not after.damaged, 'the line that was cut off is removed'
+        assert {n: row for n, row in after.rows.items() if n < 4} == before.rows, 'and no other line is'
 
 
 def test_lines_without_numbers_are_those_of_format_1(tmp_path: Path) -> None:

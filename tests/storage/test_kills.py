@@ -1,4 +1,4 @@
-"""P1, P5: SIGKILL at any instant. What was saved loads, bit for bit, and going on leads where it would have led."""
+"""P1, P5: after a SIGKILL at any instant, the saved moment loads bit for bit and training goes on as without it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def name_of(ms: ModelState) -> str:
 
 
 class Straight:
-    """A run of the same seed that is never stopped: the moment at each position."""
+    """A run with the same seed that is never stopped, and a digest of its moment at each position."""
 
     def __init__(self, ms: ModelState) -> None:
         self.ms = ms
@@ -41,7 +41,7 @@ class Straight:
 
 
 def assert_whole(curdir: Path, straight: Straight, saved: int) -> int:
-    """It loads without a warning, at `saved` or later, and is that moment of the straight run; its position."""
+    """Assert that a run loads at `saved` or later, as the straight run was there, and return its position."""
     loaded = ModelState.load(curdir, device='cpu')
     assert loaded.position >= saved
     assert name_of(loaded) == straight.at(loaded.position)
@@ -78,7 +78,7 @@ def test_at_random_instants(make_run: MakeRun) -> None:
 
 
 def each_kill(root: Path, body: Callable[[], object], check: Callable[[bool], object]) -> None:
-    """Kill a child that runs `body` at its 1st, 2nd, ... file call; in brief, at every seventh."""
+    """Kill a child that runs `body` at its 1st, 2nd, ... file call; outside torture, at every seventh."""
     for number in range(1, 10_000) if TORTURE else range(1, 10_000, 7):
         disk = killing(root, number)
 
@@ -99,7 +99,7 @@ def test_at_every_file_call_of_a_save(make_run: MakeRun) -> None:
     make_run('run')
     root = straight.ms.curdir.parent
     curdir, kept = root / 'run', root / 'kept'
-    for _ in range(6):  # so that the next save drops an old checkpoint, too
+    for _ in range(6):  # so that the next save drops an old checkpoint
         train(ModelState.load(curdir, device='cpu'), 1)
     shutil.copytree(curdir, kept)
 
@@ -110,7 +110,7 @@ def test_at_every_file_call_of_a_save(make_run: MakeRun) -> None:
         position = assert_whole(curdir, straight, 6 * 8)
         go_on()
         assert assert_whole(curdir, straight, position + 8) == position + 8
-        assert not list(curdir.rglob('*.tmp')), 'what the dead process left is swept'
+        assert not list(curdir.rglob('*.tmp')), 'the leftovers of the dead process are removed'
         count('kills at a file call of loading, training and saving')
         shutil.rmtree(curdir)
         shutil.copytree(kept, curdir)

@@ -1,7 +1,7 @@
-"""P2: the power goes at any moment of a save, and writes that were not yet forced to the disk are lost.
+"""P2: after a power cut at any moment of a save, which loses writes that were not yet forced to the disk, a run loads.
 
-The file operations of a save are recorded, and replayed onto a model of the disk that was there before: every beginning
-of them, with all that the disk had not promised to keep lost, with nothing lost, and with each single one of it lost.
+The file operations of a save are recorded, and each prefix of them is replayed onto a model of the earlier disk: with
+all operations lost that no fsync had made durable, with none lost, and with each single one of them lost.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from charrnn import ModelState
 
 
 class Inodes:
-    """A disk as a file system has it: numbered nodes, each the bytes of a file, or a folder's names of other nodes.
+    """A model of a file system: numbered nodes, each with the bytes of a file or with the entries of a folder.
 
-    A folder's entries are written into its node, so what happens inside a folder that was renamed happens whether or
-    not its new name survives.
+    An entry maps a name to a node.  The entries are part of the folder's node, so changes inside a renamed folder do
+    not depend on whether its new name survives.
     """
 
     def __init__(self, root: Path) -> None:
@@ -39,20 +39,20 @@ class Inodes:
         return number
 
     def at(self, path: str) -> int:
-        """The node at a path."""
+        """Return the number of the node at a path."""
         number = self.top
         for name in Path(path).relative_to(self.root).parts:
             number = self.folder(number)[name]
         return number
 
     def folder(self, number: int) -> dict[str, int]:
-        """The entries of a folder."""
+        """Return the entries of a folder."""
         node = self.nodes[number]
         assert isinstance(node, dict)
         return node
 
     def resolve(self, operation: Operation) -> Operation:
-        """The same operation on nodes, given that all before it were done; a new node gets the next number."""
+        """Return an operation on paths as one on nodes, once all earlier ones are applied; number a new node."""
         kind, path, *rest = operation
         if kind in ('write', 'truncate', 'fsync'):
             return kind, self.at(path), *rest
@@ -67,7 +67,7 @@ class Inodes:
         return kind, *entry
 
     def apply(self, operation: Operation) -> None:
-        """Do an operation on nodes."""
+        """Apply an operation on nodes."""
         kind, number, *rest = operation
         if kind == 'write':
             offset, data = rest
@@ -86,7 +86,7 @@ class Inodes:
             self.folder(number).pop(rest[0], None)
 
     def put(self, number: int | None = None, path: Path | None = None) -> None:
-        """Make the real folder hold what this disk holds."""
+        """Write the contents of this model into the real folder."""
         if number is None or path is None:
             shutil.rmtree(self.root)
             number, path = self.top, self.root
@@ -100,12 +100,12 @@ class Inodes:
 
 
 def is_kept(log: list[Operation], place: int, end: int) -> bool:
-    """Whether the disk has promised, before `end`, to keep the operation at `place`: by an fsync of its node."""
+    """Return True if an fsync of its node before `end` has made the operation at `place` durable."""
     return any(later[:2] == ('fsync', log[place][1]) for later in log[place + 1 : end])
 
 
 def losing(before: Inodes, log: list[Operation], lost: Container[int]) -> Inodes:
-    """The disk after these operations but the lost ones."""
+    """Return the disk after these operations without the lost ones."""
     after = copy.deepcopy(before)
     for place, operation in enumerate(log):
         if place not in lost:
@@ -114,7 +114,7 @@ def losing(before: Inodes, log: list[Operation], lost: Container[int]) -> Inodes
 
 
 def recorded(before: Inodes, disk: Disk) -> list[Operation]:
-    """What the disk recorded, as operations on nodes; `before` gains the nodes that are made."""
+    """Return the recorded operations as operations on nodes, and add the new nodes to `before`."""
     everything, log = copy.deepcopy(before), []
     for operation in disk.log:
         log.append(everything.resolve(operation))
@@ -132,7 +132,7 @@ def test_a_save(make_run: MakeRun) -> None:
     root, old = ms.curdir, moment(ms)
     before, disk = Inodes(root), Disk(root)
     with watching(disk):
-        train(ms, 1)  # a line of the history, a checkpoint, an old one dropped
+        train(ms, 1)  # writes a line of the history and a checkpoint, and drops an old one
     new = moment(ms)
     assert {operation[0] for operation in disk.log} == {
         'mkdir',
@@ -145,12 +145,14 @@ def test_a_save(make_run: MakeRun) -> None:
     }
     written = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob('*') if p.is_file()}
     log = recorded(before, disk)
-    assert written == {str(p.relative_to(root)): p.read_bytes() for p in root.rglob('*') if p.is_file()}, 'all recorded'
+    assert written == {str(p.relative_to(root)): p.read_bytes() for p in root.rglob('*') if p.is_file()}, (
+        'every operation was recorded'
+    )
     del ms
 
     def cut(end: int, lost: Container[int]) -> None:
         losing(before, log[:end], lost).put()
-        found = moment(ModelState.load(root, device='cpu'))  # and without a warning: they are errors here
+        found = moment(ModelState.load(root, device='cpu'))  # without a warning, since warnings are errors here
         assert found == new if end == len(log) else found in (old, new), f'after {log[end - 1][:3]} without {lost}'
         count('power cuts in a save')
 

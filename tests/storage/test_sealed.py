@@ -1,4 +1,4 @@
-"""A sealed folder appears whole or not at all, and any changed byte is noticed."""
+"""Sealed folders: each appears whole or not at all, and any changed byte is detected."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""One writer: the newest ModelState of one process.  Readers need no lock."""
+"""The single writer of a run: the newest ModelState of one process; readers need no lock."""
 
 import gc
 import os

@@ -50,9 +50,8 @@ def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: 
         patch.setattr(protocol, 'LEAST_WINDOWS', 1)
         found = evaluate_split(model, text[:n_train], text[n_train:], seq_len)
     assert found is not None
-    nats, _, symbols, _ = found
-    assert symbols == n
-    assert nats == pytest.approx(0, abs=1e-6)
+    assert found.symbols == found.size == n and found.is_whole
+    assert found.nats == pytest.approx(0, abs=1e-6)
     first = torch.cat(model.fed, dim=1)[:, 0]
     lanes = len(first)
     edges = np.arange(lanes) * n // lanes + n_train
@@ -70,11 +69,11 @@ def test_it_equals_one_lane_scored_by_hand() -> None:
     with torch.no_grad():
         outputs, _ = model(everything[:, :-1], model.zero_carry(1))
         nats = torch.nn.functional.cross_entropy(model.logits(outputs)[0, 6:], everything[0, 7:], reduction='none')
-    assert found[0] == pytest.approx(nats.mean().item(), rel=1e-5)
+    assert found.nats == pytest.approx(nats.mean().item(), rel=1e-5)
     blocks = [b.double().sum().item() for b in nats.split(7)]  # type: ignore[no-untyped-call]
     counts = [7] * 5 + [6]
-    spread = sum((b - found[0] * c) ** 2 for b, c in zip(blocks, counts, strict=True))
-    assert found[1] == pytest.approx(math.sqrt(spread * 6 / 5) / 41, rel=1e-4)
+    spread = sum((b - found.nats * c) ** 2 for b, c in zip(blocks, counts, strict=True))
+    assert found.stderr == pytest.approx(math.sqrt(spread * 6 / 5) / 41, rel=1e-4)
 
 
 def test_part_of_a_split_and_a_stop() -> None:
@@ -82,7 +81,7 @@ def test_part_of_a_split_and_a_stop() -> None:
     train, split = indices(30), indices(400, seed=1)
     part = evaluate_split(model, train, split, 5, windows=2)
     assert part is not None
-    assert part[2] == 10 * 10 and '100 of 400 symbols, 10 lanes' in part[3]
+    assert (part.symbols, part.size, part.lanes, part.warmup) == (10 * 10, 400, 10, 5) and not part.is_whole
     assert evaluate_split(model, train, split, 5, each_window=lambda: True) is None
     single = evaluate_split(model, train, split[:1], 5)
-    assert single is not None and single[2] == 1 and math.isnan(single[1])
+    assert single is not None and single.symbols == 1 and math.isnan(single.stderr)
