@@ -85,7 +85,7 @@ def test_status_is_one_screen(run: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert lines[1].startswith('  text     630 train + 70 valid characters of ')
     assert lines[2] == '  writer   no process is writing it'
     assert re.match(r'  newest   round \d s ago: epoch 0\.15, round 2, train \d\.\d{3} nats/char, ', lines[3])
-    assert '    2      1   0.08' in lines[-3] and lines[-3].endswith('  best')
+    assert '  2      1   0.08' in lines[-3] and lines[-3].endswith('  best')
     assert files(run) == before
     assert run_command(['fsck', str(run)]) == 0
 

@@ -78,9 +78,10 @@ class Comparison(Tabular, tuple[ComparedModel, ...]):
 def compare(*states: Session) -> Comparison:
     """Compare models of any level on the same text.
 
-    One table, in bits per byte of held-out text, best first. The text is the common end of all validation splits (from the first
-    line break on, where they begin at different places), so no model has
-    trained on any of it. A word model pays for the words it cannot spell.
+    One table, in bits per byte of held-out text, best first. The text is
+    the common end of all validation splits (from the first line break on,
+    where they begin at different places), so no model has trained on any
+    of it. A word model pays for the words it cannot spell.
     Raises TrainingError (there is no such text, or no model).
     """
     if not states:

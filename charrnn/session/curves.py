@@ -16,8 +16,9 @@ from charrnn.signatures import known_names_only
 def plot(*states: Session, over: str = 'epochs', ax: Any = None) -> Any:
     """Draw the curves of one or more runs.
 
-    Training and validation losses over 'epochs' or 'seconds'. The first run's baselines are lines, its checkpoints circles. Draws into
-    the matplotlib Axes `ax`, by default new ones, and returns them: after
+    Training and validation losses over 'epochs' or 'seconds'. The first
+    run's baselines are lines, its checkpoints circles. Draws into the
+    matplotlib Axes `ax`, by default new ones, and returns them: after
     that, plt.show() or .figure.savefig('runs.png').
     Raises PlotError (no matplotlib, no losses yet, characters beside words).
     """

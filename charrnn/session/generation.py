@@ -160,9 +160,9 @@ def temperatures(
     """Continue a text at several temperatures.
 
     `prime` is continued at each of `temps`, with the same draws, and each
-    text is measured. The measure (.nats per symbol, .bits_per_char) is the cost of the .text
-    for the model itself at temperature 1: far below its loss on real text
-    the model repeats itself, far above it the text is babble.
+    text is measured: .nats per symbol and .bits_per_char are its cost for
+    the model itself, at temperature 1. Far below its loss on real text the
+    model repeats itself; far above it, the text is babble.
     Raises CharSetError (an unknown symbol in the prime), SamplingError.
     """
     run = run_of(ms)

@@ -106,7 +106,8 @@ def attach(
 ) -> AttachedTable:
     """Attach functions of your own to the run.
 
-    Functions or lambdas; the checkpoints keep them. `schedule(moment)` answers the learning rate of the next window;
+    Functions or lambdas; the checkpoints keep them.
+    `schedule(moment)` answers the learning rate of the next window;
     a moment has position, symbols, epoch, round and learnrate.
     `onreport(row)` is called with each row of the history.
     `samplefilter(logits, text)` changes the logits (V,) of each
