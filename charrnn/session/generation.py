@@ -54,8 +54,8 @@ def generatestring(
         raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
     draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
     streams = 1 if n is None else whole(1)('n', n)
-    texts = draw_texts(run, read_prime(run.learner.model, read), read, numchars, temp, draws, streams)
-    samples: list[str] = [Sample(text) for text in texts]
+    drawn = draw_indices(run, read_prime(run.learner.model, read), read, numchars, temp, draws, streams)
+    samples: list[str] = [Sample(run.data.chars.decode(indices)) for indices in drawn]
     return samples[0] if n is None else samples
 
 
@@ -73,10 +73,10 @@ def default_prime(run: Run) -> list[int]:
     return newline if newline != [0] else [int(run.data.train[0])]
 
 
-def draw_texts(
+def draw_indices(
     run: Run, state: State, before: list[int], length: int, temp: float, draws: np.random.Generator, streams: int = 1
-) -> list[str]:
-    """Draw `streams` texts from one state, with the attached sampling filter if there is one.
+) -> list[list[int]]:
+    """Draw the symbols of `streams` texts from one state, with the attached sampling filter if there is one.
 
     Parameters
     ----------
@@ -85,20 +85,21 @@ def draw_texts(
     chars, model = run.data.chars, run.learner.model
     function = own(run.attachments, 'samplefilter')
     if function is None:
-        drawn, _ = sample_indices(model, state, length, temp, draws, silent=chars.silent, streams=streams)
-        return [chars.decode(indices) for indices in drawn.tolist()]
+        found, _ = sample_indices(model, state, length, temp, draws, silent=chars.silent, streams=streams)
+        fast: list[list[int]] = found.tolist()
+        return fast
     decoders = [chars.decoder() for _ in range(streams)]
     for decoder in decoders:
         decoder.feed(before)
     filters = [by_text(function, decoders)] + ([] if chars.silent is None else [never(chars.silent)])
     reader = open_reader(model, Carry.join([state.carry] * streams))
     pending, numbers = np.full(streams, state.pending, np.int64), draws.random((length, streams))
-    drawn = np.empty((length, streams), np.int64)
-    for place, symbols in enumerate(draw_symbols(reader, pending, numbers, temp, filters)):
-        drawn[place] = symbols
-        for decoder, symbol in zip(decoders, symbols.tolist(), strict=True):
+    drawn: list[list[int]] = [[] for _ in range(streams)]
+    for symbols in draw_symbols(reader, pending, numbers, temp, filters):
+        for indices, decoder, symbol in zip(drawn, decoders, symbols.tolist(), strict=True):
+            indices.append(symbol)
             decoder.push(symbol)
-    return [chars.decode(indices) for indices in drawn.T.tolist()]
+    return drawn
 
 
 def sample_on_the_way(run: Run) -> Sample:
@@ -107,8 +108,8 @@ def sample_on_the_way(run: Run) -> Sample:
     first = learner.next_symbol()
     draws = np.random.default_rng(derive_seed('sample', learner.seed, learner.position))
     length = ON_THE_WAY[chars.level]
-    (rest,) = draw_texts(run, State(learner.carry.lane(0), first), [first], length - 1, 0.5, draws)
-    return Sample(chars.decode([first]) + rest)
+    (rest,) = draw_indices(run, State(learner.carry.lane(0), first), [first], length - 1, 0.5, draws)
+    return Sample(chars.decode([first, *rest]))
 
 
 @dataclass(frozen=True)
