@@ -19,7 +19,6 @@ from torture import COUNTS
 from charrnn import ModelState
 from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
 from charrnn.models.engines import native
-from charrnn.training.moment import Moment
 
 NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
@@ -104,7 +103,7 @@ def train(ms: ModelState, windows: int, **given: Any) -> None:
 
 def moment(ms: ModelState) -> dict[str, Any]:
     """Everything that training reads, as bytes and plain numbers: two equal moments are the same to the bit."""
-    now = Moment.of(ms._run.learner)
+    now = ms._run.learner.moment()
     tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in now.tensors().items()}
     facts = {name: value for name, value in now.facts().items() if name not in ('seconds', 'round')}
     return {**tensors, **facts}

@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
-from charrnn.session.run import checked, open_dataset
+from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.checkpoints import best_number
 from charrnn.storage.sealed import NewerFormatError, verify
 from charrnn.storage.workspace import Workspace

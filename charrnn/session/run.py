@@ -14,12 +14,13 @@ from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
 from charrnn.session.measurements import Measurements
+from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import Checkpoint
-from charrnn.storage.durable import cannot_read, cannot_write, explained
+from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, Dataset, read_dataset, write_dataset
+from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
@@ -192,7 +193,7 @@ class Run:
         learner.refuse_if_diverged()
         self.workspace.claim()
         self._write_history()
-        moment = Moment.of(learner)
+        moment = learner.moment()
         facts = {
             **moment.facts(),
             'valid_nats': self.history.validated(learner.position, len(self.data.valid)),
@@ -290,26 +291,6 @@ def run_of(ms: Session) -> Run:
         shown = repr(ms) if len(repr(ms)) <= 60 else f'{repr(ms)[:57]}...'
         raise TrainingError(f'{shown} is no ModelState.', "ms = ModelState.load('workspaces/text')")
     return run
-
-
-def checked(found: Checkpoint, data: Dataset) -> Moment:
-    """Return the moment in a checkpoint, which a stranger may have written.
-
-    Raises
-    ------
-    CheckpointError    it belongs to no model on this dataset
-    """
-    try:
-        return Moment.checked(found.tensors, found.facts, data)
-    except CheckpointError as error:
-        raise CheckpointError(f'checkpoint {found.number} makes no sense: {error.what}', error.next_step) from None
-
-
-def open_dataset(workspace: Workspace) -> Dataset:
-    """Return the dataset of a run, every byte verified and every index checked."""
-    with explained(workspace.dataset, cannot_read):
-        digest = workspace.dataset_digest()
-        return read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), digest)
 
 
 def _untrained_row(learner: Learner) -> Row:

@@ -1,4 +1,4 @@
-"""Ctrl-C while training: the first asks for a stop at a window's end, the second stops at once."""
+"""Ctrl-C during training: the first requests a stop at a window's end, the second stops at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, Self
 
 
 class StopRequest:
-    """Within its ``with`` block the first Ctrl-C sets ``requested``; the second raises KeyboardInterrupt, once.
+    """A request to stop, made by Ctrl-C: in its ``with`` block the first sets `requested`.
 
-    Outside the main thread Python delivers no signals, and Ctrl-C stays what it was.
+    The second raises KeyboardInterrupt, once.  Outside the main thread Python delivers no signals, and Ctrl-C acts as
+    before.
     """
 
     def __init__(self) -> None:
@@ -19,7 +20,7 @@ class StopRequest:
         self._before: Any = None
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self._raised:  # whoever goes on hammering: what the second one set off is already on its way out
+        if self._raised:  # further ones change nothing: the KeyboardInterrupt of the second is on its way
             return
         if self.requested:
             self._raised = True

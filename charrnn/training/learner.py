@@ -27,7 +27,7 @@ from charrnn.models import Carry, build_model, derive_seed, dropout_masks
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
 from charrnn.training.moment import Moment, set_weights
-from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors
+from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
 
@@ -247,6 +247,24 @@ class Learner:
         if found and found.is_whole and self.epoch_ended():
             self.schedule = self.schedule.judge(int(self.epoch), found.nats)
         return found
+
+    # ---- moments --------------------------------------------------------------------------------------------
+
+    def moment(self) -> Moment:
+        """Return the present moment; its tensors are the learner's own, not copies."""
+        return Moment(
+            self.modeltype,
+            self.hyper,
+            self.seed,
+            self.position,
+            self.symbols,
+            self.round,
+            self.seconds,
+            self.schedule,
+            weights=dict(self.model.named_parameters()),
+            optimizer=dict(optimizer_tensors(self.model, self.optimizer)),
+            carry=dict(self.carry),
+        )
 
     def load(self, moment: Moment) -> None:
         """Become a moment of the same model type; the learner is torn if this is cut in half."""

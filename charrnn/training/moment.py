@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -17,11 +17,8 @@ from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, Carry, LanguageModel, build_model
 from charrnn.text.dataset import Dataset
-from charrnn.training.optimizer import check_optimizer_tensors, optimizer_tensors
+from charrnn.training.optimizer import check_optimizer_tensors
 from charrnn.training.schedule import Schedule
-
-if TYPE_CHECKING:
-    from charrnn.training.learner import Learner
 
 LARGEST = 2**53
 """Counts below this are exact in every kind of number."""
@@ -53,23 +50,6 @@ class Moment:
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     carry: Mapping[str, Tensor]
-
-    @classmethod
-    def of(cls, learner: Learner) -> Self:
-        """Return the present moment of a learner; its tensors are the learner's own."""
-        return cls(
-            learner.modeltype,
-            learner.hyper,
-            learner.seed,
-            learner.position,
-            learner.symbols,
-            learner.round,
-            learner.seconds,
-            learner.schedule,
-            dict(learner.model.named_parameters()),
-            dict(optimizer_tensors(learner.model, learner.optimizer)),
-            dict(learner.carry),
-        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor under the name it has in a checkpoint."""

@@ -1,7 +1,8 @@
-"""The optimizers, with clipping and L2 in the ancestor's units.
+"""The optimizers, with clipping and L2 in units of a summed loss.
 
-The ancestor's constants are in units of the loss *summed* over a window of all lanes, B·T symbols; ours is the mean
-loss, so they are divided by B·T.  In the order in which they act on the mean gradient g of a weight w:
+`clip` and `regcost` are in units of the loss *summed* over a window of all lanes, B·T symbols, so that they mean the
+same at every window size; the loss here is the mean, so they are divided by B·T.  In the order in which they act on
+the mean gradient g of a weight w:
 
     g ← clamp(g, -clip/(B·T), clip/(B·T))              each element by itself
     g ← g + regcost/(B·T) · w                          weights only, not biases
@@ -29,7 +30,7 @@ from charrnn.hyperparams import HyperParams
 
 
 def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimizer:
-    """A fresh optimizer over two groups: the weights (matrices, regularised) and the biases."""
+    """Return a fresh optimizer over two groups: the weights (matrices, regularised) and the biases."""
     parameters = list(model.parameters())
     groups = [
         {'params': [p for p in parameters if p.ndim > 1]},
@@ -59,7 +60,7 @@ def apply_update(
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The optimizer's moments, named after the parameters they belong to."""
+    """Yield the optimizer's moments, named after the parameters they belong to."""
     for name, parameter in model.named_parameters():
         for moment, value in optimizer.state.get(parameter, {}).items():
             yield f'{name}/{moment}', value
@@ -78,14 +79,16 @@ def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[st
         # Step counts have torch's default type of when they were made.
         known = value.dtype == torch.float32 or (moment == 'step' and value.dtype == torch.float64)
         if name not in parameters or value.shape != shape or not known:
-            raise CheckpointError(f'optimizer moment {key[:60]!r} is of no such model.', 'another checkpoint')
+            raise CheckpointError(f'optimizer moment {key[:60]!r} belongs to no such model.', 'another checkpoint')
     for name, moments in found.items():
         if moments != MOMENTS[hyper.optimizer]:
-            raise CheckpointError(f'{name[:60]!r} has not the moments of {hyper.optimizer}.', 'another checkpoint')
+            raise CheckpointError(
+                f'{name[:60]!r} does not have the moments of {hyper.optimizer}.', 'another checkpoint'
+            )
 
 
 def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
-    """Put saved moments back; moments that were not saved are as before the first step."""
+    """Put saved moments back; a parameter without saved moments has taken no step yet."""
     optimizer.state.clear()
     parameters = dict(model.named_parameters())
     for key, value in saved.items():
