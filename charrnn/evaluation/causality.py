@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from charrnn.evaluation.cost import carry_after, read
 from charrnn.models.contract import LanguageModel
 
 
@@ -18,12 +19,12 @@ def first_look_ahead(model: LanguageModel, vocab_size: int, length: int = 32, la
     draws = torch.Generator().manual_seed(0)
     device = model.readout_bias.device
     ids = torch.randint(vocab_size, (lanes, length), generator=draws).to(device)
-    _, carry = model(ids, model.zero_carry(lanes))  # so that what a model remembers is not empty
-    before, _ = model(ids, carry)
+    carry = carry_after(model, ids, model.zero_carry(lanes))  # so that the memory of the model is not empty
+    ((before, _),) = read(model, ids, carry)
     for t in range(1, length):
         changed = ids.clone()
         changed[:, t] = (changed[:, t] + 1) % vocab_size
-        after, _ = model(changed, carry)
+        ((after, _),) = read(model, changed, carry)
         if not torch.allclose(after[:, :t], before[:, :t], rtol=1e-5, atol=1e-6):
             return t
     return None

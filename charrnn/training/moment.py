@@ -1,7 +1,8 @@
 """A moment: everything that training reads, as one frozen value; and the check of one from a stranger's file.
 
-learner ──Moment.of──► Moment ──tensors(), facts()──► storage
-storage ──Moment.checked──► Moment ──model()──► a model to evaluate;  learner.load(moment) ──► training goes on
+learner.moment() ──► Moment ──tensors(), facts()──► storage
+storage ──Moment.checked──► Moment ──model()──► a model to evaluate
+                            Moment ──learner.load(moment)──► training goes on
 """
 
 from __future__ import annotations

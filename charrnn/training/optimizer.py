@@ -82,9 +82,7 @@ def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[st
             raise CheckpointError(f'optimizer moment {key[:60]!r} belongs to no such model.', 'another checkpoint')
     for name, moments in found.items():
         if moments != MOMENTS[hyper.optimizer]:
-            raise CheckpointError(
-                f'{name[:60]!r} does not have the moments of {hyper.optimizer}.', 'another checkpoint'
-            )
+            raise CheckpointError(f'{name[:60]!r} lacks the moments of {hyper.optimizer}.', 'another checkpoint')
 
 
 def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
