@@ -10,7 +10,7 @@ a text on any device.  Where nothing but the unknown symbol is filtered, the nat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from charrnn.models.engines import native
 from charrnn.sampling.filters import Filter, never
 from charrnn.sampling.readers import Reader, open_reader
 from charrnn.sampling.state import State
+
+Follow = Callable[[NDArray[np.int64]], object]
+"""Called with the symbols (B,) of each step, before the next one."""
 
 
 class Sample(str):
@@ -82,37 +85,51 @@ def sample_indices(
     *,
     silent: int | None,
     streams: int = 1,
+    filters: Sequence[Filter] = (),
+    follow: Follow | None = None,
 ) -> tuple[NDArray[np.int64], list[State]]:
     """Draw `length` symbols on every stream, each stream from the same state.
 
     Parameters
     ----------
     silent : int or None     the index that must not come: the unknown symbol, unless the text holds it
+    filters : sequence       applied in order, before the silent symbol is removed
+    follow : callable        called with the symbols of each step where they are drawn one by one
     Returns
     -------
     indices : (streams, length)
-    states : list            where each stream stands after its last symbol
+    states : list            the state of each stream after its last symbol
     Raises
     ------
     SamplingError            logits that are not numbers
     """
     reader = open_reader(model, Carry.join([state.carry] * streams))
     pending, numbers = np.full(streams, state.pending, np.int64), draws.random((length, streams))
-    found = draw_block(reader, pending, numbers, temp, silent)
+    found = draw_block(reader, pending, numbers, temp, silent, filters, follow)
     return found.T, states_of(reader.carry, found[-1] if length else pending)
 
 
 def draw_block(
-    reader: Reader, pending: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
+    reader: Reader,
+    pending: NDArray[np.int64],
+    draws: NDArray[np.float64],
+    temp: float,
+    silent: int | None,
+    filters: Sequence[Filter] = (),
+    follow: Follow | None = None,
 ) -> NDArray[np.int64]:
-    """Draw as ``draw_symbols`` does, with no other filter than a silent symbol; return all symbols, (length, B)."""
-    if isinstance(reader, native.Reader):
+    """Draw a symbol for each of `draws` (length, B), in C if there is no filter; return all symbols, (length, B)."""
+    if isinstance(reader, native.Reader) and not filters:
         found = reader.draw(pending, draws, temp, silent)
         if found is None:
             raise not_numbers()
         return found
-    filters = [] if silent is None else [never(silent)]
-    return np.array(list(draw_symbols(reader, pending, draws, temp, filters)), np.int64).reshape(draws.shape)
+    drawn = []
+    for symbols in draw_symbols(reader, pending, draws, temp, [*filters, *([] if silent is None else [never(silent)])]):
+        drawn.append(symbols)
+        if follow:
+            follow(symbols)
+    return np.array(drawn, np.int64).reshape(draws.shape)
 
 
 def states_of(carry: Carry, pending: NDArray[np.int64]) -> list[State]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arguments import real, whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import SamplingError
 from charrnn.evaluation.cost import score_indices
-from charrnn.models import Carry, derive_seed
-from charrnn.sampling.filters import by_text, never
-from charrnn.sampling.readers import open_reader
-from charrnn.sampling.sampler import Sample, draw_symbols, sample_indices
+from charrnn.models import derive_seed
+from charrnn.sampling.filters import by_text
+from charrnn.sampling.sampler import Sample, sample_indices
 from charrnn.sampling.state import State, read_prime
 from charrnn.session.hooks import own
 from charrnn.session.run import Run, Session, run_of
@@ -82,23 +82,27 @@ def draw_indices(
     ----------
     before : list of indices    the text so far, for the filter
     """
-    chars, model = run.data.chars, run.learner.model
-    function = own(run.attachments, 'samplefilter')
-    if function is None:
-        found, _ = sample_indices(model, state, length, temp, draws, silent=chars.silent, streams=streams)
-        fast: list[list[int]] = found.tolist()
-        return fast
-    decoders = [chars.decoder() for _ in range(streams)]
+    chars, function = run.data.chars, own(run.attachments, 'samplefilter')
+    decoders = [chars.decoder() for _ in range(streams if function else 0)]
     for decoder in decoders:
         decoder.feed(before)
-    filters = [by_text(function, decoders)] + ([] if chars.silent is None else [never(chars.silent)])
-    reader = open_reader(model, Carry.join([state.carry] * streams))
-    pending, numbers = np.full(streams, state.pending, np.int64), draws.random((length, streams))
-    drawn: list[list[int]] = [[] for _ in range(streams)]
-    for symbols in draw_symbols(reader, pending, numbers, temp, filters):
-        for indices, decoder, symbol in zip(drawn, decoders, symbols.tolist(), strict=True):
-            indices.append(symbol)
+
+    def follow(symbols: NDArray[np.int64]) -> None:
+        for decoder, symbol in zip(decoders, symbols.tolist(), strict=True):
             decoder.push(symbol)
+
+    found, _ = sample_indices(
+        run.learner.model,
+        state,
+        length,
+        temp,
+        draws,
+        silent=chars.silent,
+        streams=streams,
+        filters=[by_text(function, decoders)] if function else (),
+        follow=follow if function else None,
+    )
+    drawn: list[list[int]] = found.tolist()
     return drawn
 
 
