@@ -40,7 +40,8 @@ class _Claims:
         self.process = os.getpid()
 
 
-_CLAIMS: weakref.WeakValueDictionary[Path, _Claims] = weakref.WeakValueDictionary()
+_CLAIMS: weakref.WeakValueDictionary[str, _Claims] = weakref.WeakValueDictionary()
+"""By path as a str: to compare two Paths fails while Python shuts down, when a last reference goes."""
 _GENERATIONS = itertools.count(1)
 
 
@@ -63,11 +64,11 @@ class Ownership:
         self._read_marks = read_marks
         self._seen: Marks | None = None
         try:
-            key = path.resolve()
+            real = path.resolve()
         except (OSError, ValueError) as error:  # a loop of links, a NUL in the name
             raise WorkspaceError(f'{name!r} cannot be a directory: {error}.', 'another name') from None
-        self._claims = _CLAIMS.get(key) or _Claims(key)
-        _CLAIMS[key] = self._claims
+        self._claims = _CLAIMS.get(str(real)) or _Claims(real)
+        _CLAIMS[str(real)] = self._claims
 
     def open(self) -> None:
         """Register this owner as a reader of the run that has seen the present marks."""
