@@ -1,24 +1,19 @@
-"""What a user would write instead: the training and sampling loops of a hundred tutorials."""
+"""The training and sampling loops that a user would write instead, as tutorials have them."""
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import torch
+from machine import seconds_of
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from charrnn import ModelState
 
 
-def wait(device: torch.device) -> None:
-    """Until the device has done all it was asked."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-
-
 class Cells(nn.Module):
-    """A stack of nn.GRUCell, one character at a time, with the call of nn.GRU."""
+    """A stack of nn.GRUCell, one character at a time, called as nn.GRU is."""
 
     def __init__(self, inputs: int, H: int, layers: int) -> None:
         super().__init__()
@@ -42,7 +37,7 @@ class PlainLoop:
 
     Parameters
     ----------
-    ms : ModelState       whose text and sizes it has
+    ms : ModelState       gives the text and the sizes
     lanes : int
     kind : str            'nn.GRU', 'nn.LSTM' or 'GRUCell'
     """
@@ -64,16 +59,17 @@ class PlainLoop:
         self.nats = torch.zeros((), device=device)
 
     def look_up(self, ids: Tensor) -> Tensor:
-        """What the first recurrent layer reads."""
+        """Return the inputs of the first recurrent layer."""
         if self.encode is None:
             return one_hot(ids, self.rnn.input_size).float()
         return torch.tanh(self.encode(ids))
 
     def train(self, windows: int) -> float:
-        """Train so many windows; the seconds."""
+        """Train some windows; return the seconds."""
+        return seconds_of(partial(self._train, windows), self.device)
+
+    def _train(self, windows: int) -> None:
         T = self.seq_len
-        wait(self.device)
-        began = time.perf_counter()
         for _ in range(windows):
             if self.place + T >= len(self.data):
                 self.place = 0
@@ -81,22 +77,18 @@ class PlainLoop:
             self.optimizer.zero_grad()
             outputs, state = self.rnn(self.look_up(read[:-1]), self.state)
             loss = cross_entropy(self.readout(outputs).flatten(0, 1), read[1:].flatten())
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_value_(self.model.parameters(), self.bound)
             self.optimizer.step()
             self.state = state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in state)
             self.nats += loss.detach()
             self.place += T
-        wait(self.device)
-        return time.perf_counter() - began
 
     @torch.no_grad()
-    def speak(self, length: int, temp: float) -> float:
-        """Draw so many characters, one stream; the seconds."""
-        began = time.perf_counter()
+    def generate(self, length: int, temp: float) -> None:
+        """Draw some characters on one stream."""
         ids, state = torch.zeros(1, 1, dtype=torch.int64), None
         with torch.random.fork_rng(devices=[]):
             for _ in range(length):
                 outputs, state = self.rnn(self.look_up(ids), state)
                 ids = torch.multinomial(torch.softmax(self.readout(outputs[-1]) / temp, -1), 1)
-        return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Seconds of wall clock on a CPU to a validation loss on tiny-shakespeare: our settings for a laptop.
+"""Seconds of wall clock on a CPU to a validation loss on tiny-shakespeare, with our settings for a laptop.
 
     python benchmarks/speedrun.py tinyshakespeare.txt 1.88
     python benchmarks/speedrun.py tinyshakespeare.txt 1.4697
@@ -15,49 +15,68 @@ one: the loss of random blocks of 64 or 256 characters that begin with nothing r
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
-from encoding import machine
+from machine import machine, new_parser, new_run, parse
 
-from charrnn import ModelState
 
-# Largest target first.  `cosine` is how many epochs it takes; parts: after how many shares of it is validated.
+@dataclass(frozen=True)
+class Recipe:
+    """Settings for a target.
+
+    Parameters
+    ----------
+    lanes : int
+    parts : int        validations, evenly spaced over the epochs
+    epochs : float     the length of the cosine, and of the training
+    settings : dict    the other arguments of ModelState.initfromsrcfile
+    """
+
+    lanes: int
+    parts: int
+    epochs: float
+    settings: dict[str, Any]
+
+
 RECIPES = {
-    1.88: {
-        'lanes': 16, 'parts': 1, 'layers': 1, 'state_size': 160, 'seq_len': 64, 'optimizer': 'adamw',
-        'learnrate': 0.01, 'warmup': 0.02, 'cosine': 0.35,
-    },
-    1.4697: {
-        'lanes': 32, 'parts': 6, 'layers': 2, 'state_size': 256, 'seq_len': 64, 'optimizer': 'adamw',
-        'learnrate': 0.004, 'warmup': 0.1, 'cosine': 6.0, 'dropout': 0.1,
-    },
+    1.88: Recipe(16, 1, 0.35, {
+        'layers': 1, 'state_size': 160, 'seq_len': 64, 'optimizer': 'adamw', 'learnrate': 0.01, 'warmup': 0.02,
+    }),
+    1.4697: Recipe(32, 6, 6.0, {
+        'layers': 2, 'state_size': 256, 'seq_len': 64, 'optimizer': 'adamw', 'learnrate': 0.004, 'warmup': 0.1,
+        'dropout': 0.1,
+    }),
 }  # fmt: skip
+"""Recipes by target, the largest target first."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = new_parser(__doc__)
     parser.add_argument('file', type=Path)
     parser.add_argument('target', type=float, nargs='?', default=1.88)
-    given = parser.parse_args()
-    recipe = dict(next((r for least, r in RECIPES.items() if given.target >= least), RECIPES[1.4697]))
-    lanes, parts = recipe.pop('lanes'), recipe.pop('parts')
-    print(f'machine: {machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads')
-    print('settings:', ', '.join(f'{name}={value}' for name, value in {**recipe, 'batchsize': lanes}.items()))
-    with tempfile.TemporaryDirectory() as folder:
-        ms = ModelState.initfromsrcfile(given.file, Path(folder) / 'run', device='cpu', init_checkpoint=False, **recipe)
+    parser.set_defaults(tiny={})
+    given = parse(parser, argv, tiny={'state_size': 8})
+    recipe = next((r for least, r in RECIPES.items() if given.target >= least), RECIPES[1.4697])
+    lanes, parts = recipe.lanes, recipe.parts
+    settings = {**recipe.settings, 'cosine': recipe.epochs, **given.tiny}
+    print(f'machine: {machine()}')
+    print('settings:', ', '.join(f'{name}={value}' for name, value in {**settings, 'batchsize': lanes}.items()))
+    with new_run(given.file, device='cpu', init_checkpoint=False, **settings) as ms:
         print(f'engine: {ms.engine!r}\n\n| epoch | train | validation | seconds |\n|---|---|---|---|', flush=True)
-        windows = round(recipe['cosine'] * ms.data.train_size / (lanes * recipe['seq_len'] * parts))
+        windows = round(recipe.epochs * ms.data.train_size / (lanes * ms.hyper.seq_len * parts))
         began, reached = time.perf_counter(), None
         for _ in range(parts):
             with contextlib.redirect_stdout(io.StringIO()):
                 report = ms.trainmodel(train_len=windows, batchsize=lanes, print_every=0)
             seconds = time.perf_counter() - began
+            if report.train_nats is None or report.valid_nats is None:
+                raise SystemExit('\nStopped before a validation.')
             print(
                 f'| {report.epoch:.2f} | {report.train_nats:.4f} | {report.valid_nats:.4f} | {seconds:.1f} |',
                 flush=True,

@@ -4,38 +4,38 @@
 
 LSTM 2x200, tied, dropout 0.2, SGD from 20, gradient norm clipped at 0.25, rate divided by 4 when an epoch did not
 improve validation, 20 lanes of 35 words.  Epochs of the two alternate, so that a busy machine slows both.  Both are
-measured by this library's protocol: the plain loop's weights are copied into a model of ours for it.
+measured by this library's protocol: the weights of the plain model are copied into a model of ours for it.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import resource
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
+from machine import in_new_process, machine, memory_mib, new_parser, new_run, parse
 from torch import Tensor, nn
 
 from charrnn import ModelState
 from charrnn.evaluation.protocol import evaluate_split
+from charrnn.models import build_model
 
-H, LAYERS, LANES, BPTT, DROPOUT, RATE, CLIP = 200, 2, 20, 35, 0.2, 20.0, 0.25
-SETTINGS = {
-    'layers': LAYERS, 'state_size': H, 'tied': True, 'dropout': DROPOUT, 'seq_len': BPTT, 'optimizer': 'sgd',
-    'learnrate': RATE, 'clipnorm': CLIP, 'anneal': 0.25, 'regcost': 0.0,
+LAYERS, LANES, BPTT, DROPOUT, RATE, CLIP = 2, 20, 35, 0.2, 20.0, 0.25
+SETTINGS: dict[str, Any] = {
+    'layers': LAYERS, 'tied': True, 'dropout': DROPOUT, 'seq_len': BPTT, 'optimizer': 'sgd', 'learnrate': RATE,
+    'clipnorm': CLIP, 'anneal': 0.25, 'regcost': 0.0, 'level': 'word', 'device': 'cpu',
 }  # fmt: skip
 
 
 class PlainModel(nn.Module):
-    """What everybody writes: embedding, nn.LSTM, linear, dropout around them, weights tied."""
+    """The usual model: embedding, nn.LSTM, linear, dropout around them, weights tied."""
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, H: int) -> None:
         super().__init__()
         self.drop = nn.Dropout(DROPOUT)
         self.encoder = nn.Embedding(vocab_size, H)
@@ -51,16 +51,17 @@ class PlainModel(nn.Module):
 
 
 class PlainLoop:
-    """The plain model and its training: one pass over the text, cut into columns, an epoch."""
+    """The plain model and its training: an epoch is one pass over the text, cut into columns."""
 
-    def __init__(self, ids: Tensor, vocab_size: int) -> None:
+    def __init__(self, ids: Tensor, vocab_size: int, H: int) -> None:
         torch.manual_seed(0)
-        self.model, self.rate, self.best = PlainModel(vocab_size), RATE, math.inf
+        self.model, self.rate, self.best, self.H = PlainModel(vocab_size, H), RATE, math.inf, H
         self.columns = ids[: len(ids) // LANES * LANES].view(LANES, -1).t().contiguous()
 
     def train(self, windows: int = 0) -> int:
+        """Train an epoch, or only its first windows; return the number of words."""
         self.model.train()
-        hidden = (torch.zeros(LAYERS, LANES, H), torch.zeros(LAYERS, LANES, H))
+        hidden = (torch.zeros(LAYERS, LANES, self.H), torch.zeros(LAYERS, LANES, self.H))
         trained = 0
         for i in range(0, len(self.columns) - 1, BPTT):
             ids, targets = self.columns[i : i + BPTT], self.columns[i + 1 : i + 1 + BPTT]
@@ -68,24 +69,26 @@ class PlainLoop:
             hidden = (hidden[0].detach(), hidden[1].detach())
             logits, hidden = self.model(ids[: len(targets)], hidden)
             loss = nn.functional.cross_entropy(logits, targets.reshape(-1))
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
             with torch.no_grad():
                 for p in self.model.parameters():
-                    p.add_(p.grad, alpha=-self.rate)
+                    if p.grad is not None:
+                        p.add_(p.grad, alpha=-self.rate)
             trained += targets.numel()
             if windows and i // BPTT + 1 == windows:
                 break
         return trained
 
     def judge(self, nats: float) -> None:
+        """Divide the rate by 4 if a validation did not improve."""
         if nats < self.best:
             self.best = nats
         else:
             self.rate /= 4
 
-    def weights_for(self, ms: ModelState) -> dict[str, Tensor]:
-        """Its weights under our names."""
+    def named_weights(self) -> dict[str, Tensor]:
+        """Return the weights under the names that our model has for them."""
         named = {'readout_weight': self.model.encoder.weight, 'readout_bias': self.model.decoder.bias}
         for i in range(LAYERS):
             for theirs, ours in (('weight_ih', 'w_in'), ('weight_hh', 'w_h'), ('bias_ih', 'b_in'), ('bias_hh', 'b_h')):
@@ -94,46 +97,43 @@ class PlainLoop:
 
 
 def plain_nats(loop: PlainLoop, ms: ModelState) -> float:
-    """The plain model's validation loss by our protocol."""
-    twin = ModelState.load(ms.curdir)  # only read from, and gone again
+    """Return the validation loss of the plain model by our protocol."""
+    twin = build_model(ms.modeltype, len(ms.chars), ms.hyper, 0)
+    parameters = dict(twin.named_parameters())
     with torch.no_grad():
-        parameters = dict(twin._run.learner.model.named_parameters())
-        for name, tensor in loop.weights_for(ms).items():
+        for name, tensor in loop.named_weights().items():
             parameters[name].copy_(tensor)
-    found = evaluate_split(twin._run.learner.model, ms.data.train, ms.data.valid, BPTT, ms.device)
-    assert found is not None
-    return found[0]
+    found = evaluate_split(twin, ms.data.train, ms.data.valid, BPTT)
+    assert found is not None, 'nothing stops it'
+    return found.nats
 
 
-def begin(source: Path, folder: str) -> tuple[ModelState, PlainLoop]:
-    ms = ModelState.initfromsrcfile(source, Path(folder) / 'run', 'LSTM', level='word', device='cpu', **SETTINGS)
-    return ms, PlainLoop(torch.from_numpy(ms.data.train.astype('int64')), len(ms.chars))
+@contextmanager
+def begin(source: Path, state_size: int) -> Iterator[tuple[ModelState, PlainLoop]]:
+    """Begin a run of ours and the plain loop on the same words."""
+    with new_run(source, 'LSTM', state_size=state_size, **SETTINGS) as ms:
+        yield ms, PlainLoop(torch.from_numpy(ms.data.train.astype('int64')), len(ms.chars), state_size)
 
 
-def peak_mib(source: Path, whose: str) -> float:
-    """The most memory a process of its own took that trained some windows, in MiB."""
-    command = [sys.executable, __file__, str(source), '--only', whose]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+def peak_mib(source: Path, state_size: int, whose: str) -> float:
+    """Return the peak memory of this process in MiB, after 30 windows of one of the two, or of neither."""
+    with begin(source, state_size) as (ms, loop):
+        if whose == 'ours':
+            ms.trainmodel(batchsize=LANES, train_len=30, valid_len=1, print_every=0)
+        elif whose == 'plain':
+            loop.train(windows=30)
+        return memory_mib('VmHWM')
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=Path)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = new_parser(__doc__)
+    parser.add_argument('source', type=Path, help='a directory with train.txt and valid.txt, or a text')
     parser.add_argument('--epochs', type=int, default=6)
-    parser.add_argument('--only', choices=['ours', 'plain', 'neither'], help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        ms, loop = begin(given.source, folder)
-        if given.only:
-            if given.only == 'ours':
-                ms.trainmodel(batchsize=LANES, train_len=30, valid_len=1, print_every=0)
-            elif given.only == 'plain':
-                loop.train(windows=30)
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-            return
-        print(
-            f'torch {torch.__version__}, {torch.get_num_threads()} threads; {len(ms.chars):,} words in the vocabulary'
-        )
+    parser.add_argument('--state-size', type=int, default=200)
+    parser.set_defaults(measured=('ours', 'plain', 'neither'))
+    given = parse(parser, argv, epochs=1, state_size=8, measured=('plain',))
+    with begin(given.source, given.state_size) as (ms, loop):
+        print(f'machine: {machine()}; {len(ms.chars):,} words in the vocabulary')
         print(ms, flush=True)
         ratios = []
         for epoch in range(1, given.epochs + 1):
@@ -153,8 +153,8 @@ def main() -> None:
             )
         print(f'median ratio of words/s: {median(ratios):.2f}')
         print(ms.evaluate())
-    print(f'peak memory, MiB: ours {peak_mib(given.source, "ours"):.0f}, plain {peak_mib(given.source, "plain"):.0f}, '
-          f'before any training {peak_mib(given.source, "neither"):.0f}')  # fmt: skip
+    peaks = ((whose, in_new_process(peak_mib, given.source, given.state_size, whose)) for whose in given.measured)
+    print(f'peak memory, MiB: {", ".join(f"{whose} {peak:.0f}" for whose, peak in peaks)}')
 
 
 if __name__ == '__main__':
