@@ -7,10 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import MakeRun, learner_of
+from conftest import ENGINES, MakeRun, learner_of, train
 
 from charrnn import ModelState, SamplingError, temperatures
 from charrnn.evaluation.cost import score_indices
+from charrnn.sampling.state import read_prime
+from charrnn.session.generation import draw_indices
+from charrnn.session.run import run_of
 
 
 def test_temperatures_side_by_side(run: ModelState) -> None:
@@ -41,3 +44,39 @@ def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None
     shown = repr(temperatures(ms, 'the cat', (1.0,), numchars=40)).splitlines()
     assert shown[0].split() == ['temp', 'bits/word', 'bits/char']
     assert shown[1].split() == ['1', f'{sample.nats / math.log(2):.3f}', f'{sample.bits_per_char:.3f}']
+
+
+LONG = 'the cat sat on a mat, and ran.\nso did the é.\n' * 40
+
+
+@pytest.mark.parametrize('engine', ENGINES)
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_filter_that_changes_no_logit_changes_no_symbol(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, engine: str, level: str
+) -> None:
+    """Rule 11: with a filter, symbols are drawn one by one; without, C draws them in one call; the text is the same."""
+    monkeypatch.setenv('CHARRNN_ENGINE', engine)
+    ms = make_run(level=level, text=LONG)
+    train(ms, 20)
+    plain = {temp: ms.generatestring(60, temp, prime='the cat', seed=2, n=3) for temp in (0.0, 0.5, 2.0)}
+    ms.attach(samplefilter=lambda logits, text: logits)
+    for temp, texts in plain.items():
+        assert ms.generatestring(60, temp, prime='the cat', seed=2, n=3) == texts
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_filter_sees_the_prime_and_the_text_so_far(make_run: MakeRun, level: str) -> None:
+    ms, seen = make_run(level=level, text=LONG), list[str]()
+
+    def look(logits: np.ndarray, text: str) -> np.ndarray:
+        seen.append(text)
+        return logits
+
+    ms.attach(samplefilter=look)
+    run, before = run_of(ms), ms.chars.encode('the é.').tolist()
+    state = read_prime(run.learner.model, before)
+    (drawn,) = draw_indices(run, state, before, 30, 1.0, np.random.default_rng(4))
+    assert seen == [ms.chars.decode([*before, *drawn[:n]]) for n in range(30)]
+    seen.clear()
+    assert ms.generatestring(30, 1.0, prime='the é.', seed=4) == ms.chars.decode(drawn)
+    assert seen[0] == ms.chars.decode(before) and len(seen) == 30
