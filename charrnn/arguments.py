@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import numbers
@@ -42,10 +43,11 @@ def real(low: float, high: float = math.inf, *, open_low: bool = False, open_hig
         return (number > low if open_low else number >= low) and (number < high if open_high else number <= high)
 
     def check(name: str, value: object, default: Any = None) -> float:
-        if type(value) is not bool and isinstance(value, numbers.Real) and math.isfinite(value):
-            number = float(cast(float, value))
-            if is_inside(number):
-                return number
+        if type(value) is not bool and isinstance(value, numbers.Real):
+            with contextlib.suppress(OverflowError):  # an int beyond the largest float
+                number = float(cast(float, value))
+                if math.isfinite(number) and is_inside(number):
+                    return number
         spelled = _spelled(value)
         suggested = spelled if is_inside(spelled) else 0.5 if default is None else default
         raise HyperParamsError(
@@ -157,4 +159,5 @@ def unknown_name(
     if meant not in known and meant in elsewhere:
         return f'no {kind} {name!r} here.', elsewhere[meant]
     close = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
-    return f'no {kind} {name!r}.', known[close[0]] if close else f'one of {", ".join(known)}'
+    others = f'one of {", ".join(known)}' if known else 'leave it out'
+    return f'no {kind} {name!r}.', known[close[0]] if close else others

@@ -17,6 +17,7 @@
     └── OwnershipError        another process, or a newer ModelState, writes this run  RuntimeError
 
 A message says what happened with the values, why, and on a line of its own what to type next.
+A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environment keeps the library's frames.
 """
 
 from __future__ import annotations

@@ -19,10 +19,12 @@ from torture import COUNTS
 from charrnn import ModelState
 from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
 from charrnn.models.engines import native
+from charrnn.session.run import run_of
+from charrnn.training.learner import Learner
 
 NATIVE_SETS = native.instruction_sets()
 ENGINES = ['torch', *(['native'] if NATIVE_SETS else [])]
-"""Those that the laws are tried with on this machine; tests/gpu tries cudnn."""
+"""The engines that the laws are tried with on this machine; tests/gpu tries cudnn."""
 
 
 def recurrence(layer: LayerFunction, cell: str) -> Callable[..., tuple[torch.Tensor, ...]]:
@@ -40,7 +42,7 @@ MakeRun = Callable[..., ModelState]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The session that opens help() is run for real by test_public.py; as a doctest it would need its output."""
+    """Drop the doctest of the session that opens help(): test_public.py runs it; a doctest would need its output."""
     items[:] = [
         item for item in items if item.name not in ('charrnn', 'charrnn.ModelState', 'charrnn.modelstate.ModelState')
     ]
@@ -53,7 +55,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No colours, no terminal, no device but the CPU: what is printed is the same everywhere."""
+    """Remove colours and terminals from the environment, so that output is the same everywhere."""
     for name in ('FORCE_COLOR', 'TTY_COMPATIBLE', 'PYTHONINSPECT'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('NO_COLOR', '1')
@@ -61,7 +63,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(size: int, seed: int = 0) -> str:
-    """A text that is neither random nor trivial: words drawn from a few, in lines."""
+    """Return `size` characters of words drawn from a small set, in lines."""
     draws = random.Random(seed)
     text = ''
     while len(text) < size:
@@ -96,14 +98,33 @@ def make_run(tmp_path: Path, source: Path) -> MakeRun:
     return make
 
 
+@pytest.fixture
+def run(make_run: MakeRun) -> ModelState:
+    """Return a run after three rounds of six windows, each with two reports and a whole validation."""
+    ms = make_run()
+    for _ in range(3):
+        train(ms, 6, print_every=3, valid_len=0)
+    return ms
+
+
 def train(ms: ModelState, windows: int, **given: Any) -> None:
-    """So many windows of 3 lanes, and little else."""
+    """Train a number of windows of 3 lanes, with one window of validation and no report."""
     ms.trainmodel(train_len=windows, **{'batchsize': 3, 'valid_len': 1, 'print_every': 0, **given})
 
 
+def learner_of(ms: ModelState) -> Learner:
+    """Return the learner of a ModelState: its model, its optimizer, its lanes."""
+    return run_of(ms).learner
+
+
+def files_below(root: Path) -> dict[Path, bytes]:
+    """Return the content of every file below a folder."""
+    return {path: path.read_bytes() for path in root.rglob('*') if path.is_file()}
+
+
 def moment(ms: ModelState) -> dict[str, Any]:
-    """Everything that training reads, as bytes and plain numbers: two equal moments are the same to the bit."""
-    now = ms._run.learner.moment()
+    """Return everything that training reads, as bytes and plain numbers: equal moments are the same to the bit."""
+    now = learner_of(ms).moment()
     tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in now.tensors().items()}
     facts = {name: value for name, value in now.facts().items() if name not in ('seconds', 'round')}
     return {**tensors, **facts}
@@ -111,7 +132,7 @@ def moment(ms: ModelState) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def untouched_torch_rng() -> Any:
-    """Nothing in this library may draw from torch's global stream: every test checks it."""
+    """Check in every test that the library draws nothing from torch's global random stream."""
     before = torch.get_rng_state()
     yield
     assert torch.equal(before, torch.get_rng_state()), 'torch’s global random stream was used'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import MakeRun, moment, words
+from conftest import MakeRun, learner_of, moment, words
 from torture import TORTURE, count
 
 from charrnn import ModelState
@@ -93,7 +93,7 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
     prompt.close()
     assert prompt.exitstatus == 0
     resumed = ModelState.load(folder / 'run', device='cpu')
-    straight._run.learner.lay_lanes(4)
+    learner_of(straight).lay_lanes(4)
     while straight.position < resumed.position:
-        straight._run.learner.train_window()
+        learner_of(straight).train_window()
     assert resumed.position > 0 and moment(resumed) == moment(straight)

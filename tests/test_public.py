@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, train
+from conftest import MakeRun, learner_of, train
 
 import charrnn
 from charrnn import CharRNNError, HyperParams, ModelState, TrainReport, generatestring
 from charrnn.modelstate import PURPOSES
+from charrnn.session.run import run_of
 
 PACKAGE = Path(charrnn.__file__).parent
 
@@ -158,7 +159,7 @@ def test_the_sessions_in_the_documents_run(
 def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     ms = make_run()
-    ms._run.workspace.name = 'run'
+    run_of(ms).workspace.name = 'run'
     assert repr(ms).splitlines()[0] == "ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu"
     assert repr(ms).splitlines()[1:3] == ['  data   630 train + 70 valid characters', '  now    not yet trained']
     assert repr(ms).splitlines()[-1] == '  saved  checkpoint 1.  Next: ms.trainmodel()'
@@ -172,7 +173,7 @@ def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp
         r'  saved  checkpoint 2\.  Next: generatestring\(ms, temp=0\.5\)',
         status,
     )
-    ms._run.learner.train_window()
+    learner_of(ms).train_window()
     assert repr(ms).endswith('checkpoint 2, some windows behind.  Next: ms.newcheckpoint()')
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from charrnn.display.text import printable
 
+ONE_LINE = {ord('\n'): ' ', ord('\t'): ' '}
+"""Replacements in a cell, so that rows stay aligned."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -28,7 +31,7 @@ class Column:
     def cell(self, value: Any) -> str:
         """Return a value as one line of harmless text."""
         written = '-' if value is None else format(value, self.form)
-        return printable(written).replace('\n', ' ')
+        return printable(written).translate(ONE_LINE)
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,13 @@ class Table:
             parts = (f'{c:{column.align}{w}}' for c, column, w in zip(row, self.columns, widths, strict=True))
             return '  '.join(parts).rstrip()
 
-        shown = [self.before] if self.before else []
+        shown = [printable(self.before)] if self.before else []
         shown += map(aligned, lines)
         for place, row in enumerate(cells):
             shown.append(aligned(row))
             if self.texts:
                 shown += [f'  │ {line}'.rstrip() for line in printable(self.texts[place]).split('\n')]
-        return '\n'.join([*shown, self.after] if self.after else shown)
+        return '\n'.join([*shown, printable(self.after)] if self.after else shown)
 
     def html(self) -> str:
         """Return the table as HTML, with everything in it escaped."""

@@ -131,6 +131,7 @@ def attached(ms: Session) -> AttachedTable:
     return AttachedTable(run_of(ms).attachments)
 
 
+@known_names_only
 def reattach(ms: Session) -> AttachedTable:
     """Open a loaded run's attached functions: runs code.
 

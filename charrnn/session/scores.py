@@ -25,6 +25,7 @@ def evaluate(ms: Session, split: str = 'valid') -> Evaluation:
     return run.measurements.evaluate(model, split, label, Screen(level=run.data.chars.level))
 
 
+@known_names_only
 def checkcausal(ms: Session) -> bool:
     """Test that no symbol changes an earlier prediction.
 

@@ -81,11 +81,14 @@ class Moment:
         CheckpointError    a fact is missing or invalid, or the tensors are not those of such a model
         """
         modeltype = facts.get('modeltype')
-        if modeltype not in MODELTYPES:
+        if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
             raise invalid(f'there is no modeltype {str(modeltype)[:40]!r}')
         counts = [facts.get(name) for name in ('seed', 'position', 'symbols', 'round')]
         if not all(type(count) is int and 0 <= count < LARGEST for count in counts):
             raise invalid('seed, position, symbols or round is invalid')
+        seconds = facts.get('seconds')
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < LARGEST:
+            raise invalid('seconds is invalid')
         parts: dict[str, dict[str, Tensor]] = {'model': {}, 'optimizer': {}, 'carry': {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition('/')
@@ -102,7 +105,7 @@ class Moment:
             facts['position'],
             facts['symbols'],
             facts['round'],
-            float(facts['seconds']),
+            float(seconds),
             _checked_schedule(facts.get('schedule')),
             parts['model'],
             parts['optimizer'],
@@ -173,6 +176,7 @@ def _checked_schedule(facts: Any) -> Schedule:
         raise invalid('the schedule in it is invalid') from None
     counts = (found.epochs_judged, found.annealings)
     sound = all(type(n) is int and 0 <= n < LARGEST for n in counts)
-    if not sound or not (found.best_nats is None or isinstance(found.best_nats, int | float)):
+    best = found.best_nats
+    if not sound or not (best is None or (type(best) in (int, float) and -LARGEST < best < LARGEST)):
         raise invalid('the schedule in it is invalid')
     return found

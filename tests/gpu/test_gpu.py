@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MakeRun, train
+from conftest import MakeRun, learner_of, train
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -62,7 +62,7 @@ def one_window(modeltype: str, H: int, device: str, dtype: torch.dtype) -> dict[
 def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
     """Every tensor that training reads has the same bits in both, whatever devices they are on."""
     assert ours.position == theirs.position
-    our, their = ours._run.learner.tensors(), theirs._run.learner.tensors()
+    our, their = learner_of(ours).tensors(), learner_of(theirs).tensors()
     assert our.keys() == their.keys()
     for name, tensor in our.items():
         assert torch.equal(tensor.cpu(), their[name].cpu()), name
@@ -70,7 +70,7 @@ def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
 
 def assert_lives_on(ms: ModelState, device: str) -> None:
     """Weights, moments and carry are on this device; step counts stay on the CPU, as torch keeps them."""
-    for name, tensor in ms._run.learner.tensors().items():
+    for name, tensor in learner_of(ms).tensors().items():
         assert tensor.device.type == ('cpu' if name.endswith('/step') else device), name
 
 

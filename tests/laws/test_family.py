@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import ModelState
 from charrnn.models import MODELTYPES
@@ -37,10 +37,10 @@ def test_stopping_anywhere_changes_nothing(make_run: MakeRun, modeltype: str, le
 def test_new_lanes_are_primed(make_run: MakeRun, modeltype: str, level: str) -> None:
     ms = make_run(modeltype=modeltype, level=level, text=LONG)
     train(ms, 3)
-    ms._run.learner.lay_lanes(2)
+    learner_of(ms).lay_lanes(2)
     n, carry = ms.data.train_size, ms.carry
     assert carry is not None
-    model = ms._run.learner.model
+    model = learner_of(ms).model
     for k in range(2):
         start = (ms.position + k * n // 2) % n
         before = torch.tensor([[int(ms.data.train[(start - 16 + i) % n]) for i in range(16)]])
@@ -73,7 +73,7 @@ def test_random_windows_are_a_function_of_seed_and_position(make_run: MakeRun) -
     ms, again, other = (make_run(f'run{i}', sampling='random', seed=seed) for i, seed in enumerate([1, 1, 2]))
     for run in (ms, again, other):
         train(run, 3, print_every=1)
-    places = [[run._run.learner.places(p).tolist() for p in (0, 8, 16)] for run in (ms, again, other)]
+    places = [[learner_of(run).places(p).tolist() for p in (0, 8, 16)] for run in (ms, again, other)]
     assert places[0] == places[1] != places[2] and places[0][0] != places[0][1]
     reports = [row for row in ms.history if row['kind'] == 'report']
     assert all(row['valid_nats'] is not None for row in reports), 'each report has a validation'
@@ -85,8 +85,8 @@ def test_random_windows_begin_with_a_fresh_state(make_run: MakeRun) -> None:
     """The same windows with another carry before them train the same."""
     one, other = make_run('one', sampling='random'), make_run('other', sampling='random')
     for ms in (one, other):
-        ms._run.learner.lay_lanes(3)
+        learner_of(ms).lay_lanes(3)
     assert other.carry is not None
-    other._run.learner.carry = type(other.carry)({'h': other.carry['h'] + 1})
-    assert one._run.learner.train_window() == other._run.learner.train_window()
+    learner_of(other).carry = type(other.carry)({'h': other.carry['h'] + 1})
+    assert learner_of(one).train_window() == learner_of(other).train_window()
     assert moment(one) == moment(other)

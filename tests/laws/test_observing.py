@@ -13,6 +13,7 @@ from conftest import MakeRun, moment, train
 
 from charrnn import CharRNNError, ModelState, generatestring
 from charrnn.session.generation import sample_on_the_way
+from charrnn.session.run import run_of
 
 
 def provoke(ms: ModelState) -> None:
@@ -91,4 +92,4 @@ def test_a_sample_on_the_way_begins_with_the_next_symbol_and_continues_lane_0(ma
     upcoming = ms.chars.decode(ms.data.train[ms.position : ms.position + 1])
     assert len(report['sample']) == 200
     assert report['sample'][0] == upcoming
-    assert sample_on_the_way(ms._run) == report['sample'], 'its draws are a function of the position'
+    assert sample_on_the_way(run_of(ms)) == report['sample'], 'its draws are a function of the position'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ENGINES, MakeRun, moment, train
+from conftest import ENGINES, MakeRun, learner_of, moment, train
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import child, is_killed
@@ -134,7 +134,7 @@ def test_the_learning_rate_does_not_depend_on_where_rounds_end(make_run: MakeRun
     for windows in (20, 7, 27, 40, 26):
         train(stopped, windows, valid_len=0)
         stopped = ModelState.load(stopped.curdir, device='cpu')
-    assert straight._run.learner.schedule.annealings > 0
+    assert learner_of(straight).schedule.annealings > 0
     assert moment(stopped) == moment(straight)
 
 
@@ -194,17 +194,17 @@ def test_restore_without_an_optimizer_step_forgets_later_moments(make_run: MakeR
 def test_new_lanes_are_primed_by_reading_the_text_before_their_place(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 10)
-    ms._run.learner.lay_lanes(5)
+    learner_of(ms).lay_lanes(5)
     assert ms.carry is not None and ms.carry.lanes == 5
     n = len(ms.data.train)
     for k in range(5):
         start = (80 + k * n // 5) % n
         before = torch.tensor([[int(ms.data.train[(start - 16 + i) % n]) for i in range(16)]])
         with torch.no_grad():
-            _, expected = ms._run.learner.model(before, ms._run.learner.model.zero_carry(1))
+            _, expected = learner_of(ms).model(before, learner_of(ms).model.zero_carry(1))
         torch.testing.assert_close(ms.carry.lane(k)['h'], expected['h'], rtol=1e-5, atol=1e-6)
     assert ms.position == 80 and ms.epoch == 10 * 24 / n
-    ms._run.learner.lay_lanes(5, clear_state=True)
+    learner_of(ms).lay_lanes(5, clear_state=True)
     assert not ms.carry['h'].any()
 
 

@@ -9,12 +9,13 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, learner_of, moment, train
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, CheckpointError, ModelState, WorkspaceError
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.session.run import run_of
 
 FLIPS = 12_000 if TORTURE else 250
 
@@ -129,7 +130,7 @@ def test_a_window_that_is_not_finite_leaves_every_checkpoint_and_says_where(make
     ms = make_run()
     train(ms, 2)
     kept = {p: p.read_bytes() for p in ms.curdir.rglob('*') if p.is_file() and p.suffix != '.jsonl'}
-    next(iter(ms._run.learner.model.parameters())).data[:] = float('nan')
+    next(iter(learner_of(ms).model.parameters())).data[:] = float('nan')
     with pytest.raises(ArithmeticError, match=r'window at position 16 \(round 2\)'):
         train(ms, 1)
     with pytest.raises(ArithmeticError, match='no checkpoint is made'):
@@ -164,7 +165,7 @@ def test_fsck_and_load_agree(run: Path) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')
                 try:
-                    taken = ModelState.load(run, device='cpu')._run.saved['number']
+                    taken = run_of(ModelState.load(run, device='cpu')).saved['number']
                 except CharRNNError:
                     taken = None
             assert fsck(run).newest == taken, path

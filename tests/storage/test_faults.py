@@ -11,19 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, files_below, learner_of, moment, train
 from disk import Disk, failing, watching
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, ModelState, WorkspaceError
+from charrnn.session.run import run_of
 from charrnn.storage import sealed
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
-
-
-def files(root: Path) -> dict[Path, bytes]:
-    return {p: p.read_bytes() for p in sorted(root.rglob('*')) if p.is_file()}
 
 
 def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
@@ -62,9 +59,9 @@ def test_a_save(make_run: MakeRun) -> None:
 
     def save(disk: Disk) -> None:
         ms = ModelState.load(curdir, device='cpu')  # loaded each time, since taking the lock is among the calls
-        ms._run.learner.train_window()
-        ms._run.history.add({**ms.history[-1], 'position': ms.position})
-        before, kept = moment(ms), files(curdir)
+        learner_of(ms).train_window()
+        run_of(ms).history.add({**ms.history[-1], 'position': ms.position})
+        before, kept = moment(ms), files_below(curdir)
         error = refused(disk, ms.newcheckpoint)
         if error:
             assert_explained(error, curdir)
@@ -74,7 +71,7 @@ def test_a_save(make_run: MakeRun) -> None:
                 and re.search('run/(checkpoints|history)', str(error))
             ):
                 assert re.search(r'\((more than )?[\d,]+ bytes needed, [\d,]+ bytes free there\)', str(error)), error
-            now = files(curdir)
+            now = files_below(curdir)
             assert all(now.get(p) == kept[p] for p in kept if p.name not in ('history.jsonl', 'writer.json'))
             assert now[curdir / 'history.jsonl'].startswith(kept[curdir / 'history.jsonl'])
         count(f'saves in which a file call failed and was {"explained" if error else "not needed"}')
@@ -111,7 +108,7 @@ def test_a_load(make_run: MakeRun) -> None:
     ms.evaluate()
     curdir, moments = ms.curdir, {ms.position: moment(ms)}
     moments[0] = moment(ms.restore(1))
-    kept = files(curdir)
+    kept = files_below(curdir)
     del ms
 
     def load(disk: Disk) -> None:
@@ -125,7 +122,7 @@ def test_a_load(make_run: MakeRun) -> None:
             assert moment(found[0]) == moments[found[0].position]
             assert found[0].position == max(moments) or said
         count('loads in which a file call failed')
-        assert files(curdir) == kept
+        assert files_below(curdir) == kept
 
     each_fault(curdir, load)
 
@@ -149,7 +146,7 @@ def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkey
     ms = make_run()
     for _ in range(6):
         ms.newcheckpoint()
-    kept, write = files(ms.curdir / 'checkpoints'), sealed.append_durably
+    kept, write = files_below(ms.curdir / 'checkpoints'), sealed.append_durably
 
     def lie(path: Path, data: bytes, end: int | None = None) -> None:
         write(path, data[:-1] + b'?' if path.suffix == '.safetensors' else data, end)
@@ -157,4 +154,4 @@ def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkey
     monkeypatch.setattr(sealed, 'append_durably', lie)
     with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back differently'):
         ms.newcheckpoint()
-    assert files(ms.curdir / 'checkpoints') == kept
+    assert files_below(ms.curdir / 'checkpoints') == kept

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, learner_of, moment, train
 from disk import Disk, killing, watching
 from processes import NEEDS_FORK, child, is_killed
 from torture import TORTURE, count
@@ -33,9 +33,9 @@ class Straight:
         self.known = {0: name_of(ms)}
 
     def at(self, position: int) -> str:
-        self.ms._run.learner.lay_lanes(3)
+        learner_of(self.ms).lay_lanes(3)
         while position not in self.known:
-            self.ms._run.learner.train_window()
+            learner_of(self.ms).train_window()
             self.known[self.ms.position] = name_of(self.ms)
         return self.known[position]
 

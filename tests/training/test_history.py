@@ -1,6 +1,16 @@
+from __future__ import annotations
+
+import csv
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas
+import pytest
+from conftest import MakeRun, train
+
+from charrnn import ModelState
 from charrnn.training.history import History, Row
 
 
@@ -98,3 +108,68 @@ def test_only_validations_of_the_same_size_are_compared() -> None:
     assert history.validations() == [(1, 2.0), (3, 1.5)]
     assert history.validated(3, 100) == 1.5
     assert history.validated(2, 100) is None and history.validated(3, 0) is None
+
+
+def test_columns_line_up_with_rows(run: ModelState) -> None:
+    history = run.history
+    assert history['kind'] == ['start', *['report', 'report', 'round'] * 3]
+    assert history['epoch'][-1] == run.epoch and history['valid_nats'][1] is None
+    assert history['bits_per_char'][-1] == history['valid_nats'][-1] / math.log(2)
+    assert all(len(history[name]) == len(history) for name in history.columns)
+    with pytest.raises(KeyError, match="no column 'loss'; there are kind, round"):
+        history['loss']
+    as_numbers = np.array(history['valid_nats'], float)  # what matplotlib does with it
+    assert np.isnan(as_numbers).tolist() == [value is None for value in history['valid_nats']]
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> None:
+    ms, rows = make_run(level=level), []
+    ms.attach(onreport=rows.append)
+    train(ms, 2, valid_len=0)
+    ms.detach('onreport')
+    ms.newcheckpoint()
+    assert rows == [ms.history[-1]]
+    bits = f'bits_per_{level}'
+    assert [name for name in ms.history.columns if name.startswith('bits')] == [bits]
+    assert [row[bits] for row in ms.history] == ms.history[bits], 'what a data frame takes'
+    assert ms.history[f'{level}s_per_second'][-1] == pytest.approx(2 * 3 * 8 / ms.history['seconds'][-1])
+    if level != 'word':  # what words cannot spell is paid for in the evaluation alone
+        assert ms.history[bits][-1] == pytest.approx(getattr(ms.evaluate(), bits), rel=1e-9)
+    assert repr(ms.history).splitlines()[-2].split()[5] == f'{ms.history[bits][-1]:.4f}'
+    assert list(ModelState.load(ms.curdir, device='cpu').history) == list(ms.history)
+
+
+def test_a_data_frame_takes_it_as_it_is(run: ModelState) -> None:
+    frame = pandas.DataFrame(run.history)
+    assert set(frame.columns) <= set(run.history.columns) >= {'bits_per_char'}
+    for name in ('valid_nats', 'bits_per_char', 'learnrate'):
+        np.testing.assert_array_equal(frame[name].to_numpy(float), np.array(run.history[name], float))
+    assert list(frame['kind']) == run.history['kind']
+
+
+def test_the_table_at_the_prompt(run: ModelState) -> None:
+    lines = repr(run.history).splitlines()
+    assert lines[0].split() == ['kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', 'chars/s']
+    assert len(lines) == 12 and all(len(line) <= 80 for line in lines)
+    assert lines[-2].split()[:2] == ['round', '3'] and lines[-1].startswith("ms.history['valid_nats'] is a column")
+    for _ in range(6):
+        train(run, 6, print_every=3)
+    assert repr(run.history).splitlines()[1] == '… 8 earlier rows'
+
+
+def test_csv_comes_back(run: ModelState, tmp_path: Path) -> None:
+    run.history.to_csv(tmp_path / 'history.csv')
+    with (tmp_path / 'history.csv').open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['kind'] for row in rows] == run.history['kind']
+    assert [float(row['valid_nats']) if row['valid_nats'] else None for row in rows] == run.history['valid_nats']
+    assert [row['sample'] or None for row in rows] == run.history['sample'], 'line breaks and commas included'
+
+
+def test_a_torn_last_line_costs_its_row_alone(run: ModelState) -> None:
+    path = run.curdir / 'history.jsonl'
+    kinds = run.history['kind']
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.warns(UserWarning, match='row 9 of 10 is missing'):
+        assert ModelState.load(run.curdir, device='cpu').history['kind'] == kinds[:-1]

@@ -1,4 +1,4 @@
-"""What people see: safe, short, and the same on a pipe."""
+"""Progress is printed in lines on a pipe, with a bar at a terminal, and survives a terminal that goes away."""
 
 import io
 
@@ -6,44 +6,6 @@ import pytest
 from rich.console import Console
 
 from charrnn.display.progress import Screen
-from charrnn.display.tables import CheckpointRow, CheckpointTable
-from charrnn.display.text import count, printable, shorten, sparkline
-
-
-@pytest.mark.parametrize(
-    ('text', 'shown'),
-    [
-        ('one\ntwo\tthree', 'one\ntwo\tthree'),
-        ('\x1b[2J', '\\x1b[2J'),
-        ('a\0b\x7f', 'a\\x00b\\x7f'),
-        ('crlf\r\nalone\r', 'crlf\nalone\\r'),
-        ('\ufeffmark', '\\ufeffmark'),
-        ('\u202eright to left', '\\u202eright to left'),
-        ('a mark\u200e', 'a mark\\u200e'),
-        ('Пушкин «ё» \xa0 \U0001f600', 'Пушкин «ё» \xa0 \U0001f600'),
-    ],
-)
-def test_only_harmful_characters_are_spelled_out(text: str, shown: str) -> None:
-    assert printable(text) == shown
-
-
-def test_sparklines() -> None:
-    assert sparkline([]) == '' and sparkline([float('nan')]) == ''
-    assert sparkline([1, 1]) == '▁▁'
-    assert sparkline(range(8)) == '▁▂▃▄▅▆▇█'
-    assert len(sparkline(range(100))) == 16
-
-
-def test_counts_and_shortened_names() -> None:
-    assert [count(n) for n in (0, 999, 1000, 215_402, 999_999, 3_210_000)] == [
-        '0',
-        '999',
-        '1k',
-        '215k',
-        '1.0M',
-        '3.2M',
-    ]
-    assert shorten('abc', 3) == 'abc' and shorten('abcdefg', 5) == 'ab…fg'
 
 
 def test_rows_are_lines_and_samples_are_set_off() -> None:
@@ -92,18 +54,6 @@ def test_a_pipe_gets_no_bar() -> None:
     with screen.bar('outer', 4, 10):
         screen.advance(1.0)
     assert out.getvalue() == ''
-
-
-def test_checkpoints_print_as_a_table() -> None:
-    rows = [
-        CheckpointRow(1, 0, 0.0, None, '2026-01-02T03:04:05Z', False),
-        CheckpointRow(2, 1, 1.0, 1.5, '2026-01-02T03:05:06Z', True),
-    ]
-    assert repr(CheckpointTable(rows)) == (
-        'no.  round  epoch  valid nats  written (UTC)\n'
-        '  1      0   0.00           -  2026-01-02T03:04:05\n'
-        '  2      1   1.00      1.5000  2026-01-02T03:05:06  best'
-    )
 
 
 class Gone(io.StringIO):

@@ -68,24 +68,3 @@ def test_rungs_are_named_finite_and_in_their_order(make_run: MakeRun, level: str
     assert list(rungs) == ['uniform', 'unigram', '3-gram' if level == 'word' else '6-gram', 'xz']
     assert all(math.isfinite(nats) for nats in rungs.values())
     assert rungs['uniform'] > rungs['unigram'] > list(rungs.values())[2]
-
-
-def test_the_ladder_is_computed_once_and_kept(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charrnn import ModelState
-    from charrnn.session import measurements
-
-    ms = make_run()
-    first = ms.evaluate().ladder
-    assert (ms.curdir / 'ladder' / 'ladder.json').exists()
-
-    def never(*given: object) -> None:
-        raise AssertionError('computed again')
-
-    with monkeypatch.context() as patch:
-        patch.setattr(measurements, 'baseline_ladder', never)
-        assert ms.evaluate().ladder == first
-        assert ModelState.load(ms.curdir, device='cpu').evaluate().ladder == first
-    (ms.curdir / 'ladder' / 'ladder.json').write_text('{}')
-    with pytest.warns(UserWarning, match=r'ladder\.json .* The baselines will be computed again'):
-        damaged = ModelState.load(ms.curdir, device='cpu')
-    assert damaged.evaluate().ladder == first

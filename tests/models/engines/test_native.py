@@ -1,15 +1,12 @@
 """Every engine computes the same recurrences; the native one whatever its sizes, threads and neighbours are."""
 
-import os
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,17 +14,10 @@ import pytest
 import torch
 from conftest import NATIVE_SETS, MakeRun, recurrence
 
-from charrnn import EngineError, SamplingError
-from charrnn.hyperparams import HyperParams
-from charrnn.models import MODELTYPES, build_model
-from charrnn.models.cells import CELLS, Cell
+from charrnn.models.cells import CELLS
 from charrnn.models.engines import native
 from charrnn.models.engines import torch as loops
-from charrnn.models.engines.choice import choose_engine
-from charrnn.models.onehot import Rows, each_row, look_up
-from charrnn.sampling import sampler
-from charrnn.sampling.filters import never
-from charrnn.sampling.readers import ModelReader, open_reader
+from charrnn.models.onehot import Rows
 
 GATES = {name: cell.gates for name, cell in CELLS.items()}
 needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
@@ -247,172 +237,3 @@ def test_an_extension_with_another_table_of_cells_is_not_used() -> None:
         'assert not built or native.MISSING == "the C extension was built from other sources"\n'
     )
     subprocess.run([sys.executable, '-c', program], check=True)
-
-
-def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
-    gru, cpu = CELLS['gru'], torch.device('cpu')
-    monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
-    assert repr(make_run().engine) == 'torch: CHARRNN_ENGINE=torch'
-    monkeypatch.delenv('CHARRNN_ENGINE')
-    assert choose_engine(gru, cpu).name == ('native' if NATIVE_SETS else 'torch')
-    assert choose_engine(gru, torch.device('cuda')).name == 'cudnn'
-    assert choose_engine(gru, torch.device('mps')).name == 'torch'
-    assert choose_engine(gru, cpu, torch.float64).name == 'torch'
-    assert choose_engine(Cell('mgu', 2), cpu).why == 'the cell mgu is not in C'
-    for wrong, says in [('fast', 'no such engine'), ('cudnn', 'but the device is cpu'), ('native:avx9', 'avx9')]:
-        monkeypatch.setenv('CHARRNN_ENGINE', wrong)
-        if NATIVE_SETS or wrong != 'native:avx9':
-            with pytest.raises(EngineError, match=says):
-                choose_engine(gru, cpu)
-    monkeypatch.setattr(native, '_native', None)
-    monkeypatch.delenv('CHARRNN_ENGINE')
-    assert (
-        choose_engine(gru, cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
-    )
-    monkeypatch.setenv('CHARRNN_ENGINE', 'native')
-    with pytest.raises(EngineError, match='not built'):
-        choose_engine(gru, cpu)
-
-
-@pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
-@pytest.mark.parametrize('H', [7, 290])  # 290: weights beyond one core's cache, so that threads share each stream
-def test_all_readers_draw_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: str, H: int) -> None:
-    V, B, length = 11, 3, 12
-    model = build_model(modeltype, V, HyperParams(layers=2, state_size=H), seed=3)
-    draws = np.random.default_rng(0)
-    symbols, numbers = draws.integers(V, size=B), draws.random((length, B))
-    carry = model.zero_carry(B)
-
-    def drawn(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
-        monkeypatch.setenv('CHARRNN_ENGINE', engine)
-        reader = open_reader(model.move(torch.device('cpu')), model.zero_carry(len(symbols[lanes])))
-        return sampler.draw_block(reader, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2).tolist()
-
-    by_model = np.array(list(sampler.draw_symbols(ModelReader(model, carry), symbols, numbers, 1.5, [never(2)])))
-    assert 2 not in by_model
-    ways = ['torch', *(f'native:{each}' for each in NATIVE_SETS)]
-    for engine in ways:
-        assert drawn(engine, 1.5) == by_model.tolist()
-        assert drawn(engine, 0.0) == drawn('torch', 0.0)
-        for lane in range(B):  # a stream does not depend on its neighbours
-            assert drawn(engine, 1.5, slice(lane, lane + 1)) == [[row[lane]] for row in by_model.tolist()]
-        before = torch.get_num_threads()
-        try:
-            for threads in (2, 4):
-                torch.set_num_threads(threads)
-                assert drawn(engine, 1.5) == by_model.tolist()
-                assert drawn(engine, 1.5, slice(1, 2)) == [[row[1]] for row in by_model.tolist()]
-        finally:
-            torch.set_num_threads(before)
-    for wrong in ('nan', 'inf'):
-        with torch.no_grad():
-            model.readout_bias[4] = float(wrong)
-            for engine in ways:
-                monkeypatch.setenv('CHARRNN_ENGINE', engine)
-                reader = open_reader(model.move(torch.device('cpu')), carry)
-                with pytest.raises(SamplingError, match='nan'):
-                    sampler.draw_block(reader, symbols, numbers, 1.0, None)
-
-
-def test_rows_are_looked_up_once_for_each_symbol_or_for_each_place() -> None:
-    table, seen = torch.arange(12.0).view(4, 3), []
-
-    def double(x: torch.Tensor) -> torch.Tensor:
-        seen.append(tuple(x.shape))
-        return 2 * x
-
-    for ids in (torch.tensor([[0, 3, 1]]), torch.tensor([[0, 3, 1], [2, 2, 2]])):
-        assert torch.equal(look_up(each_row(Rows(table, ids), double)), 2 * table[ids])
-    assert seen == [(1, 3, 3), (4, 3)]
-
-
-def test_a_model_keeps_the_engine_it_was_built_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
-    model = build_model('LSTM', 5, HyperParams(state_size=4), seed=0)
-    monkeypatch.delenv('CHARRNN_ENGINE')
-    assert model.engine.name == 'torch'
-    assert model.move(torch.device('cpu'), torch.float64).engine.name == 'torch'
-
-
-SANITIZED = """
-import importlib.util, itertools, sys
-import numpy as np
-spec = importlib.util.spec_from_file_location('_native', sys.argv[1])
-native = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(native)
-draws = np.random.default_rng(0)
-f = lambda *shape: draws.normal(size=shape).astype('f')
-count = 0
-for name in native.instruction_sets():
-    for (cell, gates, saved, d), T, B, H in itertools.product(
-        [('gru', 3, 4, 4), ('lstm', 4, 5, 4), ('rnn_tanh', 1, 0, 1), ('rnn_relu', 1, 0, 1)],
-        [1, 2], [1, 3, 9], [1, 16, 49],
-    ):
-        rows, w_h, h = draws.integers(5, size=(T, B)), f(gates * H, H), f(T + 1, B, H)
-        c = f(T + 1, B, H) if cell == 'lstm' else None
-        planes = f(T * B * saved * native.padded(name, H)) if saved else None
-        for x, ids in ((f(5, gates * H), rows), (f(T, B, gates * H), None)):
-            native.forward(name, cell, 3, T, B, H, 5, x, ids, w_h, f(gates * H), h, c, planes)
-        native.backward(name, cell, 3, T, B, H, h, c, planes, f(T, B, H), w_h, f(T, B, d, H), f(B, H), f(B, H))
-        layer = f(gates * H, H), f(gates * H), f(gates * H, H), f(gates * H)
-        reader = native.reader(name, cell, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7))
-        h, c = f(2, B, H), f(2, B, H) if c is not None else None
-        drawn, logits = np.zeros((6, B), 'q'), f(B, 7)
-        native.step(reader, 3, drawn[0], h, c, logits)
-        assert native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
-        assert 0 <= drawn.min() and drawn.max() < 7 and 3 not in drawn[1:]
-        logits[:] = np.nan
-        native.step(reader, 3, drawn[5], h, c, logits)
-        assert np.isfinite(logits).all()
-        h[:] = np.nan
-        assert not native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
-        count += 1
-    big = [f(3 * 300, 300), f(900), f(900, 300), f(900)]  # shared by the threads
-    reader = native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
-    h, drawn = f(2, 1, 300), np.zeros((6, 1), 'q')
-    native.draw(reader, 3, h, None, draws.random((5, 1)), 0.0, -1, drawn)
-    native.step(reader, 3, drawn[5], h, None, f(1, 7))
-    for wrong in ((*big, *big[:3], f(899)), (*big, *big[:3], None)):  # an error after a layer is packed
-        try:
-            native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), wrong, f(7, 300), f(7))
-        except (TypeError, ValueError):
-            continue
-        raise AssertionError('taken')
-    none = np.zeros((0,), 'q')
-    reader = native.reader(name, 'gru', 0, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
-    native.step(reader, 3, none, f(2, 0, 300), None, f(0, 7))
-    assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, -1, none)
-print('ran', count)
-"""
-
-
-@needs_native
-def test_the_compiler_and_the_sanitizers_find_nothing(tmp_path: Path) -> None:
-    """Compile without a warning, and run every entry point under ASan and UBSan, on the extension's own threads."""
-    compiler = os.environ.get('CC', 'gcc')
-    source = Path(native.__file__).parent / 'c' / 'module.c'
-    probe, library = tmp_path / 'probe.c', tmp_path / '_native.so'
-    probe.write_text('#include <Python.h>\n')
-    flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-DPy_LIMITED_API=0x030b0000']
-    warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-psabi']
-    sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
-    include = f'-I{sysconfig.get_paths()["include"]}'
-
-    def compiled(file: Path) -> subprocess.CompletedProcess[str]:
-        command = [compiler, *flags, *warnings, *sanitizers, include, str(file), '-o', str(library), '-lm']
-        return subprocess.run(command, capture_output=True, text=True)
-
-    try:
-        tried = compiled(probe)
-        asan = subprocess.run([compiler, '-print-file-name=libasan.so'], capture_output=True, text=True).stdout.strip()
-    except OSError:
-        pytest.skip(f'no compiler {compiler!r} here')
-    if tried.returncode or not Path(asan).is_file():
-        pytest.skip(f'{compiler} has no sanitizers or no Python.h here: {tried.stderr[-200:]}')
-    built = compiled(source)
-    assert built.returncode == 0, built.stderr[-3000:]
-    environment = {**os.environ, 'LD_PRELOAD': asan, 'ASAN_OPTIONS': 'detect_leaks=0', 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(
-        [sys.executable, '-c', SANITIZED, str(library)], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0 and done.stdout.startswith('ran'), done.stdout + done.stderr[-3000:]

@@ -1,13 +1,12 @@
-"""Bits per byte is the one unit in which levels compare, and nobody cheats in it."""
+"""Bits per byte is the unit in which all levels compare: unknown words pay for their spelling."""
 
 import math
 
 import pytest
 from conftest import MakeRun, train, words
 
-from charrnn import Comparison, Evaluation, ModelState, TrainingError, compare
+from charrnn import Evaluation
 from charrnn.evaluation.units import measure_text, spelling_nats
-from charrnn.session import comparison
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 
@@ -69,81 +68,6 @@ def test_a_word_model_cannot_win_by_knowing_few_words(make_run: MakeRun) -> None
         found[vocab_size] = ms.evaluate()
     assert found[2].perplexity < found[3].perplexity < found[None].perplexity
     assert found[2].bits_per_byte > found[3].bits_per_byte > found[None].bits_per_byte
-
-
-def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their splits begin at different places; what is scored is the same text, behind all that stands before it."""
-    states = [make_run(level, level=level, text=TEXT, trainfrac=0.83) for level in ('char', 'byte', 'word')]
-    assert len({ms.data.text('valid') for ms in states}) > 1
-    for ms in states:
-        train(ms, 10)
-    scored, score = [], comparison.evaluate_split
-
-    def note(model: object, before: object, split: object, *rest: object) -> object:
-        ms = next(ms for ms in states if ms._run.learner.model is model)
-        scored.append(ms.chars.decode(split).replace('<unk>', 'é'))  # type: ignore[arg-type]
-        assert len(before) + len(split) == sum(ms.data.sizes)  # type: ignore[arg-type]
-        return score(model, before, split, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(comparison, 'evaluate_split', note)
-    table = compare(*states)
-    assert len(set(scored)) == 1 and TEXT.endswith(scored[0]) and len(scored[0].encode()) == table.text_bytes
-    assert isinstance(table, Comparison) and {row.level for row in table} == {'char', 'byte', 'word'}
-    assert [row.bits_per_byte for row in table] == sorted(row.bits_per_byte for row in table)
-    shown = repr(table)
-    assert 'bits/byte' in shown and 'xz' in shown and f'{table.text_bytes:,} bytes of held-out text' in shown
-    assert 0 < table.text_bytes <= min(len(ms.data.text('valid')) for ms in states)
-
-
-def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    source = tmp_path / 'source'
-    source.mkdir()
-    for name, text in (('train', TEXT), ('valid', TEXT[:400]), ('test', 'the dog sat\n' * 9)):
-        (source / f'{name}.txt').write_text(text)
-    states = [
-        ModelState.initfromsrcfile(source, tmp_path / level, level=level, state_size=6, seq_len=8, device='cpu')
-        for level in ('char', 'byte', 'word')
-    ]
-    for row in compare(*states):
-        ms = next(ms for ms in states if ms.chars.level == row.level)
-        assert row.bits_per_byte == pytest.approx(ms.evaluate().bits_per_byte, rel=1e-6)
-    assert 'test' in repr(states[0].data)
-
-
-def test_what_cannot_be_compared(make_run: MakeRun) -> None:
-    one, other = make_run('one'), make_run('other', text='another text altogether\n' * 40)
-    with pytest.raises(TrainingError, match='do not validate on the same text'):
-        compare(one, other)
-    with pytest.raises(TrainingError, match='nothing to compare'):
-        compare()
-    with pytest.raises(TrainingError, match='no validation split'):
-        compare(one, make_run('all', trainfrac=1.0))
-
-
-def test_the_test_split_is_measured_on_the_best_checkpoint(make_run: MakeRun, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from conftest import moment
-
-    source = tmp_path / 'source'
-    source.mkdir()
-    for name, text in (('train', TEXT), ('valid', TEXT[:400]), ('test', 'the dog sat on the cat\n' * 9)):
-        (source / f'{name}.txt').write_text(text)
-    ms = ModelState.initfromsrcfile(source, tmp_path / 'run', state_size=6, seq_len=8, device='cpu', learnrate=0.01)
-    train(ms, 40, valid_len=0)
-    expected = None
-    best = ms.checkpoints()[-1]
-    assert best.is_best
-    twin = ModelState.load(ms.curdir, device='cpu')
-    expected = twin.evaluate('test').nats
-    del twin
-    ms._run.learner.hyper.__dict__['learnrate'] = 0.5  # ruin it
-    train(ms, 20, valid_len=0)
-    before = moment(ms)
-    found = ms.evaluate('test')
-    assert found.protocol.startswith(f'test: checkpoint {best.number} (best), whole split')
-    assert found.nats == pytest.approx(expected) and found.nats != ms.evaluate().nats
-    assert moment(ms) == before
-    with pytest.raises(TrainingError, match='no test split'):
-        make_run('other').evaluate('test')
 
 
 def test_how_an_evaluation_prints() -> None:

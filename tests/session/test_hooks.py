@@ -9,7 +9,7 @@ from typing import Any
 import dill
 import numpy as np
 import pytest
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
 from charrnn.storage.checkpoints import Checkpoints
@@ -52,9 +52,9 @@ def test_a_constant_schedule_is_the_run_itself(make_run: MakeRun) -> None:
     train(own, 5)
     assert moment(own) == moment(plain)
     own.attach(schedule=lambda moment: 0)
-    weights = [p.clone() for p in own._run.learner.model.parameters()]
+    weights = [p.clone() for p in learner_of(own).model.parameters()]
     train(own, 2)
-    assert all(a.equal(b) for a, b in zip(weights, own._run.learner.model.parameters(), strict=True))
+    assert all(a.equal(b) for a, b in zip(weights, learner_of(own).model.parameters(), strict=True))
 
 
 def test_the_moment_and_the_rows_are_what_they_say(make_run: MakeRun) -> None:
@@ -116,7 +116,7 @@ def test_what_misbehaves_is_named_and_costs_nothing(make_run: MakeRun, name: str
     done = ms.position // 8
     assert done == {'schedule': 2, 'onreport': 3, 'samplefilter': 3}[name]
     begun = name != 'schedule'  # a schedule fails before the first window: then there was no round
-    assert ms.checkpoints()[-1].round == 1 + begun and ms._run.learner.round == 1 + begun
+    assert ms.checkpoints()[-1].round == 1 + begun and learner_of(ms).round == 1 + begun
     assert len(ms.checkpoints()) == 2 + begun and ms.history[-1]['kind'] == 'round', 'the round ended cleanly, is saved'
     ms.detach(name)
     train(ms, 1)

@@ -1,0 +1,82 @@
+"""Texts at several temperatures, and the filter that a user attached."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import ENGINES, MakeRun, learner_of, train
+
+from charrnn import ModelState, SamplingError, temperatures
+from charrnn.evaluation.cost import score_indices
+from charrnn.sampling.state import read_prime
+from charrnn.session.generation import draw_indices
+from charrnn.session.run import run_of
+
+
+def test_temperatures_side_by_side(run: ModelState) -> None:
+    found = temperatures(run, 'the cat', numchars=60)
+    assert [sample.temp for sample in found] == [0.1, 0.5, 1.0, 2.0]
+    assert found[1].text == run.generatestring(60, 0.5, prime='the cat', seed=0)
+    costs = [sample.bits_per_char for sample in found]
+    assert costs[0] < costs[2] < costs[3], 'hotter texts surprise the model more'
+    with torch.no_grad():
+        ids = torch.from_numpy(run.chars.encode('the cat' + found[2].text).astype(np.int64))
+        outputs, _ = learner_of(run).model(ids[None], learner_of(run).model.zero_carry(1))
+        nats = torch.nn.functional.cross_entropy(learner_of(run).model.logits(outputs)[0, 6:-1], ids[7:])
+    assert found[2].bits_per_char == pytest.approx(float(nats) / math.log(2), rel=1e-5)
+    assert repr(found).startswith('temp  bits/char\n 0.1 ') and '  │ ' in repr(found)
+    assert temperatures(run, 'the cat', np.array([0.1, 0.5]), numchars=60) == found[:2]
+    for wrong in ((), 'hot', 3):
+        with pytest.raises(SamplingError, match='no sequence of temperatures'):
+            temperatures(run, 'the', wrong)
+
+
+def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None:
+    ms = make_run(level='word')
+    (sample,) = temperatures(ms, 'the cat', (1.0,), numchars=40)
+    before, indices = (ms.chars.encode(text).tolist() for text in ('the cat', sample.text))
+    nats = score_indices(learner_of(ms).model, before, indices).sum()
+    assert sample.bits_per_char == pytest.approx(nats / math.log(2) / len(sample.text))
+    assert sample.nats == pytest.approx(nats / len(indices))
+    shown = repr(temperatures(ms, 'the cat', (1.0,), numchars=40)).splitlines()
+    assert shown[0].split() == ['temp', 'bits/word', 'bits/char']
+    assert shown[1].split() == ['1', f'{sample.nats / math.log(2):.3f}', f'{sample.bits_per_char:.3f}']
+
+
+LONG = 'the cat sat on a mat, and ran.\nso did the é.\n' * 40
+
+
+@pytest.mark.parametrize('engine', ENGINES)
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_filter_that_changes_no_logit_changes_no_symbol(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, engine: str, level: str
+) -> None:
+    """Rule 11: with a filter, symbols are drawn one by one; without, C draws them in one call; the text is the same."""
+    monkeypatch.setenv('CHARRNN_ENGINE', engine)
+    ms = make_run(level=level, text=LONG)
+    train(ms, 20)
+    plain = {temp: ms.generatestring(60, temp, prime='the cat', seed=2, n=3) for temp in (0.0, 0.5, 2.0)}
+    ms.attach(samplefilter=lambda logits, text: logits)
+    for temp, texts in plain.items():
+        assert ms.generatestring(60, temp, prime='the cat', seed=2, n=3) == texts
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_filter_sees_the_prime_and_the_text_so_far(make_run: MakeRun, level: str) -> None:
+    ms, seen = make_run(level=level, text=LONG), list[str]()
+
+    def look(logits: np.ndarray, text: str) -> np.ndarray:
+        seen.append(text)
+        return logits
+
+    ms.attach(samplefilter=look)
+    run, before = run_of(ms), ms.chars.encode('the é.').tolist()
+    state = read_prime(run.learner.model, before)
+    (drawn,) = draw_indices(run, state, before, 30, 1.0, np.random.default_rng(4))
+    assert seen == [ms.chars.decode([*before, *drawn[:n]]) for n in range(30)]
+    seen.clear()
+    assert ms.generatestring(30, 1.0, prime='the é.', seed=4) == ms.chars.decode(drawn)
+    assert seen[0] == ms.chars.decode(before) and len(seen) == 30

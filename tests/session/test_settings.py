@@ -1,0 +1,61 @@
+"""P12: settings that change between rounds are part of the moment, and a refused change changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import MakeRun, learner_of, moment, train
+
+from charrnn import HyperParamsError, ModelState
+
+
+def test_settings_change_between_rounds_and_are_part_of_the_moment(make_run: MakeRun) -> None:
+    straight, ms = make_run('straight'), make_run()
+    for each in (straight, ms):
+        train(each, 4)
+        new = each.sethyperparams(learnrate=0.002, dropout=0.25, seq_len=5, decay=0.5, regcost=1.0)
+        assert new == each.hyper and (new.learnrate, new.seq_len, new.layers) == (0.002, 5, 2)
+    assert ms.history[-1]['kind'] == 'change'
+    assert ms.history[-1]['changed']['learnrate'] == [0.01, 0.002] and ms.position == 32
+    train(straight, 6)
+    train(ms, 2)
+    ms = ModelState.load(ms.curdir, device='cpu')
+    assert ms.hyper.seq_len == 5 and learner_of(ms).optimizer.param_groups[0]['alpha'] == 0.5
+    train(ms, 4)
+    assert moment(ms) == moment(straight) and ms.position == 32 + 6 * 5
+    assert [row['learnrate'] for row in ms.history if row['kind'] == 'round'] == [0.01, 0.002, 0.002]
+    ms.restore(2)
+    assert ms.hyper.seq_len == 8 and ms.hyper.learnrate == 0.01, 'a moment has the settings that it had'
+
+
+def test_windows_of_another_length_leave_every_lane_where_it_is(make_run: MakeRun) -> None:
+    ms = make_run(modeltype='LSTMAttention')
+    train(ms, 4)
+    before = {name: t.clone() for name, t in ms.carry.items()} if ms.carry else {}
+    ms.sethyperparams(seq_len=5)
+    assert ms.hyper.memory == 8, 'the memory is as long as it was'
+    learner_of(ms).lay_lanes(3)
+    assert ms.carry and all(torch.equal(before[name], ms.carry[name]) for name in before)
+    train(ms, 2)
+    assert ModelState.load(ms.curdir, device='cpu').position == 32 + 10
+
+
+@pytest.mark.parametrize(
+    ('given', 'said'),
+    [
+        ({'layers': 3}, r'layers cannot change from 2 to 3: .*\n  Next: a new run: .*layers=3'),
+        ({'optimizer': 'sgd'}, 'optimizer cannot change'),
+        ({'lr': 1}, r'learnrate=... \(RMSProp step size'),
+        ({'dropout': 1.5}, 'dropout=1.5 is not'),
+        ({'seq_len': 10_000}, 'seq_len=10000, and the text has 630 training symbols'),
+        ({'learnrate': 0.5, 'tied': True}, 'tied cannot change'),
+    ],
+)
+def test_a_change_that_is_refused_changes_nothing(run: ModelState, given: dict[str, Any], said: str) -> None:
+    before, rows = moment(run), len(run.history)
+    with pytest.raises(HyperParamsError, match=said):
+        run.sethyperparams(**given)
+    assert moment(run) == before and len(run.history) == rows and run.hyper.learnrate == 0.01
+    assert run.sethyperparams(learnrate=0.01) == run.hyper and len(run.history) == rows, 'nothing changed, nothing said'
