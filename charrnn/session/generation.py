@@ -68,9 +68,9 @@ def indices_of(run: Run, text: str, errors: str = 'strict') -> list[int]:
 
 
 def default_prime(run: Run) -> list[int]:
-    """Return a line break, if the text has one (it is never index 0), else the first training symbol."""
+    """Return a line break, if the text has one, else the first training symbol."""
     newline: list[int] = run.data.chars.encode('\n', errors='replace').tolist()
-    return newline if newline != [0] else [int(run.data.train[0])]
+    return newline if newline != [0] else [int(run.data.train[0])]  # 0: unknown; no level has a line break there
 
 
 def draw_indices(

@@ -31,7 +31,7 @@ class Hook:
     Parameters
     ----------
     example : str        a function of the right form
-    checked : callable   makes of an attached function one that is safe to call: an invalid answer is an AttachedError
+    checked : callable   wraps an attached function so that an invalid answer raises AttachedError
     """
 
     example: str

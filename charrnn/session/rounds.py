@@ -60,9 +60,9 @@ def trainmodel(
 @with_hyperparameters
 @known_names_only
 def sethyperparams(ms: Session, **hyperparams: Any) -> HyperParams:
-    """Train on with other settings: learnrate, dropout, seq_len, ...
+    """Train on with other settings.
 
-    The lanes stay in their places. The history gets a row, and the next
+    Such as learnrate, dropout or seq_len. The lanes stay in their places. The history gets a row, and the next
     checkpoint has the settings. Raises HyperParamsError (no such setting,
     or one that the weights or the optimizer were made for).
     """

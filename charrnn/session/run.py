@@ -110,7 +110,7 @@ class Run:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
         (found, moment), troubles = workspace.checkpoints.read_newest(
-            digest, accept=lambda found: (found, checked(found, data))
+            digest, lambda found: (found, checked(found, data))
         )
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
@@ -142,9 +142,7 @@ class Run:
         self.refuse_while_training()
         store = self.workspace.checkpoints
         if checkpoint is None or checkpoint == 'last':
-            (found, moment), troubles = store.read_newest(
-                self.data.digest, accept=lambda found: (found, self._own(found))
-            )
+            (found, moment), troubles = store.read_newest(self.data.digest, lambda found: (found, self._own(found)))
             for trouble in troubles:
                 warn(f'{trouble} Loaded checkpoint {found.number} instead.')
         else:

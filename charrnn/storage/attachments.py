@@ -87,11 +87,8 @@ class Attachments(Mapping[str, Attachment]):
 
         Raises
         ------
-        AttachedError    one is not callable, or dill cannot pickle it
+        AttachedError    dill cannot pickle one
         """
-        for name, function in given.items():
-            if not callable(function):
-                raise AttachedError(f'{name}={function!r} cannot be called.', 'a function or a lambda')
         self._held |= {name: Attachment(_source(f), _pickled(name, f), f) for name, f in given.items()}
 
     def detach(self, name: str) -> None:

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
 import safetensors.torch
 from torch import Tensor
@@ -160,26 +160,20 @@ class Checkpoints:
         attached = {n: (source, data) for (n, source), data in zip(sources.items(), opaque, strict=True)}
         return Checkpoint(number, tensors, facts, attached)
 
-    @overload
-    def read_newest(self, digest: str) -> tuple[Checkpoint, list[str]]: ...
+    def read_newest(self, digest: str, accept: Callable[[Checkpoint], T]) -> tuple[T, list[str]]:
+        """Return what `accept` makes of the newest good checkpoint of the dataset `digest`.
 
-    @overload
-    def read_newest(self, digest: str, *, accept: Callable[[Checkpoint], T]) -> tuple[T, list[str]]: ...
+        Newest first, each checkpoint is verified and given to `accept`.  A damaged one is noted in `damaged` and passed
+        over; one that `accept` refuses with a CheckpointError is passed over; one in a newer format ends the search.
 
-    def read_newest(self, digest: str, *, accept: Callable[[Checkpoint], Any] | None = None) -> tuple[Any, list[str]]:
-        """Return the newest good checkpoint of the dataset `digest`, and what is wrong with the newer ones.
-
-        Parameters
-        ----------
-        accept : callable    called with each verified checkpoint, newest first, until it raises no CheckpointError
         Returns
         -------
-        The result of `accept` (by default the checkpoint), and one message for each checkpoint that was passed over
+        The result of `accept`, and one message for each checkpoint that was passed over
         Raises
         ------
         CheckpointError      there is no checkpoint, none is good, or one in a newer format comes first
         """
-        troubles: list[tuple[str, str]] = []  # texts: a local error would keep its frames, and so the caller, alive
+        troubles: list[tuple[str, str]] = []  # not the errors: a stored one would keep its frames alive
         for number in reversed(self.numbers()):
             verified = False
             try:
@@ -190,7 +184,7 @@ class Checkpoints:
                         'a copy of the whole directory from a backup',
                     )
                 verified = True
-                return accept(found) if accept else found, [what for what, _ in troubles]
+                return accept(found), [what for what, _ in troubles]
             except NewerFormatError:
                 raise
             except CheckpointError as error:
@@ -278,7 +272,7 @@ class Checkpoints:
 def best_number(facts: Mapping[int, Facts]) -> int | None:
     """Return the checkpoint with the lowest validation loss over the whole split, the earliest of equals, or None.
 
-    The untrained model is never best: it would be whenever no later checkpoint was validated on the whole split.
+    The untrained model is never best: else a run without whole validations could only go back to its beginning.
     """
     scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None and f.get('position', 1)}
     return min(scored, key=lambda n: (scored[n], n), default=None)

@@ -54,7 +54,8 @@ class Learner:
     round : int              rounds begun
     lanes : int              B, the number of lanes
     carry : Carry            of every lane; zeros before the first window
-    torn : bool              an update or a restore was cut in half
+    torn : bool              True from the first changed weight until position and carry agree with the weights; it
+                             stays True if an update or a restore was cut in half
     diverged : bool          the newest window or validation was not finite
     schedule : Schedule      decisions of earlier validations about the learning rate
     seconds : float          spent training; for people

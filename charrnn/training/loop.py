@@ -162,6 +162,8 @@ def validate(learner: Learner, windows: int, stop: Stop, listener: Listener) -> 
 def run_round(learner: Learner, plan: RoundPlan, stop: Stop, listener: Listener, own_rate: Rate | None = None) -> Row:
     """Train the windows of one round, validate, record, save; return the row of the round.
 
+    The row and the checkpoint are written also if an attached function raises; its error is raised last.
+
     Parameters
     ----------
     own_rate : callable      the user's own schedule

@@ -1,6 +1,6 @@
 """The learning rate: a function of how far the run is and of how validation went.
 
-    rate(epoch) = learnrate · min(1, epoch / warmup) · cosine(epoch) · anneal^(epochs that did not improve)
+    rate(epoch) = learnrate · min(1, (epoch + window) / warmup) · cosine(epoch) · anneal^(epochs that did not improve)
 
     cosine(epoch) falls from 1 to 0.1 along half a cosine over the epochs `cosine`, and stays there.
 

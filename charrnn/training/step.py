@@ -61,7 +61,7 @@ def train_step(
     carry : Carry                left by the previous window; not modified
     masks : sequence or None     dropout, as ``model.mask_shapes`` says
     rate : float                 step size
-    symbols : int                B·T of all lanes, the unit of `clip` and `regcost`; more than here if ranks share them
+    symbols : int                B·T of the whole window, the unit of `clip` and `regcost`
     before_update : callable     called when all gradients are known, before the first weight changes
     Returns
     -------

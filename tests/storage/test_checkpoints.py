@@ -40,7 +40,7 @@ def test_the_last_few_and_the_best_are_kept_and_numbers_only_grow(tmp_path: Path
     assert store.numbers() == [3, 5, 6, 7, 8, 9]
     assert len(store.numbers()) == KEEP + 1
     assert store.resolve('best') == 3
-    assert store.read_newest('x')[0].number == 9
+    assert store.read_newest('x', lambda found: found)[0].number == 9
     assert write(tmp_path) == 10
     assert best_number({1: {'valid_nats': None}}) is None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
@@ -59,16 +59,16 @@ def test_the_newest_that_verifies_wins(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path)
     (tmp_path / '000003' / 'facts.json').write_text('{}')
-    found, troubles = Checkpoints(tmp_path).read_newest('x')
+    found, troubles = Checkpoints(tmp_path).read_newest('x', lambda found: found)
     assert found.number == 2 and len(troubles) == 1 and 'facts.json' in troubles[0]
     with pytest.raises(
         CheckpointError, match=r'no checkpoint in .* can be read.*checkpoint 1 in .* belongs to another dataset'
     ):
-        Checkpoints(tmp_path).read_newest('another')
+        Checkpoints(tmp_path).read_newest('another', lambda found: found)
     for n in (1, 2):
         (tmp_path / f'00000{n}' / 'manifest.json').unlink()
     with pytest.raises(CheckpointError, match='no checkpoint in .* can be read'):
-        Checkpoints(tmp_path).read_newest('x')
+        Checkpoints(tmp_path).read_newest('x', lambda found: found)
 
 
 def test_the_newest_that_is_accepted_wins(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_newest_that_is_accepted_wins(tmp_path: Path) -> None:
             raise CheckpointError(f'checkpoint {found.number} is too new.', 'an older one')
         return f'accepted {found.number}'
 
-    result, troubles = store.read_newest('x', accept=accept)
+    result, troubles = store.read_newest('x', accept)
     assert result == 'accepted 2' and asked == [3, 2]
     assert 'facts.json' in troubles[0] and troubles[1:] == ['checkpoint 3 is too new.']
     assert store.damaged == {4}, 'the bytes of the third are good'
@@ -94,18 +94,18 @@ def test_the_newest_that_is_accepted_wins(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r'no checkpoint in .* can be read(.* it is not accepted\.){3}\n  Next: a copy'
     ):
-        store.read_newest('x', accept=refuse)
+        store.read_newest('x', refuse)
     write(tmp_path / 'one')
     with pytest.raises(CheckpointError, match=r'^it is not accepted\.\n  Next: another directory$'):
-        Checkpoints(tmp_path / 'one').read_newest('x', accept=refuse)
+        Checkpoints(tmp_path / 'one').read_newest('x', refuse)
     with pytest.raises(CheckpointError, match=r'^checkpoint 1 in .* belongs to another dataset\.\n  Next: a copy of'):
-        Checkpoints(tmp_path / 'one').read_newest('another', accept=refuse)
+        Checkpoints(tmp_path / 'one').read_newest('another', refuse)
 
     def upgrade(found: Checkpoint) -> str:
         raise NewerFormatError('it is newer.', 'an upgrade')
 
     with pytest.raises(NewerFormatError, match='it is newer'):
-        store.read_newest('x', accept=upgrade)
+        store.read_newest('x', upgrade)
 
 
 def test_an_error_of_an_older_attempt_keeps_nothing_alive(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_an_error_of_an_older_attempt_keeps_nothing_alive(tmp_path: Path) -> Non
 
     def fall_back() -> weakref.ref[Held]:
         held = Held()
-        Checkpoints(tmp_path).read_newest('x')
+        Checkpoints(tmp_path).read_newest('x', lambda found: found)
         return weakref.ref(held)
 
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_the_damaged_are_neither_counted_nor_dropped(tmp_path: Path) -> None:
         path = tmp_path / f'00000{number}' / 'tensors.safetensors'
         path.write_bytes(path.read_bytes()[:-1] + b'?')
     store = Checkpoints(tmp_path)
-    found, troubles = store.read_newest('x')
+    found, troubles = store.read_newest('x', lambda found: found)
     assert found.number == 1 and len(troubles) == 4 and store.best() == 1
     for _ in range(6):
         store.write({'a': torch.zeros(1)}, {**SENSE, 'valid_nats': None})
