@@ -145,7 +145,7 @@ def reattach(ms: Session) -> AttachedTable:
 
 @known_names_only
 def detach(ms: Session, name: str) -> AttachedTable:
-    """Drop the attached 'schedule', 'onreport' or 'samplefilter'."""
+    """Drop an attached function, by the name of its hook."""
     run = run_of(ms)
     run.refuse_while_training()
     run.attachments.detach(name)
