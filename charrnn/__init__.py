@@ -1,4 +1,4 @@
-"""charrnn: train recurrent language models by talking to them at the Python prompt.
+"""charrnn: train recurrent language models at the Python prompt.
 
 >>> ms = ModelState.initfromsrcfile('shakespeare.txt', 'workspaces/s')
 >>> ms.trainmodel(num_rounds=3)
@@ -66,7 +66,7 @@ __all__ = [
     'temperatures',
 ]
 
-# So that help(), tracebacks and pickles of errors say charrnn.ModelState, wherever the code lives.
+# help(), tracebacks and pickled errors then say charrnn.ModelState, whichever file defines the class.
 for _name in __all__:
     if _name != '__version__':
         globals()[_name].__module__ = 'charrnn'

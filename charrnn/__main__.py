@@ -1,7 +1,7 @@
-"""``python -m charrnn``: a prompt with every public name; ``python -m charrnn train DIR``: the thin command line.
+"""Open a prompt with every public name (``python -m charrnn``), or run one command (``python -m charrnn train DIR``).
 
-The options of a command are the arguments of the method it calls, under the same names and with the same defaults:
-``--num-rounds`` is ``num_rounds``.  ``fsck DIR`` and ``status DIR`` only look.
+The options of a command are the arguments of the method that it calls, with the same names and defaults:
+``--num-rounds`` is ``num_rounds``.  ``fsck DIR`` and ``status DIR`` only read.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import charrnn
-from charrnn import *  # noqa: F403  these names are what the prompt is for
+from charrnn import *  # noqa: F403  the prompt offers these names
 from charrnn import CharRNNError, ModelState
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 
 BANNER = f"""charrnn {charrnn.__version__}
   ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run
-  ms.trainmodel(num_rounds=3)                                      train it; Ctrl-C stops it whole
-  generatestring(ms, temp=0.5)                                     hear it speak
-  ms = ModelState.load('workspaces/text')                          another day
-  help(ModelState) says the rest.
+  ms.trainmodel(num_rounds=3)                                      train it; Ctrl-C stops it and loses nothing
+  generatestring(ms, temp=0.5)                                     draw text from it
+  ms = ModelState.load('workspaces/text')                          open it another day
+  help(ModelState) lists everything else.
 """
 
 
 def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> None:
-    """One option for each argument of `method` that has a default."""
+    """Add to `parser` one option for each argument of `method` that has a default."""
     for p in inspect.signature(method).parameters.values():
         if p.default is p.empty:
             continue
@@ -37,20 +37,22 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         if isinstance(p.default, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=p.default)
             continue
-        kind = method.__annotations__.get(p.name, type(p.default).__name__)  # an annotation is text here: 'int | None'
+        kind = method.__annotations__.get(p.name, type(p.default).__name__)  # annotations are text here: 'int | None'
         parse = {'int': int, 'float': float}.get(kind.split(' ')[0], str)
         parser.add_argument(option, type=parse, default=p.default, metavar='N' if parse is not str else 'TEXT')
 
 
 def options_of(given: argparse.Namespace, method: Callable[..., Any]) -> dict[str, Any]:
-    """The values of the options that ``add_options`` added."""
+    """Return the values of the options that ``add_options`` added for `method`."""
     return {name: value for name, value in vars(given).items() if name in inspect.signature(method).parameters}
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser of ``python -m charrnn COMMAND``."""
+    """Return the parser of ``python -m charrnn COMMAND``."""
     defaults = argparse.ArgumentDefaultsHelpFormatter
-    parser = argparse.ArgumentParser(prog='python -m charrnn', description='Without a command: a Python prompt.')
+    parser = argparse.ArgumentParser(
+        prog='python -m charrnn', description='Without a command, this opens a Python prompt.'
+    )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     begin = commands.add_parser('init', help='begin a run on a text file', formatter_class=defaults)
     begin.add_argument('srcfile', metavar='FILE')
@@ -59,22 +61,22 @@ def command_line() -> argparse.ArgumentParser:
     train = commands.add_parser('train', help='train the run in a directory', formatter_class=defaults)
     train.add_argument('dir', metavar='DIR')
     add_options(train, ModelState.trainmodel)
-    speak = commands.add_parser('generate', help='print text from the run in a directory', formatter_class=defaults)
-    speak.add_argument('dir', metavar='DIR')
-    add_options(speak, ModelState.generatestring)
-    for name, what in (('status', 'one screen about a run'), ('fsck', 'verify every byte of a run')):
-        look = commands.add_parser(name, help=f'{what}; only reads, also while another process trains')
+    draw = commands.add_parser('generate', help='draw text from the run in a directory', formatter_class=defaults)
+    draw.add_argument('dir', metavar='DIR')
+    add_options(draw, ModelState.generatestring)
+    for name, what in (('status', 'print one screen about a run'), ('fsck', 'verify every byte of a run')):
+        look = commands.add_parser(name, help=f'{what}; reads only, and works while another process trains it')
         look.add_argument('dir', metavar='DIR')
-    for command in (train, speak):
+    for command in (train, draw):
         command.add_argument('--device', default='auto', metavar='TEXT')
     return parser
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; the exit status: 0, 1 for an error that was explained (fsck: see there), 130 after Ctrl-C."""
+    """Run one command; return 0, 1 for a CharRNNError (fsck has its own statuses), or 130 after Ctrl-C."""
     given = command_line().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors='backslashreplace')  # a terminal that cannot show a text is no reason to stop
+        sys.stdout.reconfigure(errors='backslashreplace')  # a terminal may lack characters of the text
     try:
         if given.command == 'init':
             print(ModelState.initfromsrcfile(**options_of(given, ModelState.initfromsrcfile)))
@@ -101,7 +103,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def open_prompt(names: dict[str, Any]) -> None:
-    """A prompt that knows `names`: IPython's where it is installed, else Python's own with completion."""
+    """Open a prompt with `names`: IPython if it is installed, else Python's own with completion."""
     try:
         from IPython import start_ipython  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -124,7 +126,7 @@ def open_prompt(names: dict[str, Any]) -> None:
 if __name__ == '__main__':
     if len(sys.argv) > 1:
         sys.exit(run_command(sys.argv[1:]))
-    if sys.flags.inspect:  # python -i: the prompt comes when this file has run, and has its names
+    if sys.flags.inspect:  # python -i opens a prompt with the names of this file after it has run
         print(BANNER)
     else:
         open_prompt({name: getattr(charrnn, name) for name in charrnn.__all__})

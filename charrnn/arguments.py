@@ -1,4 +1,4 @@
-"""What a caller typed: values are checked, and names that are mistyped or another library's are guessed."""
+"""Checks of the arguments that a user types, and suggestions for misspelt or unknown names."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from charrnn.errors import HyperParamsError
 
 
 class Check(Protocol):
-    """Called with the name of a value and the value: returns it as a plain one, or raises a HyperParamsError.
+    """A function that returns a valid value as a plain Python one, and raises HyperParamsError for an invalid value.
 
-    The error suggests what a text or a float spells, if that will do, else `default`.
+    It gets the name of the value, for the message, and the value.  The error suggests the number that a string or a
+    float stands for, if that number is valid, else `default`.
     """
 
     def __call__(self, name: str, value: Any, default: Any = None) -> Any: ...
 
 
 def whole(least: int) -> Check:
-    """A check for whole numbers of at least `least`; returns a plain int."""
+    """Return a check for whole numbers of at least `least`; the check returns a plain int."""
 
     def check(name: str, value: object, default: Any = None) -> int:
         if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
             return int(value)
         spelled = _spelled(value)
-        will_do = spelled >= least and spelled == int(spelled)
-        suggested = int(spelled) if will_do else max(least, 1) if default is None else default
+        is_valid = spelled >= least and spelled == int(spelled)
+        suggested = int(spelled) if is_valid else max(least, 1) if default is None else default
         raise HyperParamsError(f'{name}={value!r} is not a whole number of at least {least}.', f'{name}={suggested}')
 
     return check
 
 
 def real(low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = False) -> Check:
-    """A check for finite real numbers between `low` and `high`; returns a plain float."""
+    """Return a check for finite real numbers between `low` and `high`; the check returns a plain float."""
     left, right = '(' if open_low else '[', ')' if open_high or high == math.inf else ']'
 
     def is_inside(number: float) -> bool:
@@ -58,14 +59,14 @@ def real(low: float, high: float = math.inf, *, open_low: bool = False, open_hig
 
 
 def truth(name: str, value: object, default: Any = None) -> bool:
-    """A check for True and False."""
+    """Return `value` if it is True or False; raise HyperParamsError for anything else (a ``Check``)."""
     if not isinstance(value, bool):
         raise HyperParamsError(f'{name}={value!r} is neither True nor False.', f'{name}=True')
     return value
 
 
 def choice(*known: str) -> Check:
-    """A check for one of a few names."""
+    """Return a check for one of the names `known`."""
 
     def check(name: str, value: object, default: Any = None) -> str:
         if value not in known:
@@ -76,7 +77,7 @@ def choice(*known: str) -> Check:
 
 
 def _spelled(value: object) -> float:
-    """The finite number that a float or a text spells; -inf, which no check takes, if it spells none."""
+    """Return the finite number that a float or a string stands for, or -inf, which no check accepts."""
     try:
         number = float(value) if isinstance(value, str | float) else -math.inf
     except ValueError:
@@ -84,7 +85,6 @@ def _spelled(value: object) -> float:
     return number if math.isfinite(number) else -math.inf
 
 
-# What users of other libraries type, and what it is called here.
 OTHER_NAMES = {
     'alpha': 'decay',
     'batch': 'batchsize',
@@ -134,8 +134,8 @@ OTHER_NAMES = {
     'wd': 'regcost',
     'weight_decay': 'regcost',
 }
+"""Names of other libraries, in lower case, and the names here."""
 
-# Where a name belongs that is right elsewhere.
 ARGUMENTS_OF = {
     **{
         name: f'ms.trainmodel({name}=...)'
@@ -143,14 +143,16 @@ ARGUMENTS_OF = {
     },
     **{name: f'generatestring(ms, {name}=...)' for name in ('temp', 'numchars', 'prime')},
 }
+"""The call that takes an argument, for arguments that users give to other calls by mistake."""
 
 
 def unknown_name(
     kind: str, name: str, known: Mapping[str, str], elsewhere: Mapping[str, str] = ARGUMENTS_OF
 ) -> tuple[str, str]:
-    """What an error about the unknown `name` says, and the next step: another library's name, a typo, or a list.
+    """Return the message and the next step for an unknown `name`: the name meant, or a list of all names.
 
-    `known` and `elsewhere` say for each name what to type.
+    Names of other libraries are translated; a misspelt name becomes the closest one.  `known` and `elsewhere` give
+    for each name of this call and of other calls the text to type.
 
     >>> unknown_name('hyperparameter', 'lr', {'learnrate': 'learnrate=0.001', 'layers': 'layers=2'})
     ("no hyperparameter 'lr'.", 'learnrate=0.001')

@@ -1,20 +1,20 @@
-"""Every error a user can meet, in one tree.
+"""The errors that charrnn raises, in one tree.
 
     CharRNNError
-    ├── CharSetError          a symbol or an index the vocabulary does not hold        ValueError
-    ├── HyperParamsError      an unknown name or an impossible value                   ValueError
+    ├── CharSetError          a symbol or an index that is not in the vocabulary       ValueError
+    ├── HyperParamsError      an unknown name or an invalid value                      ValueError
     ├── SourceTextError       a source file that cannot be read as text                ValueError, OSError
-    ├── TrainingError         a request that this text or this run cannot train        ValueError
-    ├── SamplingError         an impossible temperature, length or seed                ValueError
-    ├── PlotError             a picture without matplotlib, or of nothing              RuntimeError
-    ├── DeviceError           a device this machine or this torch does not have        RuntimeError
-    ├── EngineError           an engine (CHARRNN_ENGINE) that is not there             RuntimeError
-    ├── NonFiniteLossError    a window or a validation that is not finite              ArithmeticError
-    ├── AttachedError         what a user hung on the run cannot be kept, or raised     RuntimeError
-    ├── TornWindowError       an update was cut in half; restore() mends it            RuntimeError
-    ├── WorkspaceError        a working directory that is missing, taken or unreadable OSError
+    ├── TrainingError         a request that this text or this run cannot fulfil       ValueError
+    ├── SamplingError         an invalid prime or temperature, or logits that are nan  ValueError
+    ├── PlotError             a picture without matplotlib or without data             RuntimeError
+    ├── DeviceError           a device that this machine or this torch does not have   RuntimeError
+    ├── EngineError           an engine (CHARRNN_ENGINE) that is not available         RuntimeError
+    ├── NonFiniteLossError    a loss or a gradient that is not finite                  ArithmeticError
+    ├── AttachedError         an attached function that failed or cannot be saved      RuntimeError
+    ├── TornWindowError       half-updated weights; ms.restore() loads whole ones      RuntimeError
+    ├── WorkspaceError        a working directory that is missing, in use or unreadable OSError
     │   └── CheckpointError   a checkpoint that is missing or damaged                  OSError
-    └── OwnershipError        another process, or a newer ModelState, writes this run  RuntimeError
+    └── OwnershipError        another process or a newer ModelState writes this run    RuntimeError
 
 A message says what happened with the values, why, and on a line of its own what to type next.
 A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environment keeps the library's frames.
@@ -27,7 +27,7 @@ import warnings
 
 
 class CharRNNError(Exception):
-    """The root: ``except CharRNNError`` catches everything this library raises on purpose.
+    """The base class of all errors that this library raises on purpose.
 
     Parameters
     ----------
@@ -42,27 +42,27 @@ class CharRNNError(Exception):
 
 
 class CharSetError(CharRNNError, ValueError):
-    """A symbol (character, word) or an index that the vocabulary does not hold."""
+    """A symbol (character, byte or word) or an index that is not in the vocabulary."""
 
 
 class HyperParamsError(CharRNNError, ValueError):
-    """An unknown hyperparameter, model type, level or option, or an impossible value of one."""
+    """An unknown hyperparameter, model type, level or option, or an invalid value of one."""
 
 
 class SourceTextError(CharRNNError, ValueError, OSError):
-    """A source file that cannot be read as text: empty, binary, a directory, wrongly encoded."""
+    """A source file that cannot be read as text: empty, binary, a directory, or in another encoding."""
 
 
 class TrainingError(CharRNNError, ValueError):
-    """A request that this text or this run cannot train: too few symbols, a negative length."""
+    """A request that this text or this run cannot fulfil: too few symbols, a split that is missing."""
 
 
 class SamplingError(CharRNNError, ValueError):
-    """An impossible temperature, length or seed."""
+    """An invalid prime or temperature, or a model whose logits are nan."""
 
 
 class PlotError(CharRNNError, RuntimeError):
-    """A picture that cannot be drawn: no matplotlib, or nothing to draw."""
+    """A picture that cannot be drawn: matplotlib or the data is missing."""
 
 
 class DeviceError(CharRNNError, RuntimeError):
@@ -70,19 +70,19 @@ class DeviceError(CharRNNError, RuntimeError):
 
 
 class EngineError(CharRNNError, RuntimeError):
-    """An engine that CHARRNN_ENGINE asks for, but this machine, this installation or this device does not have."""
+    """An engine that CHARRNN_ENGINE names and that this machine, installation or device does not have."""
 
 
 class NonFiniteLossError(CharRNNError, ArithmeticError):
-    """A loss or a gradient was not finite. That update was not applied, and no checkpoint is made of such weights."""
+    """A loss or a gradient that is not finite; the update was not applied, and nothing was saved."""
 
 
 class AttachedError(CharRNNError, RuntimeError):
-    """A callable of ``ms.attach`` that cannot be kept, that raised, or that answered with something impossible."""
+    """A function of ``ms.attach`` that cannot be saved, that raised an error, or that returned an invalid value."""
 
 
 class TornWindowError(CharRNNError, RuntimeError):
-    """An update was cut in half by a second Ctrl-C; only ``ms.restore()`` makes the state whole."""
+    """Half-updated weights, left by a second Ctrl-C during an update; ``ms.restore()`` loads whole ones."""
 
 
 class WorkspaceError(CharRNNError, OSError):
@@ -94,11 +94,11 @@ class CheckpointError(WorkspaceError):
 
 
 class OwnershipError(CharRNNError, RuntimeError):
-    """Another process, or a newer ModelState of this process, is the writer of this run."""
+    """A write to a run whose writer is another process, or a newer ModelState of this process."""
 
 
 def warn(text: str) -> None:
-    """Warn the user, at the line of theirs that called us, however deep in this library we are."""
+    """Issue a warning that names the line of the user's code that called this library."""
     level, frame = 1, sys._getframe()
     while frame.f_back and str(frame.f_globals.get('__name__')).startswith('charrnn.'):
         level, frame = level + 1, frame.f_back

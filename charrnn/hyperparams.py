@@ -1,20 +1,20 @@
-"""Every hyperparameter: its default, its meaning and what it may be.  The one home of all three.
+"""The hyperparameters: the default, the meaning and the valid values of each.
 
-| ours         | the field's             | torch's                          | say                                |
-|--------------|-------------------------|----------------------------------|------------------------------------|
-| state_size   | hidden size H           | hidden_size                      | cost grows with about H²           |
-| layers       | depth L                 | num_layers                       |                                    |
-| learnrate    | learning rate           | lr                               | per update                         |
-| decay        | RMSProp smoothing       | alpha                            | neither learning-rate nor weight decay |
-| regcost c    | L2 coefficient          | weight_decay = c/(B·T)           | what it multiplies                 |
-| clip         | gradient value clipping | clip_grad_value_(±clip/(B·T))    | before the L2 term                 |
-| seq_len      | BPTT length T           | time dimension                   | gradients stop here, the carry not |
-| batchsize    | number of lanes B       | batch dimension                  | a change re-lanes and re-primes    |
-| temp         | softmax temperature     |                                  | 0 means argmax                     |
-| num_rounds   | rounds                  |                                  | see ModelState.trainmodel          |
+| name here  | name in the literature  | name in torch                 | note                                      |
+|------------|-------------------------|-------------------------------|-------------------------------------------|
+| state_size | hidden size H           | hidden_size                   | cost grows with about H²                  |
+| layers     | depth L                 | num_layers                    |                                           |
+| learnrate  | learning rate           | lr                            | per update                                |
+| decay      | RMSProp smoothing       | alpha                         | not learning-rate decay, not weight decay |
+| regcost c  | L2 coefficient          | weight_decay = c/(B·T)        | adds c/(B·T) · w to the gradient of w     |
+| clip       | gradient value clipping | clip_grad_value_(±clip/(B·T)) | before the L2 term                        |
+| seq_len    | BPTT length T           | time dimension                | gradients stop here, the carry goes on    |
+| batchsize  | number of lanes B       | batch dimension               | a change places and warms up new lanes    |
+| temp       | softmax temperature     |                               | 0 means argmax                            |
+| num_rounds | rounds                  |                               | see ModelState.trainmodel                 |
 
 ``regcost`` and ``clip`` are in units of the loss *summed* over a window of all lanes (B·T symbols), as in the
-Theano ancestor, so that they mean the same at every window size.  Everything else is in torch's mean-loss units.
+Theano ancestor: one value then suits every window size.  All other settings refer to the mean loss, as in torch.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from charrnn.errors import HyperParamsError
 
 
 def hyper(default: Any, check: Check, meaning: str, *, changes: bool = True) -> Any:
-    """One field of HyperParams: its check, its meaning, and whether it may change between rounds.
+    """Return one field of HyperParams, with its check and its meaning.
 
-    What the weights or the optimizer's moments were made for may not.
+    `changes` is False for a setting that must stay for the whole run: the weights or the optimizer's moments were
+    made for it.
     """
     return field(default=default, metadata={'check': check, 'meaning': meaning, 'changes': changes})
 
 
 @dataclass(frozen=True, repr=False)
 class HyperParams:
-    """Every setting of a model and its training: frozen, validated, the one home of the defaults.
+    """The settings of a model and its training; immutable and validated.
 
     >>> HyperParams(layers=3)
     HyperParams(layers=3)
@@ -48,36 +49,40 @@ class HyperParams:
     layers: int = hyper(2, whole(1), 'recurrent layers, one above the other', changes=False)
     state_size: int = hyper(128, whole(1), 'units in each layer (H); cost grows with about H²', changes=False)
     emsize: int = hyper(
-        0, whole(0), 'size of the embedding, where the model type has one; 0 is state_size', changes=False
+        0, whole(0), 'size of the embedding, if the model type has one; 0 means state_size', changes=False
     )
-    tied: bool = hyper(False, truth, 'whether embedding and output layer share their weights', changes=False)
-    memory: int = hyper(0, whole(0), 'how many earlier outputs LSTMAttention sees; 0 is seq_len', changes=False)
+    tied: bool = hyper(False, truth, 'embedding and output layer share one matrix', changes=False)
+    memory: int = hyper(
+        0, whole(0), 'number of earlier outputs that LSTMAttention attends to; 0 means seq_len', changes=False
+    )
     optimizer: str = hyper('rmsprop', choice('rmsprop', 'sgd', 'adamw'), 'rmsprop, sgd or adamw', changes=False)
     learnrate: float = hyper(1e-3, real(0), 'RMSProp step size')
-    decay: float = hyper(0.95, real(0, 1, open_high=True), 'smoothing of RMSProp, torch calls it alpha')
+    decay: float = hyper(0.95, real(0, 1, open_high=True), 'smoothing constant of RMSProp (alpha in torch)')
     regcost: float = hyper(
         0.1, real(0), 'L2 on weights (not biases), in units of the loss summed over a window; adamw: see optimizer.py'
     )
-    seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry does not')
+    seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry goes on')
     dropout: float = hyper(0.0, real(0, 1, open_high=True), 'share of each layer’s outputs dropped in training')
-    clip: float = hyper(5.0, real(0), 'bound on each element of the gradient summed over a window; 0 does not clip')
-    clipnorm: float = hyper(0.0, real(0), 'bound on the norm of the mean gradient; 0 is off, else it replaces clip')
+    clip: float = hyper(5.0, real(0), 'bound on each element of the gradient summed over a window; 0 is off')
+    clipnorm: float = hyper(
+        0.0, real(0), 'bound on the norm of the mean gradient; 0 is off, any other value replaces clip'
+    )
     anneal: float = hyper(
         1.0,
         real(0, 1, open_low=True),
-        'factor on learnrate when an epoch did not improve validation; 1 is off',
+        'factor on learnrate after each epoch that did not improve validation; 1 is off',
     )
-    warmup: float = hyper(0.0, real(0), 'epochs over which learnrate rises from zero to itself')
-    cosine: float = hyper(0.0, real(0), 'epochs over which learnrate falls to its tenth along a cosine; 0 is off')
+    warmup: float = hyper(0.0, real(0), 'epochs over which learnrate rises linearly from zero; 0 is off')
+    cosine: float = hyper(0.0, real(0), 'epochs over which learnrate falls to a tenth along half a cosine; 0 is off')
     sampling: str = hyper(
         'lanes',
         choice('lanes', 'random'),
-        'lanes: continuous, with a carry; random: windows anywhere, fresh state',
+        'lanes: consecutive windows with a carry; random: windows at random places, each from a zero carry',
         changes=False,
     )
-    deterministic: bool = hyper(False, truth, 'on CUDA use only kernels that give the same bits every time')
+    deterministic: bool = hyper(False, truth, 'on CUDA, use only kernels that give the same bits every time')
 
-    def __new__(cls, *values: Any, **given: Any) -> Self:  # before __init__, whose TypeError says less
+    def __new__(cls, *values: Any, **given: Any) -> Self:  # before __init__: its TypeError has no suggestion
         for name in given:
             if name not in cls.__dataclass_fields__:
                 known = {f.name: f'{f.name}=... ({f.metadata["meaning"]}, now {f.default})' for f in fields(cls)}
@@ -93,7 +98,7 @@ class HyperParams:
         return f'HyperParams({", ".join(given)})'
 
     def facts(self) -> dict[str, Any]:
-        """All settings by name, as plain numbers: ``HyperParams(**h.facts()) == h``."""
+        """Return all settings by name, as plain values: ``HyperParams(**h.facts()) == h``."""
         return asdict(self)
 
 
@@ -101,29 +106,29 @@ CHANGEABLE = tuple(f.name for f in fields(HyperParams) if f.metadata['changes'])
 
 
 def changed_settings(hyper: HyperParams, given: dict[str, Any]) -> dict[str, Any]:
-    """Those of `given` that differ from `hyper`, checked.
+    """Return the settings in `given` that differ from `hyper`, checked.
 
     Raises
     ------
-    HyperParamsError    an unknown name, an impossible value, or a setting that a run keeps
+    HyperParamsError    an unknown name, an invalid value, or a setting that cannot change during a run
     """
     new = HyperParams(**{**hyper.facts(), **given})
     changed = {name: getattr(new, name) for name in given if getattr(new, name) != getattr(hyper, name)}
     for name in changed:
         if name not in CHANGEABLE:
             raise HyperParamsError(
-                f'{name} cannot change from {getattr(hyper, name)!r} to {changed[name]!r}: the run was made with it.',
+                f'{name} cannot change from {getattr(hyper, name)!r} to {changed[name]!r}: it is fixed for a run.',
                 f'a new run: ModelState.initfromsrcfile(..., {name}={changed[name]!r})',
             )
     return changed
 
 
 def describe(f: Field[Any]) -> str:
-    """One line of help for a hyperparameter."""
+    """Return one line of help for a hyperparameter."""
     return f'{f.name:<14} {f.default!s:<7} {f.metadata["meaning"]}'
 
 
-# __new__ would otherwise show (*values, **given) to help() and to completion.
+# Without this, help() and completion would show the (*values, **given) of __new__.
 HyperParams.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     [inspect.Parameter(f.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=f.default) for f in fields(HyperParams)]
 )

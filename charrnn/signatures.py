@@ -1,4 +1,4 @@
-"""What help() shows of a public function, and what it answers to a name that it does not have."""
+"""Decorators of the public functions: the signature in help(), and suggestions for unknown keywords."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ELSEWHERE = ARGUMENTS_OF | {
 
 
 def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature that help() shows: names and defaults.  What they mean and return is said in the docstring."""
+    """Return the signature that help() shows: names and defaults, without annotations, which the docstring replaces."""
     signature = inspect.signature(function)
     parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
 def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function so that a misspelt keyword is answered with the right name, not a TypeError."""
+    """Decorate a public function so that an unknown keyword raises an error that suggests the right name."""
     signature = bare_signature(function)
     parameters = signature.parameters.values()
     named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -70,9 +70,9 @@ def _is_near(name: str, known: Iterable[str]) -> bool:
 
 
 def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that takes **hyperparams: help() and completion show each by name, with its default.
+    """Decorate a function that takes **hyperparams: help() and completion then show each name and its default.
 
-    A misspelt one is answered by HyperParams itself.
+    HyperParams itself raises the error for an unknown one.
     """
     signature = bare_signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

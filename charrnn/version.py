@@ -1,3 +1,3 @@
-"""The version, where setup.cfg and the checkpoints can read it without importing torch."""
+"""The version, in a file that setup.cfg and the checkpoints read without importing torch."""
 
 __version__ = '0.2.0'

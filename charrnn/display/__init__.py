@@ -1,1 +1,1 @@
-"""How things look: plain values in, text for people out."""
+"""The display: plain values become text, tables, progress bars and pictures."""

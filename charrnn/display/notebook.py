@@ -1,4 +1,4 @@
-"""Progress in a notebook: one line of the cell's output that is replaced, where a terminal has rich's bar."""
+"""Progress in a notebook: one line of a cell's output, replaced in place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from charrnn.display.text import count
 
 EVERY = 0.2
-"""Seconds from one replacement to the next: each goes over the network to the browser."""
+"""Seconds between two replacements, because each goes over the network to the browser."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class _Task:
 
 
 class NotebookProgress:
-    """What Screen asks of a progress bar, as a line of text in the cell's output."""
+    """The interface of rich's progress bar that Screen uses, as a line of text in a cell's output."""
 
     def __init__(self) -> None:
         self._tasks: list[_Task] = []
@@ -41,32 +41,32 @@ class NotebookProgress:
         self._shown = 0.0
 
     def start(self) -> None:
-        """Open the line."""
+        """Show an empty line in the output."""
         from IPython.display import display  # type: ignore[import-not-found, unused-ignore]
 
         show: Any = display
         self._handle = show({'text/plain': ''}, raw=True, display_id=True)
 
     def stop(self) -> None:
-        """Empty the line."""
+        """Clear the line."""
         self._show('')
 
     def add_task(self, label: str, *, total: int, symbols: int, note: str, level: str) -> int:
-        """One more bar; the line shows the one that was opened last.  Returns its number."""
+        """Open a bar and return its number; the line shows the bar that was opened last."""
         self._tasks.append(_Task(label, total, symbols, level, note, time.monotonic()))
         return len(self._tasks) - 1
 
     def remove_task(self, number: int) -> None:
-        """Close a bar, and those that were opened after it."""
+        """Close a bar and all bars that were opened after it."""
         del self._tasks[number:]
 
     def update(self, number: int, *, advance: int, note: str) -> None:
-        """So many windows more."""
+        """Advance a bar by `advance` windows and set its note."""
         self._tasks[number].note = note
         self.advance(number, advance)
 
     def advance(self, number: int, advance: int = 1) -> None:
-        """So many windows more."""
+        """Advance a bar by `advance` windows."""
         self._tasks[number].done += advance
         if time.monotonic() - self._shown > EVERY:
             self._shown = time.monotonic()

@@ -1,4 +1,4 @@
-"""Pictures of runs: losses over epochs or seconds, the learning rate, baselines, checkpoints.  Needs matplotlib."""
+"""Pictures of runs with matplotlib: losses over epochs or seconds, learning rate, baselines and checkpoints."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from charrnn.errors import PlotError
 STYLES: dict[str, dict[str, Any]] = {'train_nats': {'linewidth': 1, 'alpha': 0.6}, 'valid_nats': {'marker': 'o'}}
 WIDTHS = {'epochs': 'epoch', 'seconds': 'seconds'}
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
-"""Okabe and Ito's palette, which colour-blind readers tell apart."""
+"""The palette of Okabe and Ito, which colour-blind readers can tell apart."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What is drawn of one run.
+    """The data of one run that a picture shows.
 
     Parameters
     ----------
+    name : str                      the label of its curves
     rows : sequence of mappings     its history
-    unit : str                      what the losses are per: char, byte, word
-    ladder : mapping                rungs, nats; drawn as lines
-    checkpoints : sequence          (epoch, valid nats or None) of each
+    unit : str                      the unit that losses are per: 'char', 'byte' or 'word'
+    ladder : mapping                baselines by name, in nats; drawn as horizontal lines
+    checkpoints : sequence          (epoch, valid nats or None) of each checkpoint
     """
 
     name: str
@@ -34,32 +35,32 @@ class Curves:
 
 
 def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
-    """Training (thin) and validation (marked) losses of one or more runs; for a single one also its learning rate.
+    """Draw training (thin) and validation (marked) losses of one or more runs; for one run also its learning rate.
 
     Parameters
     ----------
     over : 'epochs' or 'seconds'
-    ax : matplotlib Axes, optional    drawn into; by default a new figure
+    ax : matplotlib Axes, optional    the axes to draw into; by default those of a new figure
     Returns
     -------
     The Axes of the losses
     Raises
     ------
-    PlotError    matplotlib is not installed, there is nothing to draw, `over` is neither, or the losses are per
-                 different symbols
+    PlotError    matplotlib is not installed, there is nothing to draw, `over` is neither, or the runs have losses
+                 per different units
     """
     if over not in WIDTHS:
         raise PlotError(f'over={over!r} is unknown.', "over='epochs' or over='seconds'")
     units = sorted({run.unit for run in runs})
-    if len(units) > 1:  # a word costs more than a character: one axis would say that characters are better
+    if len(units) > 1:  # a word costs more than a character, so one axis would mislead
         raise PlotError(
             f'losses per {" and per ".join(units)} are not on one scale.',
-            'compare(ms1, ms2) puts any models on one table; plot(ms1) and plot(ms2) draw each',
+            'compare(ms1, ms2) for one table in bits per byte, or plot(ms1) and plot(ms2) for one picture each',
         )
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise PlotError('a picture needs matplotlib, and it is not installed.', 'pip install matplotlib') from None
+        raise PlotError('a picture needs matplotlib, which is not installed.', 'pip install matplotlib') from None
     column = WIDTHS[over]
     if not any(_measured(run.rows, kind) for run in runs for kind in STYLES):
         raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')
@@ -72,7 +73,7 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
             if curves[kind]:
                 label = f'{run.name} {kind.removesuffix("_nats")}'.strip()
                 ax.plot(*zip(*curves[kind], strict=True), color=colour, markersize=4, label=label, **style)
-        # after a restore, checkpoints of the way that was left stand beside the curve: they are not of this run
+        # only checkpoints on the curve: after a restore, superseded checkpoints are still on disk
         saved = sorted(set(run.checkpoints) & set(curves['valid_nats'])) if over == 'epochs' else []
         if saved:
             label = f'{run.name} checkpoints'.strip()
@@ -93,15 +94,17 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
         side = ax.twinx()
         side.plot(*zip(*rates, strict=True), color='grey', linewidth=0.8, alpha=0.5, drawstyle='steps-post')
         side.set_ylabel('learning rate', color='grey')
-        side.set_ylim(0, 1.5 * max(rate for _, rate in rates) or 1)  # a constant one lies on no rung
-    ax.legend(fontsize=8, loc='upper center')  # losses fall: there is room
+        side.set_ylim(
+            0, 1.5 * max(rate for _, rate in rates) or 1
+        )  # so that a constant rate does not lie on a baseline
+    ax.legend(fontsize=8, loc='upper center')  # losses fall, so the top is free
     return ax
 
 
 def span(trained: Sequence[float], measured: Sequence[float]) -> tuple[float, float]:
-    """Where the axis of the losses begins and ends, in nats: around all that was measured, validations and rungs.
+    """Return the lower and upper limit of the loss axis, in nats, around all validations and baselines.
 
-    Training losses above that leave the picture: a few windows that explode would press everything else flat.
+    Higher training losses are cut off, because a few windows with a huge loss would flatten every curve.
 
     >>> span([2000.0, 6.0, 5.0], measured=[9.5, 7.0, 6.0])
     (4.775, 9.725)
@@ -112,7 +115,7 @@ def span(trained: Sequence[float], measured: Sequence[float]) -> tuple[float, fl
 
 
 def labels(ladder: Mapping[str, float], apart: float) -> list[tuple[str, float]]:
-    """What stands at the lines of the ladder, from below: those less than `apart` from the one below share its label.
+    """Return the labels of the baselines and their heights, lowest first; lines closer than `apart` share one label.
 
     >>> labels({'unigram': 3.35, '6-gram': 1.70, 'xz': 1.74}, apart=0.1)
     [('6-gram, xz', 1.74), ('unigram', 3.35)]
@@ -127,7 +130,7 @@ def labels(ladder: Mapping[str, float], apart: float) -> list[tuple[str, float]]
 
 
 def _measured(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
-    """The rows that have a loss of that kind; the mean of a whole round only where the round has no reports."""
+    """Return the rows with a loss of that kind; a round's mean training loss only if the round has no reports."""
     reported = {row['round'] for row in rows if row['kind'] == 'report'}
     found = [row for row in rows if row.get(kind) is not None]
     return [row for row in found if kind != 'train_nats' or row['kind'] != 'round' or row['round'] not in reported]

@@ -1,6 +1,6 @@
-"""What training prints: a progress bar where there is a terminal, and lines anywhere.
+"""The output of training: lines of text anywhere, and a progress bar on a terminal or in a notebook.
 
-rich is imported when something is first printed, so that `import charrnn` need not wait for it.
+rich is imported with the first Screen, so that `import charrnn` does not wait for it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, Task
     from rich.text import Text
 
-_BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be little else
+_BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be mostly blank lines
 
 
 class Screen:
-    """Where training prints.  One for each call of trainmodel."""
+    """The screen that training prints on, one for each call of trainmodel."""
 
     def __init__(self, console: Console | None = None, level: str = 'char') -> None:
         from rich.console import Console
@@ -35,26 +35,26 @@ class Screen:
         self._tasks: list[Any] = []
 
     def say(self, text: str, style: str = '') -> None:
-        """Print text of any content: no markup is read in it, and no character of it can stop the training."""
+        """Print any text: markup is not interpreted, and control or unencodable characters are escaped."""
         from rich.text import Text
 
         encoding = self.console.encoding or 'utf-8'
         safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
-        with self._whatever_the_terminal():
+        with self._survive_closed_output():
             self.console.print(Text(safe, style=style), soft_wrap=True)
 
     @contextlib.contextmanager
-    def _whatever_the_terminal(self) -> Iterator[None]:
-        """A pipe that was closed or a terminal that went away silences this screen; it does not stop the training."""
+    def _survive_closed_output(self) -> Iterator[None]:
+        """Silence this screen instead of stopping the training if its pipe or terminal was closed."""
         try:
             yield
-        except (OSError, SystemExit):  # rich answers a closed pipe by leaving the process
+        except (OSError, SystemExit):  # rich exits the process when a pipe was closed
             from rich.console import Console
 
             self.console = Console(quiet=True)
 
     def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
-        """Print a row of the history: one line, and its sample if it has one."""
+        """Print a row of the history as one line, followed by its sample if it has one."""
         ends = row['kind'] == 'round'
         parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
         if row.get('train_nats') is not None:
@@ -77,46 +77,46 @@ class Screen:
 
     @contextlib.contextmanager
     def bar(self, label: str, windows: int, symbols: int) -> Iterator[None]:
-        """A bar over `windows` windows of `symbols` symbols each while the block runs; nothing on a pipe.
+        """Show a bar over `windows` windows of `symbols` symbols each while the block runs; on a pipe, nothing.
 
-        Bars may be nested: the inner one stands below and takes the advances.
+        Bars may be nested: the inner bar is shown below the outer one, and ``advance`` moves the inner one.
         """
         if not (self.console.is_terminal or self.console.is_jupyter):
             yield
             return
         task = None
         try:
-            with _undisturbed():
+            with _defer_interrupt():
                 task = self._open(label, windows, symbols)
             yield
         finally:
             try:
                 self._close(task)
-            except KeyboardInterrupt:  # just before it was undisturbed; half a teardown would cost the terminal
+            except KeyboardInterrupt:  # came before SIGINT was deferred; a bar left open would spoil the terminal
                 self._close(task)
                 raise
 
     def _open(self, label: str, windows: int, symbols: int) -> Any:
         if self._progress is None:
-            self._progress = NotebookProgress() if self.console.is_jupyter else _new_progress(self.console)
-            with self._whatever_the_terminal():
+            self._progress = NotebookProgress() if self.console.is_jupyter else _terminal_progress(self.console)
+            with self._survive_closed_output():
                 self._progress.start()
         task = self._progress.add_task(label, total=windows, symbols=symbols, note='', level=self.level)
         self._tasks.append(task)
         return task
 
     def _close(self, task: Any) -> None:
-        with _undisturbed():
+        with _defer_interrupt():
             if task in self._tasks:
                 self._tasks.remove(task)
                 self._progress.remove_task(task)
             if not self._tasks and self._progress is not None:
-                with self._whatever_the_terminal():
+                with self._survive_closed_output():
                     self._progress.stop()
                 self._progress = None
 
     def advance(self, loss_nats: float | None = None) -> None:
-        """One window more on the bar that was opened last."""
+        """Advance the bar that was opened last by one window, and show the loss of the window if it is given."""
         if self._progress is None:
             return
         if loss_nats is None:
@@ -126,27 +126,27 @@ class Screen:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A Ctrl-C in the block comes after it."""
+def _defer_interrupt() -> Iterator[None]:
+    """Defer SIGINT until the block has finished."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if came:
+    if received:
         signal.raise_signal(signal.SIGINT)
 
 
-def _new_progress(console: Console) -> Progress:
+def _terminal_progress(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Speed(ProgressColumn):
-        """Symbols a second."""
+        """The column that shows symbols per second."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed

@@ -1,4 +1,4 @@
-"""``repr(ms)``: where a run stands, in at most six lines of 80 columns, ending with what to type next."""
+"""The status of a run, ``repr(ms)``: at most six lines of 80 columns; the last one ends with what to type next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH = 80
 
 @dataclass(frozen=True)
 class Status:
-    """The plain values that the status lines show."""
+    """The values that the status lines show."""
 
     directory: str
     modeltype: str
@@ -30,7 +30,7 @@ class Status:
     lanes: int
     seq_len: int
     train_nats: float | None
-    valid_nats: Sequence[tuple[int, float]]  # round and loss
+    valid_nats: Sequence[tuple[int, float]]  # round and loss of each validation
     checkpoint: int | None
     rounds_behind: int
     saved: bool
@@ -81,9 +81,9 @@ class Status:
 
     def _saved(self) -> str:
         if self.torn:
-            return 'the last update was cut in half.  Next: ms.restore()'
+            return 'an update was interrupted: weights are half-updated.  Next: ms.restore()'
         if self.diverged:
-            return 'the newest window was not finite.  Next: ms.restore()'
+            return 'the newest loss or gradient was not finite.  Next: ms.restore()'
         if self.checkpoint is None:
             return 'nothing yet.  Next: ms.newcheckpoint()'
         if not self.saved:

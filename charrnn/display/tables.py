@@ -1,4 +1,4 @@
-"""Table: rows under headings, with one source and two renderings, as text and as HTML."""
+"""Tables: rows under headings, rendered as text and as HTML from one source."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Column:
 
     Parameters
     ----------
-    head : str
-    form : str       how format() writes a value; None becomes '-'
-    align : str      '<' or '>'
+    head : str       the heading
+    form : str       the format specification of its values; None is shown as '-'
+    align : str      '<' (left) or '>' (right)
     """
 
     head: str
@@ -29,7 +29,7 @@ class Column:
     align: str = '<'
 
     def cell(self, value: Any) -> str:
-        """Return a value as one line of harmless text."""
+        """Return a value as one line of text without control characters."""
         written = '-' if value is None else format(value, self.form)
         return printable(written).translate(ONE_LINE)
 
@@ -40,9 +40,9 @@ class Table:
 
     Parameters
     ----------
-    columns : sequence of Column    without any head, no line of heads is shown
-    rows : sequence of rows         each with a value for every column
-    texts : sequence of str         a text that is shown below each row, such as a sample; empty: none
+    columns : sequence of Column    if no column has a head, the line of heads is left out
+    rows : sequence of rows         each has a value for every column
+    texts : sequence of str         a text below each row, such as a sample; empty: no texts
     before, after : str             lines above and below the rows
     """
 
@@ -74,7 +74,7 @@ class Table:
         return '\n'.join([*shown, printable(self.after)] if self.after else shown)
 
     def html(self) -> str:
-        """Return the table as HTML, with everything in it escaped."""
+        """Return the table as HTML; all text in it is escaped."""
         align = ['right' if column.align == '>' else 'left' for column in self.columns]
 
         def row(tag: str, cells: Sequence[str]) -> str:
@@ -97,7 +97,7 @@ class Table:
 
 
 class Tabular:
-    """A value that the prompt shows as a table, and a notebook as HTML."""
+    """A value that is shown as a table, as text at the prompt and as HTML in a notebook."""
 
     __slots__ = ()
 
@@ -114,7 +114,7 @@ class Tabular:
 
 @dataclass(frozen=True)
 class CheckpointRow:
-    """One checkpoint as the list shows it."""
+    """One row of the table of checkpoints."""
 
     number: int
     round: int
@@ -125,7 +125,7 @@ class CheckpointRow:
 
 
 class CheckpointTable(Tabular, tuple[CheckpointRow, ...]):
-    """Checkpoints, oldest first: a tuple that the prompt shows as a table."""
+    """The checkpoints of a run, oldest first: a tuple that the prompt shows as a table."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Text that can do no harm to a terminal, and numbers as a row of bars."""
+"""Text that is safe to print on a terminal, and numbers in a short form."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Sequence
 
-# Controls but newline and tab, what re-orders a line, unpaired surrogates, and the byte order mark, which would
-# otherwise be an invisible character of the text.
+# Control characters except newline and tab, characters that reorder a line, unpaired surrogates, and the byte order
+# mark, which would be invisible.
 _UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
 BARS = '▁▂▃▄▅▆▇█'
 NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
+"""The plural of each level, for messages."""
 
 
 def printable(text: str) -> str:
-    """`text` with line breaks as they are and every other control character spelled out.
+    """Return `text` with line breaks as they are and every other control character escaped.
 
     >>> print(printable('one\\r\\ntwo \\x1b[31m'))
     one
@@ -24,7 +25,7 @@ def printable(text: str) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = 16) -> str:
-    """The newest `width` finite values as bars, lowest to highest.
+    """Return the last `width` finite values as a row of bars, the lowest value as the lowest bar.
 
     >>> sparkline([3, 2, 1.5, 1.2])
     '█▄▂▁'
@@ -38,7 +39,7 @@ def sparkline(values: Sequence[float], width: int = 16) -> str:
 
 
 def count(number: float) -> str:
-    """A count for people: 215k, 3.2M.
+    """Return a count in short form: 215k, 3.2M.
 
     >>> count(950), count(215_402), count(3_210_000)
     ('950', '215k', '3.2M')
@@ -51,7 +52,7 @@ def count(number: float) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` cut in the middle to at most `width` characters."""
+    """Return `text`, cut in the middle to at most `width` characters."""
     if len(text) <= width:
         return text
     tail = (width - 1) // 2

@@ -1,1 +1,1 @@
-"""How good a model is: a protocol, a ladder of baselines, units, causality.  No path, no screen."""
+"""The evaluation of a model: protocol, cost, units, baselines, causality; knows no path and no screen."""

@@ -1,4 +1,4 @@
-"""Whether a model looks ahead: a later symbol must not change an earlier prediction."""
+"""The test of causality: a later symbol must not change an earlier prediction."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from charrnn.models.contract import LanguageModel
 
 @torch.no_grad()
 def first_look_ahead(model: LanguageModel, vocab_size: int, length: int = 32, lanes: int = 4) -> int | None:
-    """Change one symbol of a random text at a time and compare what was predicted before it.
+    """Change one symbol of a random text at a time, and compare the outputs at all earlier positions.
 
+    Parameters
+    ----------
+    length, lanes : int    size of the random text, (lanes, length)
     Returns
     -------
-    The first position whose symbol changes an earlier prediction by more than rounding; None if there is none.
+    int or None            the first position whose symbol changes an earlier output by more than rounding
     """
     draws = torch.Generator().manual_seed(0)
     device = model.readout_bias.device

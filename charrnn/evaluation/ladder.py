@@ -1,11 +1,11 @@
-"""The baseline ladder: what the same split costs a reader who knows less than a recurrent model.
+"""The baseline ladder: the cost of a split under simple models, for comparison with a recurrent model.
 
-    uniform    every symbol is equally likely
-    unigram    symbol frequencies of the training split, one added to each count so that nothing is impossible
-    n-gram     frequencies in context, backed off to shorter contexts (6-gram of characters and bytes, 3-gram of words)
-    xz         what a general compressor adds for the split once it has seen the training split
+    uniform    all symbols are equally likely
+    unigram    symbol frequencies of the training split, with one added to each count, so that no probability is 0
+    n-gram     frequencies in context, mixed with those in shorter contexts (characters, bytes: 6-gram; words: 3-gram)
+    xz         the size that the split adds to an xz archive of the training split
 
-Each in mean nats per symbol of the split, fitted on the training split.
+Each rung is fitted on the training split and given in mean nats per symbol of the split.
 
 Source: Laplace's rule of succession (unigram); Witten & Bell 1991, method C, interpolated (n-gram); xz is LZMA2.
 """
@@ -22,17 +22,21 @@ from charrnn.text.dataset import Dataset
 from charrnn.text.vocabulary import Indices
 
 COUNTED_AT_ONCE = 2**22
+"""Symbols per call of bincount, which copies its input to eight bytes per symbol."""
 MOST_SYMBOLS = 2**23
-"""The n-gram is fitted on the last so many symbols of the training split: beyond, memory grows and little is gained."""
+"""The n-gram is fitted on this many symbols at the end of the training split; more cost memory and gain little."""
 MOST_BYTES = 64 * 2**20
-"""xz sees the last so many bytes of the training split."""
+"""xz gets this many bytes at the end of the training split."""
 ORDERS = {'char': 6, 'byte': 6, 'word': 3}
+"""n of the n-gram."""
 
 
 def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
-    """All rungs for the split called `name`, in nats per symbol."""
+    """Return all rungs for the split called `name`, in nats per symbol."""
     split, order = data.split(name), ORDERS[data.chars.level]
-    unknown = data.chars.silent is not None and bool((split == data.chars.silent).any())  # a target like the others
+    unknown = data.chars.silent is not None and bool(
+        (split == data.chars.silent).any()
+    )  # then the unknown symbol is one of the targets
     return {
         'uniform': math.log(len(data.chars.symbols) + unknown),
         'unigram': unigram_nats(data.train, split, len(data.chars)),
@@ -42,7 +46,7 @@ def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
 
 
 def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
-    """How often each index occurs, shape (V,); in pieces, because bincount widens what it reads to eight bytes."""
+    """Return the number of times that each index occurs, shape (V,)."""
     counts = np.zeros(vocab_size, dtype=np.int64)
     for start in range(0, len(indices), COUNTED_AT_ONCE):
         counts += np.bincount(indices[start : start + COUNTED_AT_ONCE], minlength=vocab_size)
@@ -50,7 +54,7 @@ def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
 
 
 def unigram_probabilities(train: Indices, split: Indices, vocab_size: int) -> NDArray[np.float64]:
-    """The probability of each index; 0, the unknown symbol, has none unless one of the splits holds it."""
+    """Return the probability of each index, (V,); 0 for index 0, the unknown symbol, if neither split holds it."""
     fitted, found = count_symbols(train, vocab_size) + 1, count_symbols(split, vocab_size)
     if fitted[0] == 1 and not found[0] and vocab_size > 1:
         fitted[0] = 0
@@ -59,17 +63,17 @@ def unigram_probabilities(train: Indices, split: Indices, vocab_size: int) -> ND
 
 
 def unigram_nats(train: Indices, split: Indices, vocab_size: int) -> float:
-    """The unigram rung."""
+    """Return the unigram rung, in nats per symbol."""
     probabilities, found = unigram_probabilities(train, split, vocab_size), count_symbols(split, vocab_size)
     seen = np.flatnonzero(found)
     return max(0.0, -float(found[seen] @ np.log(probabilities[seen])) / len(split))  # never -0.0
 
 
 def ngram_nats(train: Indices, split: Indices, vocab_size: int, order: int) -> float:
-    """The n-gram rung: each order is mixed with the next shorter one.
+    """Return the n-gram rung, in nats per symbol; each context is mixed with the next shorter one.
 
-    With c(h, w) how often w followed the context h in training, c(h) how often anything did and t(h) how many
-    different symbols did:  p(w | h) = (c(h, w) + t(h) · p(w | h without its first symbol)) / (c(h) + t(h))
+    c(h, w) is the number of times that w followed the context h in training, c(h) the sum of c(h, w) over w, and t(h)
+    the number of different w:  p(w | h) = (c(h, w) + t(h) · p(w | h without its first symbol)) / (c(h) + t(h))
     """
     unigram = unigram_probabilities(train, split, vocab_size)
     train = train[-MOST_SYMBOLS:]
@@ -84,17 +88,18 @@ def ngram_nats(train: Indices, split: Indices, vocab_size: int, order: int) -> f
 def _block_probabilities(
     train: Indices, before: Indices, block: Indices, unigram: NDArray[np.float64], order: int
 ) -> NDArray[np.float64]:
+    """Return the n-gram probability of each symbol of `block`; `before` are the symbols in front of the block."""
     n, m = len(train), len(block)
     symbols = np.concatenate([train, before, block]).astype(np.int64)
     probabilities = unigram[symbols[-m:]]
-    grams = symbols  # grams[i] names the gram of so many symbols that ends at place `ends + i`
+    grams = symbols  # grams[i] numbers the gram of `length` symbols that begins at place i
     for length in range(1, order):
         if length >= n:
             break
-        # Contexts of `length` symbols, and each with the symbol that follows it: the same names for train and block.
+        # Contexts of `length` symbols, and the symbol after each; train and block share one numbering.
         contexts, following = grams[:-1], symbols[length:]
         _, grams = np.unique(contexts * len(unigram) + following, return_inverse=True)
-        fitted = n - length  # the first so many pairs lie in the training split
+        fitted = n - length  # the number of pairs inside the training split; they come first
         pair_counts = np.bincount(grams[:fitted], minlength=grams.max() + 1)
         context_counts = np.bincount(contexts[:fitted], minlength=contexts.max() + 1)
         _, first = np.unique(grams[:fitted], return_index=True)
@@ -107,7 +112,7 @@ def _block_probabilities(
 
 
 def xz_bytes(data: Dataset, text: bytes) -> int:
-    """len(xz(train + text)) - len(xz(train)), with at most MOST_BYTES of the training split."""
+    """Return len(xz(train + text)) - len(xz(train)), with at most MOST_BYTES of the training split."""
     train = data.text('train', MOST_BYTES)
     return _xz(train + text) - _xz(train)
 

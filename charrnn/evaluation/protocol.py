@@ -1,9 +1,9 @@
 """The evaluation protocol: fixed, so that two evaluations can be compared.
 
 The split is cut into lanes, as many as its length gives, whatever the training batch size.  Each lane first reads
-the seq_len symbols before its slice and then its slice, with the carry running on; every symbol is scored exactly
-once, by a model that has read everything before it in its lane and nothing after it.  A split's lanes begin with the
-symbols before it in the source (for the training split itself, with its own end: it is a ring).
+the seq_len symbols before its slice and then its slice, without resetting the carry.  Each symbol is scored once,
+after the model has read everything before it in its lane and nothing after it.  The first lane reads the symbols before
+the split in the source (for the training split its own end, because it is a ring).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One yardstick for models of different levels: bits per byte of the same text as UTF-8.
+"""The units of a loss: nats, bits, perplexity, and bits per byte, which compare models of different levels.
 
-A char or byte model gives every text back, so its loss is the whole cost.  A word model does not: what decoding cannot
-give back (an unknown word, capitals it does not read, other white space than one space or a line break) it must pay for
-besides, by spelling it, character by character and with an end mark, under the unigram of the training text's
-characters.  So a word model that knows few words cannot win by calling the others <unk>.
+A char or byte model encodes a text without loss, so its loss is the whole cost.  A word model does not: decoding loses
+unknown words, capitals (with `lower`), and white space other than one space or a line break.  What is lost is added to
+the cost: it is spelled character by character, with an end mark, under the unigram of the training text's characters.
+So a word model with a small vocabulary does not win by encoding all other words as <unk>.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.text import NOUNS
 from charrnn.evaluation.protocol import SplitScore
 from charrnn.text.charset import CODE_POINTS, code_points
-from charrnn.text.dataset import NOUNS, Dataset
+from charrnn.text.dataset import Dataset
 from charrnn.text.wordset import WordSet
 
-MOST_BYTES = 64 * 2**20  # of the training text, for the unigram of characters
+MOST_BYTES = 64 * 2**20
+"""The unigram of characters is fitted on this many bytes at the end of the training text."""
 
 
 @dataclass(frozen=True)
 class TextSize:
-    """How much text a number of symbols stands for.
+    """The size of a text in every unit.
 
     Parameters
     ----------
-    bytes, chars, words : int    of its UTF-8; words between white space, and every line break
-    spelling_nats : float        what the vocabulary must pay besides its own loss
+    bytes, chars : int       of the text as UTF-8
+    words : int              strings between white space, plus line breaks
+    spelling_nats : float    the cost of what a word vocabulary cannot encode; 0 for characters and bytes
     """
 
     bytes: int
@@ -38,7 +42,7 @@ class TextSize:
 
 
 def measure_text(text: bytes, data: Dataset) -> TextSize:
-    """The size of a text for the vocabulary of `data`, whose training split gives the unigram of characters."""
+    """Return the size of a text for the vocabulary of `data`; its training split gives the unigram of characters."""
     decoded = text.decode('utf-8', 'surrogateescape')
     words = len(decoded.split()) + decoded.count('\n')
     spelling = spelling_nats(decoded, data.chars, data) if isinstance(data.chars, WordSet) else 0.0
@@ -46,10 +50,10 @@ def measure_text(text: bytes, data: Dataset) -> TextSize:
 
 
 def spelling_nats(text: str, words: WordSet, data: Dataset) -> float:
-    """What it costs to spell all that the word vocabulary cannot give back of a text.
+    """Return the cost, in nats, of spelling the parts of a text that the word vocabulary cannot encode.
 
-    The alphabet is the characters of the training text with one added to each count, an end mark as frequent as words
-    are, and one more symbol, of count 1, for any other code point, which then costs log(1,114,112) more.
+    The alphabet is the characters of the training text with one added to each count, an end mark that is as frequent
+    as words are, and one more symbol, of count 1, for all other code points; each of these costs log(1,114,112) more.
     """
     spelled = list(words.unspoken(text))
     if not spelled:
@@ -66,19 +70,19 @@ def spelling_nats(text: str, words: WordSet, data: Dataset) -> float:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The loss of one split in every unit, and what it is measured against.
+class Evaluation(Tabular):
+    """The loss of one split in every unit, with the baselines of the same split.
 
     Parameters
     ----------
     nats : float             mean cross-entropy in nats per symbol (character, byte or word)
     stderr : float           its standard error, from blocks of seq_len symbols; nan for a single block
-    symbols : int            how many symbols were scored, each once
-    bits_per_char, bits_per_byte : float     of the text as UTF-8; what words cannot spell is paid for
+    symbols : int            the number of symbols scored, each once
+    bits_per_char, bits_per_byte : float     of the text as UTF-8; for words with the cost of spelling
     perplexity : float       e^nats, per symbol
-    word_perplexity : float  per word of the text (line breaks counted), at any level
-    ladder : dict            the same split in nats per symbol for readers who know less: see evaluation/ladder.py
-    protocol : str           how it was measured
+    word_perplexity : float  per word of the text at any level; a line break counts as a word
+    ladder : dict            baselines of the same split, in nats per symbol: see evaluation/ladder.py
+    protocol : str           the split, the symbols scored, the lanes and the warm-up
     level : str              'char', 'byte' or 'word'
     """
 
@@ -103,25 +107,28 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        rungs = ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())
-        lines = [
-            f'{self.nats:.4f} ± {self.stderr:.4f} nats/{self.level} over {self.symbols:,} {NOUNS[self.level]}',
-            f'bits      {self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte',
-            f'perplex.  {self.perplexity:.4g} per {self.level}, '
-            f'{self.word_perplexity:.4g} per word of the text, spelling included',
-            f'ladder    {rungs}',
-            f'protocol  {self.protocol}',
+        return str(self.table())
+
+    def table(self) -> Table:
+        """Return a row for each unit, the ladder and the protocol."""
+        nouns, words = NOUNS[self.level], f'{self.word_perplexity:.4g} per word of the text, spelling included'
+        rows = [
+            ('nats', f'{self.nats:.4f} ± {self.stderr:.4f} per {self.level}, over {self.symbols:,} {nouns}'),
+            ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
+            ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
+            ('ladder', ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())),
+            ('protocol', self.protocol),
         ]
-        if self.nats >= self.ladder.get('unigram', math.inf):
-            lines.insert(1, f'not better than the unigram rung: counting {NOUNS[self.level]} does as well')
-        return '\n'.join(lines)
+        is_worse = self.nats >= self.ladder.get('unigram', math.inf)
+        note = f'not better than the unigram rung: counting {nouns} does as well' if is_worse else ''
+        return Table((Column(''), Column('')), rows, after=note)
 
 
 def in_every_unit(score: SplitScore, size: TextSize, ladder: dict[str, float], label: str, level: str) -> Evaluation:
-    """Return an Evaluation from a measured loss and the size of its text; `label` begins the protocol's line."""
+    """Return the Evaluation for a measured loss and the size of its text; its protocol begins with `label`."""
     total = score.nats * score.symbols + size.spelling_nats
     part = 'whole split' if score.is_whole else f'{score.symbols:,} of {score.size:,} symbols'
-    reads = f'each reads {score.warmup} symbols before its slice, carry runs on'
+    reads = f'each reads {score.warmup} symbols before its slice, carry goes on'
     return Evaluation(
         score.nats,
         score.stderr,

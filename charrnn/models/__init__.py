@@ -1,6 +1,6 @@
-"""The models: the contract, the registry, the families, the carry, the cells and the engines.
+"""The models: their contract, their families, the cells and the engines.
 
-A new family is one new file that keeps the contract of LanguageModel, and one line in MODELTYPES.
+A new family is one class that keeps the contract of LanguageModel, and one line in MODELTYPES.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MODELTYPES: dict[str, type[LanguageModel]] = {
 
 
 def family(modeltype: object) -> type[LanguageModel]:
-    """Return the class of a model type, or raise a HyperParamsError that lists them."""
+    """Return the class of a model type, or raise a HyperParamsError that suggests the right name."""
     if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
         known = {name: f'modeltype={name!r}' for name in MODELTYPES}
         raise HyperParamsError(*unknown_name('modeltype', str(modeltype), known))
@@ -61,21 +61,21 @@ def build_model(
     vocab_size: int,
     hyper: HyperParams,
     seed: int | None,
-    device: torch.device = torch.device('cpu'),  # noqa: B008  a value, like a number
+    device: torch.device = torch.device('cpu'),  # noqa: B008  immutable
 ) -> LanguageModel:
     """Build a new model on a device; its weights are a function of the other arguments alone.
 
     Parameters
     ----------
-    seed : int or None    None: the model has shapes and no memory
+    seed : int or None    None: the weights have shapes, but no memory
     Raises
     ------
     HyperParamsError      no such model type
-    EngineError           CHARRNN_ENGINE names an engine that is not for this device
+    EngineError           CHARRNN_ENGINE names an engine that cannot run on this device
     """
     kind = family(modeltype)
     generator = None if seed is None else torch.Generator().manual_seed(derive_seed('weights', seed))
-    # A global inference_mode would give weights that can never be trained.
+    # Weights made in inference mode could never be trained.
     with torch.inference_mode(False):
         model = kind(vocab_size, hyper, generator)
         return model if seed is None else model.move(device)

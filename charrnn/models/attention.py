@@ -1,20 +1,20 @@
-"""LSTMAttention: an LSTM, and over its outputs causal scaled dot-product attention.
+"""LSTMAttention: an LSTM with causal scaled dot-product attention over its outputs.
 
     ids ──► embedding ──► LSTM layers ──► o ──┬──────────────────────────► + ──dropout──► readout ──► logits
                                               └──► softmax(QKᵀ/√H) V ──►──┘
 
-    Q = o W_qᵀ,  K = o' W_kᵀ,  V = o' W_vᵀ        o' the outputs that a position may see: itself and the M before it
+    Q = o W_qᵀ,  K = o' W_kᵀ,  V = o' W_vᵀ        o' the outputs that a position sees: its own and the M before it
 
-M is `memory` (0: seq_len).  The last M outputs are part of the carry, with how many of them are filled, so attention
-does not notice where a window begins: symbol by symbol gives the same as a window at a time, and nothing is read twice.
-With T = 3, M = 4 and two outputs so far, position t of the window (rows) sees (x):
+M is `memory` (0: seq_len).  The last M outputs are part of the carry, and so is the number of slots that are filled.
+The result therefore does not depend on the edges of windows: reading one symbol at a time gives the same, and nothing
+is read twice.  With T = 3, M = 4 and two outputs so far, position t of the window (rows) sees (x):
 
-    memory  .  .  3  4 │ 5  6  7         dots are slots not yet filled: masked, not zero keys
+    memory  .  .  3  4 │ 5  6  7         dots are empty slots: masked, not keys of zeros
     t = 5         x  x   x
     t = 6         x  x   x  x
-    t = 7         x  x   x  x  x         later ones drop what is more than M back
+    t = 7         x  x   x  x  x         outputs more than M back are dropped
 
-A later output is never seen: an attention without this mask is told the answers, and its loss is no loss of prediction.
+A later output is never seen.  Attention without this mask would see its targets, and its loss would measure nothing.
 
 Source: Vaswani et al. 2017, arXiv:1706.03762 (scaled dot-product attention); Dai et al. 2019, arXiv:1901.02860 (a
 memory of earlier outputs, through which no gradient flows).
@@ -36,11 +36,11 @@ from charrnn.models.weights import uniform
 
 
 def band_mask(filled: Tensor, memory: int, length: int) -> Tensor:
-    """Return the mask of the attention: which position of the window may see which output.
+    """Return the mask of the attention: true where a position of the window may see an output.
 
     Parameters
     ----------
-    filled : (B,)                   how many memory slots of each lane hold an output; the last ones
+    filled : (B,)                   the number of memory slots of each lane that hold an output; the last slots
     Returns
     -------
     bool, (B, length, memory + length)     true where position t of the window (row) may see output j (column)
@@ -84,10 +84,10 @@ class LSTMAttention(LSTM):
         return outputs, Carry(states)
 
     def stack(self) -> None:
-        """Return None: the model also looks back."""
+        """Return None, because the model also has attention."""
 
     def settle(self, hyper: HyperParams) -> HyperParams:
-        """Keep the memory as long as it is, whatever the length of a window becomes."""
+        """Return settings with the present length of the memory, whatever seq_len becomes."""
         return replace(hyper, memory=self.memory)
 
     def _see(
@@ -102,7 +102,7 @@ class LSTMAttention(LSTM):
         return own.transpose(0, 1), seen.transpose(0, 1), states, mask
 
     def attention_weights(self, ids: Tensor) -> Tensor:
-        """Return the attention of each symbol of a text, ids (1, T), to each, (T, T), one row for each that attends."""
+        """Return the attention of each symbol of a text (row) to each symbol (column), (T, T), for ids (1, T)."""
         own, seen, _, mask = self._see(ids, self.zero_carry(1), None)
         scores = linear(own, self.query_weight) @ linear(seen, self.key_weight).transpose(1, 2)
         scores = scores / self.hyper.state_size**0.5

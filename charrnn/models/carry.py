@@ -1,4 +1,4 @@
-"""Carry: the hidden states handed from window to window, lane by lane.  A value: nothing writes into one."""
+"""Carry: the hidden states of every lane, handed from window to window; an immutable value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Carry(Mapping[str, Tensor]):
         return next(iter(self._states.values())).shape[1]
 
     def detach(self) -> Self:
-        """Return the same states without their history, as truncated BPTT cuts it."""
+        """Return the same states without their graph, so that gradients stop here (truncated BPTT)."""
         return type(self)({name: state.detach() for name, state in self.items()})
 
     def lane(self, k: int) -> Self:

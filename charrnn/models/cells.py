@@ -1,6 +1,6 @@
-"""The one table of recurrent cells, with their equations: what every engine computes for one layer over one window.
+"""The table of recurrent cells, and the equations that every engine computes.
 
-x is a layer's input and h its state, ⊙ multiplies elementwise; b_i and b_h are the input's and the product's biases.
+x is a layer's input and h its state, ⊙ is the elementwise product; b_i and b_h are the biases of W_i x and W_h h.
 
     rnn_tanh   h' = tanh(W_i x + b_i + W_h h + b_h)
     rnn_relu   h' = max(0, W_i x + b_i + W_h h + b_h)
@@ -13,8 +13,8 @@ x is a layer's input and h its state, ⊙ multiplies elementwise; b_i and b_h ar
                h' = (1 - z) ⊙ n + z ⊙ h
 
 The gates of a cell are stacked in this order along the first axis of every weight, each weight (G·H, ·).  The GRU is
-the one of cuDNN and torch.nn.GRU: its reset gate comes after the recurrent product, so that one product per step serves
-all three gates.  charrnn/scratch has the same layers in plain NumPy, forward and backward.
+that of cuDNN and torch.nn.GRU: the reset gate acts after the recurrent product, so that one product per step serves all
+three gates.  charrnn/scratch has the same layers in plain NumPy, forward and backward.
 
 Source: Elman 1990 (the plain cell); Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (the LSTM and its forget gate);
 Cho et al. 2014, arXiv:1406.1078 (the GRU, with the reset gate before the product).
@@ -37,9 +37,9 @@ class Cell:
 
     Parameters
     ----------
-    name : str               as engines and the C extension know it
+    name : str               the name that engines and the C extension use
     gates : int              G: every weight of a layer is (G·H, ·)
-    states : tuple of str    the names of its states in the carry, the output's first
+    states : tuple of str    the names of its states in the carry; the first is also the output
     saved : int or None      planes of H numbers that C keeps of each step for the backward pass; None: not in C
     gradients : int          planes of H numbers that C's backward pass returns for each step
     """
@@ -67,7 +67,7 @@ class LayerWeights(NamedTuple):
 
     Parameters
     ----------
-    w_in : (G·H, I) or None    input weights; None: the input is multiplied already, (T, B, G·H)
+    w_in : (G·H, I) or None    input weights; None: the input is x W_iᵀ already, (T, B, G·H)
     w_h : (G·H, H)             recurrent weights
     b_in, b_h : (G·H,)         the biases of the two products
     """
@@ -79,13 +79,13 @@ class LayerWeights(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """A model that is no more than recurrent layers between a table and the readout: all that a fast reader needs.
+    """A model that consists of a table, recurrent layers and the readout, in the form that a fast reader takes.
 
     Parameters
     ----------
     cell : Cell
     table : (V, G·H)                the first layer's input products of each symbol
-    layers : list of LayerWeights   w_in and b_in of the first are in the table and not read
+    layers : list of LayerWeights   w_in and b_in of the first layer are in the table already, and not read
     """
 
     cell: Cell
@@ -94,13 +94,13 @@ class Stack(NamedTuple):
 
 
 class LayerFunction(Protocol):
-    """The contract of an engine's ``layer``: one layer over a window of every lane.
+    """The contract of an engine's function ``layer``, which runs one layer over a window of every lane.
 
     Parameters
     ----------
     cell : Cell
     x : (T, B, I), or Rows            inputs
-    states : sequence of (B, H)       before the first step, in the order of ``cell.states``
+    states : sequence of (B, H)       all states before the first step, in the order of ``cell.states``
     weights : LayerWeights
     Returns
     -------

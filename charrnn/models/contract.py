@@ -1,4 +1,4 @@
-"""The contract of a model: all that training, evaluation and sampling ask of a family."""
+"""The contract of a model: the methods that training, evaluation and sampling call."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from charrnn.models.weights import uniform, zeros
 
 
 class LanguageModel(nn.Module):
-    """A recurrent language model; this class itself holds the output layer, which all families share.
+    """A recurrent language model; this base class holds the output layer, which all families share.
 
     Parameters
     ----------
     vocab_size : int                 V
     hyper : HyperParams
-    generator : torch.Generator      draws the weights: they are functions of it alone; None: shapes without memory
+    generator : torch.Generator      draws the weights, which depend on it alone; None: shapes without memory
     Attributes
     ----------
-    engine : Engine                  computes its recurrent layers; chosen by ``move``, when the model is built
+    engine : Engine                  computes the recurrent layers; chosen by ``move``, when the model is built
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
-    """The hyperparameters that only some families have, of those that this one has."""
+    """The hyperparameters of this family that not every family has."""
     cell: ClassVar[Cell]
-    """The cell of its recurrent layers."""
+    """The cell of the recurrent layers."""
     engine: Engine
     readout_weight: nn.Parameter
 
@@ -43,7 +43,7 @@ class LanguageModel(nn.Module):
         self.readout_bias = zeros(generator, vocab_size)
 
     def move(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Self:
-        """Move the weights to a device and a precision, and choose the engine for them; returns the model itself."""
+        """Move the weights to a device and a precision, choose the engine for them, and return this model."""
         self.to(device, dtype)
         self.engine = choose_engine(self.cell, device, dtype)
         return self
@@ -58,7 +58,7 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
-        """Return the shapes of the dropout masks of one window, as ``forward`` takes them."""
+        """Return the shapes of the dropout masks of one window, in the order in which ``forward`` takes the masks."""
         raise NotImplementedError
 
     def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
@@ -68,7 +68,7 @@ class LanguageModel(nn.Module):
         ----------
         ids : int64 (B, T)        symbols
         carry : Carry             left by the symbols before; not modified
-        masks : sequence          dropout, as ``mask_shapes`` says; None drops nothing
+        masks : sequence          dropout masks with the shapes of ``mask_shapes``; None drops nothing
         Returns
         -------
         outputs : (B, T, H)       of the last layer; ``logits`` turns them into predictions
@@ -77,15 +77,15 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def stack(self) -> Stack | None:
-        """Return the model as a Stack, for a fast reader; None if it is more than that."""
+        """Return the model as a Stack, for a fast reader; None if a Stack cannot hold the model."""
         return None
 
     def attention_weights(self, ids: Tensor) -> Tensor | None:
-        """Return the attention of each symbol of a text, ids (1, T), to each, (T, T); None if it has no attention."""
+        """Return the attention of each symbol (row) to each (column), (T, T), for ids (1, T); None if there is none."""
         return None
 
     def settle(self, hyper: HyperParams) -> HyperParams:
-        """Return other settings with everything in them that the weights or the carry of this model were made for."""
+        """Return `hyper` with all settings that the weights or the carry of this model depend on kept as they are."""
         return hyper
 
     def logits(self, outputs: Tensor) -> Tensor:

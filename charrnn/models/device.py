@@ -1,4 +1,4 @@
-"""Which device a run computes on, and what else its bits depend on."""
+"""The device of a run, and the environment that its bits depend on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from charrnn.models.engines.choice import Engine
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', ...
+    """Return the device called 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', ...
 
-    'auto' is CUDA where there is one, else the CPU; Apple's 'mps' is for who asks, because its many small kernels
-    are slower than the CPU at the sizes of this library.
+    'auto' is CUDA if there is a CUDA device, else the CPU.  It is never Apple's 'mps', whose many small kernels are
+    slower than the CPU at the sizes of this library.
 
     Raises
     ------
-    DeviceError    no such device here
+    DeviceError    the name is unknown, or this machine has no such device
     """
     if name == 'auto':
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -34,13 +34,13 @@ def choose_device(name: str) -> torch.device:
     if kind == 'mps' and not torch.backends.mps.is_available():
         raise DeviceError(f"device='mps', but torch {torch.__version__} finds no Apple GPU here.", "device='cpu'")
     if kind == 'cuda':
-        # Read when the first product runs: without it cuBLAS may sum in another order from call to call.
+        # cuBLAS reads this at its first product; without it, the order of its sums may change from call to call.
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     return torch.device(name)
 
 
 def environment(device: torch.device, engine: Engine) -> dict[str, str | int]:
-    """Return what the bits of a run depend on besides its own state; a checkpoint remembers it."""
+    """Return the facts besides its own state that the bits of a run depend on; a checkpoint records them."""
     return {
         'python': platform.python_version(),
         'torch': str(torch.__version__),
@@ -52,7 +52,7 @@ def environment(device: torch.device, engine: Engine) -> dict[str, str | int]:
 
 
 def drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What of an environment has changed since, in words: 'threads 2, now 4'; '' if nothing has."""
+    """Return the differences between two environments, in words: 'threads 2, now 4'; '' if there are none."""
     return ', '.join(
         f'{name} {str(before[name])[:60]}, now {now[name]}' for name in now if before.get(name, now[name]) != now[name]
     )

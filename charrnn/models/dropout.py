@@ -1,7 +1,7 @@
-"""Dropout masks as a function of (seed, position, layer), not of a generator that lives on.
+"""Dropout masks, as a function of seed, position and layer.
 
-So there is no random state to save: a window dropped the same units before and after a resume, and nothing that
-draws numbers elsewhere can disturb it.
+No generator lives from window to window, so there is no random state to save: a window drops the same units before and
+after a resume, and other random draws have no influence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Masks = Sequence[Tensor]
 
 
 def derive_seed(*facts: int | str) -> int:
-    """A 63-bit seed that is a function of `facts` alone, well mixed."""
+    """Return a 63-bit seed, a hash of `facts` alone."""
     text = '/'.join(map(str, facts)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), 'little') >> 1
 
@@ -24,13 +24,14 @@ def derive_seed(*facts: int | str) -> int:
 def dropout_masks(
     seed: int, position: int, shapes: Sequence[tuple[int, ...]], share: float, device: torch.device
 ) -> list[Tensor] | None:
-    """The masks of one window: 0 with probability `share`, else 1 / (1 - share); None when nothing is dropped.
+    """Return the masks of one window: 0 with probability `share`, else 1 / (1 - share); None if `share` is 0.
 
     Parameters
     ----------
-    seed, position : int       of the run; of lane 0 at the beginning of the window
-    shapes : sequence          of each mask, as the model's ``mask_shapes`` says
-    Source: Srivastava et al. 2014 (inverted scaling, so that evaluation needs none).
+    seed : int                 the seed of the run
+    position : int             the position of lane 0 at the beginning of the window
+    shapes : sequence          the shape of each mask, from the model's ``mask_shapes``
+    Source: Srivastava et al. 2014 (inverted scaling, so that evaluation needs no scaling).
     """
     if not share:
         return None

@@ -1,8 +1,8 @@
-"""Rows: an input that is a look-up, kept as one for as long as that saves work.
+"""Rows: an input given as a table and indices into it, to save work.
 
-A one-hot vector times a matrix is a row of the matrix.  So whatever a model does to each symbol by itself, an encoding
-or the products with the first layer's input weights, it can do once to each of the V symbols instead of to each of
-the T·B places where they stand: of the two, whichever are fewer.
+A one-hot vector times a matrix is a row of the matrix.  A function of each symbol by itself, such as an encoding or the
+product with the first layer's input weights, is therefore computed for the V rows of the table or for the T·B symbols
+of the window, whichever are fewer.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Rows(NamedTuple):
 
 
 def look_up(x: Tensor | Rows) -> Tensor:
-    """The input itself, (T, B, I)."""
+    """Return the input as one tensor, (T, B, I)."""
     return embedding(x.ids, x.table) if isinstance(x, Rows) else x
 
 
 def each_row(x: Tensor | Rows, function: Callable[[Tensor], Tensor]) -> Tensor | Rows:
-    """The input with `function`, which treats each row (…, I) by itself, applied to each: to the fewer rows."""
+    """Apply a function of single rows (…, I) to an input: to the table or to the symbols, whichever are fewer."""
     if isinstance(x, Rows) and len(x.table) <= x.ids.numel():
         return Rows(function(x.table), x.ids)
     return function(look_up(x))

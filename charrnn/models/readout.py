@@ -1,8 +1,8 @@
-"""The loss of the output layer, without ever holding all of its logits.
+"""The loss of the output layer, computed without holding all logits at once.
 
-At 33,000 words the logits of a window are its largest tensor by far.  Here they are built once, a block of rows at a
-time: each block gives its share of the loss and, at the same moment, of the gradients (softmax - one-hot), and is
-forgotten.  So a block's memory is all they take, and the backward pass only scales what is there already.
+At 33,000 words the logits of a window are its largest tensor by far.  Here the forward pass computes them in blocks of
+rows.  Each block gives its share of the loss and of the gradients (softmax - one-hot), and is then freed.  So the
+logits need the memory of one block, and the backward pass only scales the gradients.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LOGITS_AT_ONCE = 2**21
-"""How many logits a block has: 8 MiB of float32, which a processor's cache still holds in part."""
+"""The number of logits in a block: 8 MiB of float32, small enough to stay partly in the processor's cache."""
 
 
 def readout_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy, in nats per symbol, of softmax(outputs · weightᵀ + bias).
+    """Return the mean cross-entropy of softmax(outputs · weightᵀ + bias), in nats per symbol.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def readout_loss(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor)
 
 
 def readout_nats(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """The same for every symbol by itself, (N,), without gradients."""
+    """Return the cross-entropy of each symbol, (N,), in nats, without gradients; see ``readout_loss``."""
     rows = max(1, LOGITS_AT_ONCE // len(weight))
     with torch.no_grad():
         return torch.cat(
@@ -46,6 +46,8 @@ def readout_nats(outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor)
 
 
 class _ReadoutLoss(torch.autograd.Function):
+    """The loss of ``readout_loss``, whose forward pass also computes the gradients."""
+
     @staticmethod
     def forward(ctx: Any, outputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         N = len(outputs)

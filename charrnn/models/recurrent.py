@@ -1,13 +1,13 @@
-"""One stack of recurrent layers between an encoding of the symbols and the readout, and the families made of it.
+"""The recurrent stack between the encoding of symbols and the readout, and the model families built on it.
 
     GRUEncode   one-hot → linear + tanh (H units) ──► GRU layers ──► readout
     GRUResize   one-hot ────────────────────────────► GRU layers ──► readout
     RNN_TANH, RNN_RELU, LSTM, GRU
-                embedding (emsize) ──dropout──► layers ──► readout         as word-level models have them
+                embedding (emsize) ──dropout──► layers ──► readout         usual for word-level models
 
-Dropout follows each layer; in the second kind also the embedding (Zaremba et al. 2014, arXiv:1409.2329).  `tied` shares
+Dropout follows each layer, and the embedding of the last four (Zaremba et al. 2014, arXiv:1409.2329).  `tied` shares
 one matrix between the embedding and the readout (Press & Wolf 2017, arXiv:1608.05859), so emsize and state_size must
-agree.  A one-hot vector times a matrix is a row of that matrix, so no one-hot is ever built: see ``onehot``.
+agree.  A one-hot vector times a matrix is a row of the matrix, so no one-hot vector is built: see ``onehot``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Layer(nn.Module):
     Parameters
     ----------
     gates : int             G of the cell
-    inputs : int or None    size of its input; None: the input is multiplied by the input weights already
+    inputs : int or None    size of the input; None: the input is already multiplied by the input weights
     """
 
     def __init__(self, generator: torch.Generator | None, gates: int, inputs: int | None, H: int) -> None:
@@ -47,7 +47,7 @@ class Layer(nn.Module):
 
     @property
     def weights(self) -> LayerWeights:
-        """The four tensors, as engines take them."""
+        """The four tensors in the form that engines take."""
         return LayerWeights(self.w_in, self.b_in, self.w_h, self.b_h)
 
 
@@ -56,12 +56,12 @@ class Recurrent(LanguageModel):
 
     Parameters
     ----------
-    inputs : int or None    size of what ``encode`` returns; None: the first layer's input products
+    inputs : int or None    size of the result of ``encode``; None: the result is the first layer's input products
     """
 
     cell: ClassVar[Cell]
     drops_encoding: ClassVar[bool] = False
-    """True if dropout acts on the encoding, too."""
+    """True if dropout also acts on the encoding."""
 
     def __init__(
         self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None, inputs: int | None
@@ -88,7 +88,7 @@ class Recurrent(LanguageModel):
 
         Returns
         -------
-        outputs : (T, B, H)      of the last layer; its mask, the last one, is not yet applied
+        outputs : (T, B, H)      of the last layer; the last mask is not yet applied to them
         states : dict of (L, B, H)
         """
         x = self.encode(ids.t())
@@ -121,7 +121,7 @@ class Recurrent(LanguageModel):
 
 
 class GRUEncode(Recurrent):
-    """One-hot → linear + tanh (state-sized) → GRU layers → linear."""
+    """One-hot → linear + tanh (H units) → GRU layers → linear."""
 
     cell = CELLS['gru']
 
@@ -135,7 +135,7 @@ class GRUEncode(Recurrent):
 
 
 class GRUResize(Recurrent):
-    """One-hot, vocabulary-sized, straight into the first recurrent layer → GRU layers → linear."""
+    """One-hot (V) → GRU layers → linear, without an encoding layer."""
 
     cell = CELLS['gru']
 
@@ -149,7 +149,7 @@ class GRUResize(Recurrent):
 
 
 class Embedded(Recurrent):
-    """Embedding → recurrent layers → linear: the four families of word-level models."""
+    """Embedding → recurrent layers → linear, the base class of the four families of word-level models."""
 
     settings: ClassVar[tuple[str, ...]] = ('emsize', 'tied')
     drops_encoding = True
@@ -172,13 +172,13 @@ class Embedded(Recurrent):
 
 
 class RNNTanh(Embedded):
-    """The plain recurrent network, with tanh."""
+    """The plain recurrent network with tanh, on an embedding."""
 
     cell = CELLS['rnn_tanh']
 
 
 class RNNRelu(Embedded):
-    """The plain recurrent network, with a rectifier."""
+    """The plain recurrent network with a rectifier, on an embedding."""
 
     cell = CELLS['rnn_relu']
 

@@ -1,4 +1,4 @@
-"""How weights begin: drawn by a generator of their own, float32 on the CPU, whatever torch's global defaults are."""
+"""Initial weights: float32 on the CPU, from a generator of their own, whatever torch's global defaults are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import nn
 
 
 def uniform(generator: torch.Generator | None, bound: float, *shape: int) -> nn.Parameter:
-    """A parameter drawn from U(-bound, bound) by `generator`: torch's global stream is not touched.
+    """Return a parameter drawn from U(-bound, bound) by `generator`; torch's global stream does not change.
 
-    Without a generator it has a shape and no memory.
+    Without a generator, the parameter has a shape, but no memory.
     """
     if generator is None:
         return nn.Parameter(torch.empty(shape, dtype=torch.float32, device='meta'))
@@ -18,5 +18,5 @@ def uniform(generator: torch.Generator | None, bound: float, *shape: int) -> nn.
 
 
 def zeros(generator: torch.Generator | None, size: int) -> nn.Parameter:
-    """A bias that begins at zero; without a generator, a shape alone."""
+    """Return a bias of zeros, (size,); without a generator, a shape without memory."""
     return nn.Parameter(torch.zeros(size, dtype=torch.float32, device='meta' if generator is None else 'cpu'))

@@ -70,7 +70,7 @@ class Reader(Protocol):
         """The present states of all lanes; a later step does not change them."""
 
 
-CELLS: dict[str, Callable[[Array, Array, States], States]] = {
+STEPS: dict[str, Callable[[Array, Array, States], States]] = {
     'gru': gru,
     'lstm': lstm,
     'rnn_tanh': rnn_tanh,
@@ -82,7 +82,7 @@ class NumpyReader:
     """A reader of a Stack in NumPy."""
 
     def __init__(self, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> None:
-        self._cell, self._table, self._names = CELLS[stack.cell.name], stack.table.numpy(), stack.cell.states
+        self._cell, self._table, self._names = STEPS[stack.cell.name], stack.table.numpy(), stack.cell.states
         self._layers = [[None if w is None else w.detach().numpy().T for w in layer] for layer in stack.layers]
         self._states = [[carry[name][i].numpy() for name in self._names] for i in range(len(self._layers))]
         self._weight, self._bias = (w.detach().numpy().T for w in readout)
@@ -127,6 +127,6 @@ def open_reader(model: LanguageModel, carry: Carry) -> Reader:
     stack = model.stack() if model.device.type == 'cpu' and V * 4 * H <= LARGEST_TABLE else None
     if stack and model.engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
         return native.Reader(model.engine.instruction_set, stack, readout, carry)
-    if stack and stack.cell.name in CELLS and model.readout_weight.dtype == torch.float32:
+    if stack and stack.cell.name in STEPS and model.readout_weight.dtype == torch.float32:
         return NumpyReader(stack, readout, carry)
     return ModelReader(model, carry)

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from charrnn.display.text import NOUNS
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
@@ -23,7 +24,6 @@ from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import TOKEN, WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
-NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
 

@@ -5,10 +5,10 @@
     round        the end of a round: its mean training loss and its validation
     validation   the end of an epoch inside a round, when `anneal` asks for it
     change       hyperparameters that ms.sethyperparams changed: `changed` has the old and the new value of each
-    resume       what came from row `keep` on is superseded: training went on from an earlier moment
+    resume       the rows from number `keep` on are superseded: training went on from an earlier moment
 
 Every row has a number, which only grows.  Reading never writes: after a load or a restore the resume row waits until
-there is something new to append.
+there is a new row to append.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
+
+from charrnn.display.tables import Column, Table, Tabular
 
 Row = Mapping[str, Any]
 
@@ -41,29 +44,30 @@ COLUMNS = (
     'changed',
     'sample',
 )
-"""Of words, 'bits' is bits_per_word and 'chars_per_second' words_per_second: names say the unit."""
-FORMS = {
-    'round': 'd',
-    'epoch': '.2f',
-    'train_nats': '.4f',
-    'valid_nats': '.4f',
-    'bits': '.4f',
-    'learnrate': '.3g',
-    'grad_norm': '.3g',
-    'chars_per_second': ',.0f',
+"""The history of words has bits_per_word for 'bits' and words_per_second for 'chars_per_second'; bytes likewise."""
+SHOWN_COLUMNS = {
+    'kind': Column('kind'),
+    'round': Column('round', 'd', '>'),
+    'epoch': Column('epoch', '.2f', '>'),
+    'train_nats': Column('train', '.4f', '>'),
+    'valid_nats': Column('valid', '.4f', '>'),
+    'bits': Column('bits', '.4f', '>'),
+    'learnrate': Column('learnrate', '.3g', '>'),
+    'grad_norm': Column('gradient', '.3g', '>'),
+    'chars_per_second': Column('', ',.0f', '>'),
 }
-LINE = '{:<10} {:>5} {:>7} {:>8} {:>8} {:>7} {:>9} {:>8} {:>9}'
-SHOWN = 20
-"""How many of the newest rows the prompt shows."""
+"""The columns of the table at the prompt; the head of the last one depends on the level."""
+SHOWN_ROWS = 20
+"""The number of rows that the prompt shows, the newest."""
 
 
-class History(Sequence[Row]):
-    """The rows that are part of how the model came to be; superseded ones are on disk only.
+class History(Tabular, Sequence[Row]):
+    """The rows that led to the present model; superseded rows are on disk only.
 
     Parameters
     ----------
-    written : mapping of int to row    what the file holds, by number; some may be missing
-    level : str                        'char', 'byte' or 'word': what a loss is per, and in the names of columns
+    written : mapping of int to row    the rows of the file, by number; some may be missing
+    level : str                        'char', 'byte' or 'word': the unit of the losses, and in the names of columns
     """
 
     def __init__(self, written: Mapping[int, Row] | None = None, level: str = 'char') -> None:
@@ -72,7 +76,7 @@ class History(Sequence[Row]):
         self._written = dict(written or {})
         self._waiting: dict[int, Row] = {}
         self.length = max(self._written, default=-1) + 1
-        """The number of the next row: what a checkpoint remembers."""
+        """The number of the next row; a checkpoint records it."""
         self._live = self._shown(_live_at(self._written, self.length))
 
     def __len__(self) -> int:
@@ -85,7 +89,7 @@ class History(Sequence[Row]):
     @overload
     def __getitem__(self, which: str) -> list[Any]: ...
     def __getitem__(self, which: int | slice | str) -> Row | list[Row] | list[Any]:
-        """A row by its place, or a column by its name: a value for each row, None where it has none."""
+        """Return a row by its place, or a column by its name, with None for each row that lacks the value."""
         if isinstance(which, str):
             if which not in self.columns:
                 raise KeyError(f'no column {which!r}; there are {", ".join(self.columns)}')
@@ -100,19 +104,21 @@ class History(Sequence[Row]):
     def __iter__(self) -> Iterator[Row]:
         return iter(self._live)
 
-    def __repr__(self) -> str:
-        heads = ('kind', 'round', 'epoch', 'train', 'valid', 'bits', 'learnrate', 'gradient', f'{self.level}s/s')
-        shown = self._live[-SHOWN:]
-        cells = ([_cell(row.get(self._names.get(name, name)), form) for name, form in FORMS.items()] for row in shown)
-        lines = [LINE.format(*heads)]
-        if earlier := len(self) - len(shown):
-            lines.append(f'… {earlier:,} earlier rows')
-        lines += [LINE.format(row['kind'][:10], *rest) for row, rest in zip(shown, cells, strict=True)]
-        lines.append("ms.history['valid_nats'] is a column, .columns names them, .to_csv(path) saves")
-        return '\n'.join(lines)
+    def table(self) -> Table:
+        """Return the newest rows as a table."""
+        *columns, speed = SHOWN_COLUMNS.values()
+        shown = self._live[-SHOWN_ROWS:]
+        names = [self._names.get(name, name) for name in SHOWN_COLUMNS]
+        earlier = len(self) - len(shown)
+        return Table(
+            [*columns, replace(speed, head=f'{self.level}s/s')],
+            [(row['kind'][:10], *(row.get(name) for name in names[1:])) for row in shown],
+            before=f'… {earlier:,} earlier rows' if earlier else '',
+            after="ms.history['valid_nats'] is a column, .columns names them, .to_csv(path) saves",
+        )
 
     def to_csv(self, path: str | Path) -> None:
-        """Write every row and every column as comma-separated values, with a line of names; a sample is one cell."""
+        """Write all rows and columns as comma-separated values, after a line of names; a sample is one cell."""
         text = io.StringIO(newline='')
         writer = csv.writer(text)
         writer.writerow(self.columns)
@@ -120,17 +126,17 @@ class History(Sequence[Row]):
         Path(path).write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace', newline='')
 
     def column(self, name: str, kind: str | None = None) -> list[Any]:
-        """One value of every row that has it, of one kind of rows or of all."""
+        """Return one value of every row that has it; `kind` limits this to rows of one kind."""
         rows = (row for row in self if kind in (None, row['kind']))
         return [row[name] for row in rows if row.get(name) is not None]
 
     def validations(self) -> list[tuple[int, float]]:
-        """Round and loss of the newest validation and of all before it that scored as many symbols, oldest first."""
+        """Return round and loss of each validation that scored as many symbols as the newest one, oldest first."""
         scored = [row for row in self if row.get('valid_nats') is not None]
         return [(r['round'], r['valid_nats']) for r in scored if r['valid_symbols'] == scored[-1]['valid_symbols']]
 
     def validated(self, position: int, symbols: int) -> float | None:
-        """The validation loss over all `symbols` of the split at exactly this position, if it was measured."""
+        """Return the validation loss over all `symbols` of the split at this position, or None if there is none."""
         for row in reversed(self._live):
             if row.get('position') != position:
                 break
@@ -140,13 +146,13 @@ class History(Sequence[Row]):
         return None
 
     def add(self, row: Row) -> None:
-        """Append a row.  It waits to be written: see ``waiting``."""
-        row = _finite(row)  # as it will be read again
+        """Append a row; it is in ``waiting`` until ``mark_written``."""
+        row = _finite(row)  # the values that will be read again from the file
         self._wait(row)
         self._live += self._shown([row])
 
     def _shown(self, rows: list[Row]) -> list[Row]:
-        """The rows of the file under the names of their units, with the bits of their validation: what one quotes."""
+        """Return the rows of the file with the names of their units, and the bits of their validation."""
         names, bits = self._names, self._names['bits']
         return [
             {**{names.get(name, name): value for name, value in row.items()}, bits: _bits(row.get('valid_nats'))}
@@ -158,19 +164,19 @@ class History(Sequence[Row]):
         self.length += 1
 
     def waiting(self) -> dict[int, Row]:
-        """The rows to append to the file, by number."""
+        """Return the rows to append to the file, by number."""
         return dict(self._waiting)
 
     def mark_written(self) -> None:
-        """What waited is in the file."""
+        """Record that the waiting rows are in the file now."""
         self._written |= self._waiting
         self._waiting = {}
 
     def rewind(self, length: int) -> None:
-        """Go back to the moment when there were `length` rows: what came after is superseded."""
+        """Go back to the moment when there were `length` rows; all later rows are superseded."""
         self._live = self._shown(_live_at(self._written, length))
         self._waiting = {}
-        # Rows that the file has lost keep their numbers, or else new ones would pass for them.
+        # Numbers of rows that the file has lost are not used again: new rows would be taken for the lost ones.
         self.length = max(length, max(self._written, default=-1) + 1)
         if self.length > length:
             self._wait({'kind': 'resume', 'keep': length})
@@ -181,19 +187,19 @@ MEASURED = ('train_nats', 'valid_nats', 'valid_stderr', 'grad_norm', 'windows', 
 
 
 def is_sound(row: Row) -> bool:
-    """Whether a row that somebody wrote has what is read of it."""
+    """Return True if a row from disk has every column this module reads, in the right type."""
 
     def number(name: str, *, needed: bool) -> bool:
         value = row.get(name)
         if value is None:
             return not needed
-        return type(value) in (int, float) and abs(value) < 2.0**1023  # JSON's 1e999 is an infinity
+        return type(value) in (int, float) and abs(value) < 2.0**1023  # JSON's 1e999 becomes an infinity
 
     if row.get('kind') == 'resume':
         return isinstance(row.get('keep'), int) and row['keep'] >= 0
     return (
         isinstance(row.get('kind'), str)
-        and row['kind'].isidentifier()  # it is shown as it is
+        and row['kind'].isidentifier()  # it is printed as it is
         and all(number(name, needed=True) for name in NUMBERS)
         and all(number(name, needed=False) for name in MEASURED)
         and number('valid_symbols', needed=row.get('valid_nats') is not None)
@@ -203,9 +209,9 @@ def is_sound(row: Row) -> bool:
 
 
 def _live_at(rows: Mapping[int, Row], length: int) -> list[Row]:
-    """The rows that counted when there were `length`: from the end backwards, each resume row passes over some."""
+    """Return the rows that were not superseded when there were `length` rows."""
     live = []
-    for number in sorted(rows, reverse=True):
+    for number in sorted(rows, reverse=True):  # backwards, so that a resume row comes before the rows that it skips
         if number >= length:
             continue
         row = rows[number]
@@ -220,10 +226,6 @@ def _bits(nats: float | None) -> float | None:
     return None if nats is None else nats / math.log(2)
 
 
-def _cell(value: Any, form: str) -> str:
-    return '' if value is None else format(value, form)
-
-
 def _finite(row: Row) -> dict[str, Any]:
-    """JSON knows no nan and no infinity: they are written as null."""
+    """Return a row with None for nan and infinities, which JSON lacks."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}

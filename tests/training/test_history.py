@@ -155,7 +155,8 @@ def test_the_table_at_the_prompt(run: ModelState) -> None:
     assert lines[-2].split()[:2] == ['round', '3'] and lines[-1].startswith("ms.history['valid_nats'] is a column")
     for _ in range(6):
         train(run, 6, print_every=3)
-    assert repr(run.history).splitlines()[1] == '… 8 earlier rows'
+    assert repr(run.history).splitlines()[0] == '… 8 earlier rows'
+    assert '<th style="text-align: right">chars/s</th>' in run.history._repr_html_()
 
 
 def test_csv_comes_back(run: ModelState, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""The choice of an engine for a model, made once, when the model is built.
+"""The choice of an engine, made once for each model when it is built.
 
-    native    C, on the CPU in float32: the fastest there is for it here (native.py, c/)
+    native    C, on the CPU in float32; the fastest engine there (native.py, c/)
     torch     loops written out in torch, on any device, in any precision (torch.py)
-    cudnn     NVIDIA's own kernels, through torch (cudnn.py)
+    cudnn     NVIDIA's kernels, through torch (cudnn.py)
 
 The environment variable CHARRNN_ENGINE overrides the choice.
 """
@@ -26,13 +26,13 @@ NAMES = ('native', 'torch', 'cudnn')
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine of a model, and the reason for it.
+    """The engine of a model, and the reason for the choice.
 
     Parameters
     ----------
     name : str               'native', 'torch' or 'cudnn'
-    why : str
-    instruction_set : str    of the native engine: 'avx512', 'avx2' or 'baseline'; else ''
+    why : str                the reason, in words
+    instruction_set : str    'avx512', 'avx2' or 'baseline' for the native engine; else ''
     """
 
     name: str
@@ -44,7 +44,7 @@ class Engine:
 
     @property
     def label(self) -> str:
-        """The name with its instruction set, as CHARRNN_ENGINE takes it: 'native:avx512'."""
+        """The name with its instruction set, such as 'native:avx512'; CHARRNN_ENGINE accepts it."""
         return f'{self.name}:{self.instruction_set}' if self.instruction_set else self.name
 
     @property
@@ -60,7 +60,7 @@ def choose_engine(cell: Cell, device: torch.device, dtype: torch.dtype = torch.f
 
     Raises
     ------
-    EngineError    CHARRNN_ENGINE names an engine that is missing, or not made for this device or cell
+    EngineError    CHARRNN_ENGINE names an engine that is unknown, not built, or not for this device
     """
     wanted = os.environ.get(VARIABLE, '')
     return _named(wanted, cell, device.type, dtype) if wanted else _best(cell, device.type, dtype)
@@ -76,6 +76,8 @@ def _named(wanted: str, cell: Cell, device: str, dtype: torch.dtype) -> Engine:
     needed = 'cuda' if name == 'cudnn' else 'cpu'
     if device != needed:
         raise EngineError(f'{because}, but the device is {device}.', f"device='{needed}', or {VARIABLE}=torch")
+    if reason := _lacks(name, cell, dtype):
+        return Engine('torch', reason)
     if name == 'cudnn':
         return Engine(name, because)
     sets = native.instruction_sets()
@@ -83,28 +85,29 @@ def _named(wanted: str, cell: Cell, device: str, dtype: torch.dtype) -> Engine:
         raise EngineError(f'{because}, but {native.MISSING}.', native.BUILD_IT)
     if instruction_set not in ('', *sets):
         raise EngineError(
-            f'{because}: this processor has no {instruction_set!r} that is built in.',
+            f'{because}: {instruction_set!r} is not built in, or this processor does not have it.',
             ' or '.join(f'{VARIABLE}=native:{each}' for each in sets),
         )
-    if reason := _why_not_native(cell, dtype):
-        return Engine('torch', reason)
     return Engine(name, because, instruction_set or sets[0])
 
 
 def _best(cell: Cell, device: str, dtype: torch.dtype) -> Engine:
-    if device == 'cuda' and cell.name in cudnn.KERNELS:
-        return Engine('cudnn', 'the device is a GPU of NVIDIA')
-    if device != 'cpu':
-        return Engine('torch', f'the only one for the device {device}')
-    if reason := _why_not_native(cell, dtype):
+    name = {'cuda': 'cudnn', 'cpu': 'native'}.get(device, 'torch')
+    if name == 'torch':
+        return Engine(name, f'the only engine for the device {device}')
+    if reason := _lacks(name, cell, dtype):
         return Engine('torch', reason)
+    if name == 'cudnn':
+        return Engine(name, 'the device is an NVIDIA GPU')
     sets = native.instruction_sets()
     if not sets:
         return Engine('torch', f'{native.MISSING}; {native.BUILD_IT}')
-    return Engine('native', f'C, the fastest on a CPU; this one has {" and ".join(sets)}', sets[0])
+    return Engine('native', f'C, the fastest engine on a CPU; this processor has {" and ".join(sets)}', sets[0])
 
 
-def _why_not_native(cell: Cell, dtype: torch.dtype) -> str:
-    if dtype != torch.float32:
+def _lacks(name: str, cell: Cell, dtype: torch.dtype) -> str:
+    """Return the reason why torch has to compute a cell instead of this engine; empty if there is none."""
+    if name == 'native' and dtype != torch.float32:
         return f'the native engine computes in float32, not {dtype}'
-    return f'the cell {cell.name} is not in C' if cell.saved is None else ''
+    has = cell.saved is not None if name == 'native' else cell.name in cudnn.KERNELS
+    return '' if has else f'the {name} engine does not have the cell {cell.name}'

@@ -1,4 +1,4 @@
-"""The recurrences through torch's own kernels: cuDNN on NVIDIA's GPUs, on a CPU whatever torch has there."""
+"""The recurrences with torch's own kernels: cuDNN on NVIDIA GPUs, torch's CPU kernels on a CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from charrnn.models.cells import Cell, LayerWeights
 from charrnn.models.onehot import Rows, look_up
 
-# Each weight is a tensor of its own, which cuDNN copies and warns about.  The filter is set once, at import: the
+# cuDNN copies weights that are separate tensors, and warns about it.  The filter is set once, at import, because the
 # context manager of the warnings module is not thread-safe.
 warnings.filterwarnings('ignore', message='RNN module weights are not part of single contiguous chunk')
 
@@ -24,7 +24,7 @@ def layer(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run one layer over a window; see ``charrnn.models.cells.LayerFunction``."""
     x, w_in = look_up(x), weights.w_in
-    if w_in is None:  # torch's kernels always multiply their input: by the identity, then
+    if w_in is None:  # torch's kernels always multiply the input, so the factor is the identity
         w_in = torch.eye(x.shape[-1], device=x.device, dtype=x.dtype)
     # Clones, because cuDNN cannot align a slice of a carry.
     first = [state[None].clone() for state in states]

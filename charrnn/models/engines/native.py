@@ -1,7 +1,7 @@
-"""The recurrences in C: the autograd functions around the extension ``_native``, whose arithmetic is in c/kernels.h.
+"""The recurrences in C: autograd functions around the extension ``_native``, whose arithmetic is in c/kernels.h.
 
-What C does is one layer's loop over a window, forward and backward.  All that is one large product, the input products
-and the weights' gradients, is torch's.
+C runs one layer's loop over a window, forward and backward.  torch computes the large products: the input products and
+the weights' gradients.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from charrnn.models.cells import CELLS, Cell, LayerWeights, Stack
 from charrnn.models.onehot import Rows, each_row
 
 MISSING = 'the C extension is not built'
-BUILD_IT = 'with a C compiler there, `pip install` builds it'
+BUILD_IT = 'install a C compiler and repeat `pip install`'
 
 try:
     _native: Any = importlib.import_module('charrnn.models.engines._native')
@@ -33,11 +33,11 @@ if _native is not None and (not hasattr(_native, 'cells') or _native.cells() != 
     _native, MISSING = None, 'the C extension was built from other sources'
 
 MOST_LAYERS = 250
-"""The layers that a Reader takes: C holds the buffers of all weights at once."""
+"""The largest number of layers of a Reader, because C holds the buffers of all weights at once."""
 
 
 def instruction_sets() -> tuple[str, ...]:
-    """Return the instruction sets that are built in and that this processor has, best first; none without C."""
+    """Return the instruction sets that are built in and that this processor has, best first; empty without C."""
     found: tuple[str, ...] = _native.instruction_sets() if _native else ()
     return found
 
@@ -45,7 +45,7 @@ def instruction_sets() -> tuple[str, ...]:
 def layer(
     instruction_set: str, cell: Cell, x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run one layer over a window with the kernels of one instruction set; see ``cells.LayerFunction`` for the rest."""
+    """Run one layer over a window with the kernels of one instruction set; see ``cells.LayerFunction``."""
     w_in, b_in, w_h, b_h = weights
     products = each_row(x, lambda rows: rows + b_in if w_in is None else linear(rows, w_in, b_in))
     table, ids = products if isinstance(products, Rows) else (products, None)
@@ -57,17 +57,17 @@ def layer(
 
 
 class Reader:
-    """A model that reads one symbol at a time on every lane, in C, with the states after the symbols that were read.
+    """A model in C that reads one symbol at a time on every lane, and keeps the states after the symbols read.
 
-    The weights are packed once: a later change of the model's weights does not reach the reader.  One thread at a time
-    may use it.
+    The weights are copied once: a later change of the model's weights does not change the reader.  Only one thread at a
+    time may use a reader.
 
     Parameters
     ----------
     instruction_set : str    one of ``instruction_sets()``
     stack : Stack            at most MOST_LAYERS layers
-    readout : (V, H), (V,)   its weight and its bias
-    carry : Carry            the states to begin with, B lanes; copied
+    readout : (V, H), (V,)   weight and bias of the readout
+    carry : Carry            the initial states of B lanes; copied
     """
 
     def __init__(self, instruction_set: str, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> None:
@@ -84,15 +84,15 @@ class Reader:
 
     @property
     def carry(self) -> Carry:
-        """A copy of the states after the symbols that were read."""
+        """A copy of the states after the symbols read."""
         return Carry({name: torch.from_numpy(state.copy()) for name, state in self._states.items()})
 
     def step(self, symbols: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Read `symbols` (B,), and return the logits (B, V) of the next ones.
+        """Read `symbols` (B,), and return the logits (B, V) of the next symbols.
 
         Raises
         ------
-        RuntimeError    another call that has not returned uses this reader
+        RuntimeError    another call uses this reader at the same time
         """
         logits = np.empty((self.lanes, self.vocab_size), np.float32)
         symbols = np.ascontiguousarray(symbols)
@@ -102,16 +102,16 @@ class Reader:
     def draw(
         self, symbols: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
     ) -> NDArray[np.int64] | None:
-        """Read `symbols` (B,), then draw a symbol for each of `draws` (length, B), each read before the next is drawn.
+        """Read `symbols` (B,), then draw a symbol for each of `draws` (length, B), and read each before the next draw.
 
-        The last symbols drawn are not read: they are the `symbols` of a call that goes on.
+        The symbols drawn last are not read: a call that goes on takes them as its `symbols`.
 
         Returns
         -------
-        (length, B), or None if a logit was not a number or the largest was not finite; then the states are as before
+        (length, B), or None if a logit was not a number or the largest was not finite; then the states do not change
         Raises
         ------
-        RuntimeError    another call that has not returned uses this reader
+        RuntimeError    another call uses this reader at the same time
         """
         drawn = np.concatenate([symbols[None], np.empty(draws.shape, np.int64)])
         numbers = _native.draw(
@@ -122,12 +122,15 @@ class Reader:
 
 
 def view(tensor: Tensor | None) -> NDArray[Any] | None:
-    """A tensor's own memory, as what C can check and read; made contiguous if it is not."""
+    """Return a tensor's memory as an array for C, contiguous; a copy only if the tensor is not contiguous."""
     return None if tensor is None else tensor.detach().contiguous().numpy()
 
 
 class _Layer(torch.autograd.Function):
-    """Input products (T, B, G·H), or a table (V, G·H) of them with ids (T, B), to outputs (T, B, H) and the last c."""
+    """The layer as an autograd function.
+
+    Input products (T, B, G·H), or a table (V, G·H) of them with ids (T, B), give outputs (T, B, H) and the last c.
+    """
 
     @staticmethod
     def forward(
@@ -175,11 +178,11 @@ class _Layer(torch.autograd.Function):
             ctx.chosen, ctx.cell.name, torch.get_num_threads(), T, B, H, view(h), view(c), view(saved), view(d_outputs),
             view(w_h), view(d_gates), view(d_h), view(d_c),
         )  # fmt: skip
-        # The GRU's gradients stand as q r z n: the recurrent product's are the first three, the input's the others.
+        # The GRU's gradients are stacked q r z n: q r z are those of the recurrent product, r z n those of the input.
         d_products, d_x = (d_gates[:, : 3 * H], d_gates[:, H:]) if gru else (d_gates, d_gates)
         d_w_h = d_products.t() @ h[:-1].reshape(T * B, H)
         d_b_h = d_products.sum(0)
-        if gru:  # q r z to r z q, as the weights stand
+        if gru:  # q r z to r z q, the order of the weights
             d_w_h, d_b_h = d_w_h.roll(-H, 0), d_b_h.roll(-H, 0)
         if ids is None:
             d_x = d_x.view(T, B, G * H)

@@ -1,8 +1,8 @@
-"""The GRU's loops written out in torch, for any device and any precision; the other cells are torch's own kernels.
+"""The GRU as loops in torch, for any device and any precision; the other cells use torch's own kernels.
 
-torch.nn.GRU on a CPU builds a graph of every operation of each step; here the backward loop computes only what the
-next (earlier) step needs, and the weights' gradients come from one large product after it.  A cell that is in no other
-engine is one more function here, and its row in ``layer``.
+torch.nn.GRU on a CPU records a graph of every operation of each step.  Here the backward loop computes only what the
+next (earlier) step needs, and one large product after the loop gives the weights' gradients.  A cell that no other
+engine has is one more function here, and one more row of LOOPS.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def layer(
     cell: Cell, x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run one layer over a window; see ``charrnn.models.cells.LayerFunction``."""
-    return gru(x, states, weights) if cell.name == 'gru' else cudnn.layer(cell, x, states, weights)
+    loop = LOOPS.get(cell.name)
+    return loop(x, states, weights) if loop else cudnn.layer(cell, x, states, weights)
 
 
 def gru(x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -35,8 +36,12 @@ def gru(x: Tensor | Rows, states: Sequence[Tensor], weights: LayerWeights) -> tu
     return outputs, (outputs[-1],)
 
 
+LOOPS = {'gru': gru}
+"""The cells whose loop is written out here, by name."""
+
+
 class _GRU(torch.autograd.Function):
-    """(T, B, 3H) input products to (T, B, H) outputs."""
+    """The GRU as an autograd function: input products (T, B, 3H) give outputs (T, B, H)."""
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, h0: Tensor, w_h: Tensor, b_h: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ class _GRU(torch.autograd.Function):
         states = projected.new_empty(T + 1, B, H)  # states[t] is h before step t
         states[0] = h0
         candidates = projected.new_empty(T, B, H)  # n
-        # What the recurrent product is added to: r and z take in their input at once, q keeps to itself.
+        # The recurrent product is added to this.  r and z contain their input products, q = W_hn h + b_hn does not.
         gates = torch.cat([projected[..., : 2 * H] + b_h[: 2 * H], b_h[2 * H :].expand(T, B, H)], dim=-1)
         w_t = w_h.t()
         for x, h, after, rzq, rz, r, z, q, n in zip(
@@ -74,7 +79,7 @@ class _GRU(torch.autograd.Function):
         T, B, H = n.shape
         before = states[:-1]
         r, z, q = gates.split(H, dim=-1)
-        # What each pre-activation's gradient is a multiple of, for all steps at once: of dh, the state's.
+        # The gradient of each pre-activation is dh, the gradient of the state, times its slope; for all steps at once.
         to_n = (1 - z) * (1 - n * n)
         to_q = to_n * r
         slopes = torch.stack([to_q * q * (1 - r), (before - n) * z * (1 - z), to_q], dim=2)  # r, z, q: (T, B, 3, H)

@@ -21,7 +21,7 @@ def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun
     assert choose_engine(gru, torch.device('cuda')).name == 'cudnn'
     assert choose_engine(gru, torch.device('mps')).name == 'torch'
     assert choose_engine(gru, cpu, torch.float64).name == 'torch'
-    assert choose_engine(Cell('mgu', 2), cpu).why == 'the cell mgu is not in C'
+    assert choose_engine(Cell('mgu', 2), cpu).why == 'the native engine does not have the cell mgu'
     for wrong, says in [('fast', 'no such engine'), ('cudnn', 'but the device is cpu'), ('native:avx9', 'avx9')]:
         monkeypatch.setenv('CHARRNN_ENGINE', wrong)
         if NATIVE_SETS or wrong != 'native:avx9':
@@ -29,9 +29,7 @@ def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun
                 choose_engine(gru, cpu)
     monkeypatch.setattr(native, '_native', None)
     monkeypatch.delenv('CHARRNN_ENGINE')
-    assert (
-        choose_engine(gru, cpu).why == 'the C extension is not built; with a C compiler there, `pip install` builds it'
-    )
+    assert choose_engine(gru, cpu).why == 'the C extension is not built; install a C compiler and repeat `pip install`'
     monkeypatch.setenv('CHARRNN_ENGINE', 'native')
     with pytest.raises(EngineError, match='not built'):
         choose_engine(gru, cpu)
