@@ -1,10 +1,10 @@
-"""A poet with attention: an LSTM that looks back at its own earlier states, on random blocks of a text, with AdamW.
+"""Verse from an LSTM with attention over its own earlier states, trained on random blocks of a text with AdamW.
 
     python examples/attention_poet.py [FILE] [--quick] [--plot PICTURE]
 
-Its ancestor let every place of a block look at all places, also later ones: it saw what it had to predict. Ours looks
-back only, and the end of the story measures what the ancestor's loss was worth. The run is kept in
-workspaces/attention_poet, and begun anew each time.
+The script that this example replaces had no causal mask: every place of a block attended to all places, and so to the
+symbol that it had to predict. Ours attends to earlier places only, and the end of the example measures what the loss
+without a mask means. The run is in workspaces/attention_poet; each start of the example deletes it and begins again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from charrnn import ModelState, generatestring
 
 
 def main() -> None:
-    """Train, write verse, then show the lie."""
+    """Train, generate verse, evaluate, then measure the effect of the mask."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     parser.add_argument('--block-size', type=positive, default=64, help='symbols of a block (%(default)s)')
@@ -32,7 +32,7 @@ def main() -> None:
     )
     parser.add_argument('--learning-rate', type=float, default=3e-4, help='of AdamW (%(default)s)')
     parser.add_argument('--state-size', type=positive, default=384, help='units (%(default)s)')
-    parser.add_argument('--start', default='\n', help='what the verse goes on from (%(default)r)')
+    parser.add_argument('--start', default='\n', help='prime of the verse (%(default)r)')
     parser.add_argument(
         '--quick',
         action='store_true',
@@ -59,7 +59,7 @@ def main() -> None:
     )
     print(ms)
     ms.trainmodel(train_len=given.max_iters, batchsize=given.batch_size, print_every=given.eval_interval)
-    print(f'\n== verse, going on from {given.start!r}')
+    print(f'\n== verse that continues {given.start!r}')
     print(generatestring(ms, 500, temp=0.8, prime=given.start, seed=1, errors='replace'))
     found = ms.evaluate()
     print(f'\n== {found.protocol}')
@@ -68,14 +68,14 @@ def main() -> None:
     for rung, nats in found.ladder.items():
         print(f'{rung:<24} {nats:>9.4f}')
     print(f'{found.ladder["unigram"] - found.nats:.3f} nats below the unigram. checkcausal: {ms.checkcausal()}')
-    show_the_lie(ms, min(given.max_iters, 2000))
+    compare_masks(ms, min(given.max_iters, 2000))
     if given.plot:
         ms.plot().figure.savefig(given.plot)
         print(f'The curves are in {given.plot}')
 
 
-class Ancestor(torch.nn.Module):
-    """An LSTM, and attention over its outputs: over all of the block, or with a mask over the earlier ones alone."""
+class Twin(torch.nn.Module):
+    """An LSTM with attention over its outputs: over the whole block, or, with a mask, over earlier places alone."""
 
     def __init__(self, symbols: int, block: int, masked: bool, units: int = 64) -> None:
         super().__init__()
@@ -85,30 +85,31 @@ class Ancestor(torch.nn.Module):
         self.later = torch.ones(block, block, dtype=torch.bool).triu(1) if masked else None
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Logits (B, T, V) of what follows each of `ids` (B, T)."""
+        """Return the logits (B, T, V) of the symbol after each of `ids` (B, T)."""
         states, _ = self.lstm(self.embed(ids))
         seen, _ = self.look(states, states, states, attn_mask=self.later, need_weights=False)
-        return self.out(seen)
+        logits: torch.Tensor = self.out(seen)
+        return logits
 
 
-def show_the_lie(ms: ModelState, updates: int) -> None:
-    """The ancestor's network twice, small: with the mask and without. All that differs is who may look ahead."""
-    print(f'\n== the mask removed: {updates} updates of a small twin, in nats/char')
-    print(f'{"":<24} {"as reported":>11} {"where nothing is ahead":>23}')
+def compare_masks(ms: ModelState, updates: int) -> None:
+    """Train two small networks that differ in the mask alone, and print their losses."""
+    print(f'\n== with and without the mask: {updates} updates of two small networks, in nats/char')
+    print(f'{"":<24} {"all places":>11} {"last place of a block":>23}')
     for masked in (True, False):
-        mean, last = losses_of_a_twin(ms, masked, updates)
+        mean, last = losses_of_twin(ms, masked, updates)
         print(f'{"with the mask" if masked else "without it":<24} {mean:>11.4f} {last:>23.4f}')
-    print('Without the mask each place sees the symbol that it has to predict, one place on, and copies it: the number')
-    print('looks like a triumph, and it is a lie. The last place of a block has nothing ahead to copy, and neither has')
-    print('a writer: that is the loss the model would write with.')
+    print('Without the mask each place attends to the next symbol, which it has to predict, and copies it, so the loss')
+    print('over all places is not a loss of prediction. The last place of a block has no next symbol to copy, as in')
+    print('generating: that column is the loss of the model when it generates.')
 
 
-def losses_of_a_twin(ms: ModelState, masked: bool, updates: int) -> tuple[float, float]:
-    """Train a twin on random blocks; its loss on held-out ones: over all places, and at the last place alone."""
+def losses_of_twin(ms: ModelState, masked: bool, updates: int) -> tuple[float, float]:
+    """Train a network on random blocks; return its loss on held-out blocks, over all places and at the last place."""
     T, B, draws = ms.hyper.seq_len, 32, np.random.default_rng(0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        twin = Ancestor(len(ms.chars), T, masked)
+        twin = Twin(len(ms.chars), T, masked)
     optimizer = torch.optim.AdamW(twin.parameters(), lr=3e-3)
 
     def losses(split: np.ndarray) -> torch.Tensor:
@@ -118,9 +119,10 @@ def losses_of_a_twin(ms: ModelState, masked: bool, updates: int) -> tuple[float,
 
     for _ in range(updates):
         optimizer.zero_grad()
-        losses(ms.data.train).mean().backward()
+        losses(ms.data.train).mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    held_out = ms.data.valid if len(ms.data.valid) > T else ms.data.train  # a text too short to spare a block
+    # A validation split that is shorter than a block gives none.
+    held_out = ms.data.valid if len(ms.data.valid) > T else ms.data.train
     with torch.no_grad():
         found = torch.cat([losses(held_out) for _ in range(20)])
     return float(found.mean()), float(found[:, -1].mean())

@@ -1,12 +1,11 @@
-"""Characters or words, RNN or LSTM, by hand or with the engine: on the same text, in the same unit.
+"""Bytes or words, RNN or LSTM, by hand or with the engine: on the same text, in the same unit.
 
     python examples/char_or_word.py [FILE] [--quick] [--plot PICTURE]
 
-Its ancestor wrote both networks by hand, on Jules Verne, and compared losses per character with losses per word, which
-says nothing. Here everything is in bits per byte of the same held-out text; a word model pays for every word it does
-not know. What is written by hand (charrnn/scratch) is trained beside the engine, and both read the same symbols; but
-each in its own way: by hand one-hot symbols and Adagrad, with the engine an embedding and RMSProp. The runs are kept in
-workspaces/char_or_word, and begun anew each time.
+A loss per character and a loss per word cannot be compared. Here each loss is in bits per byte of the same held-out
+text; a word model pays for spelling every unknown word. The networks by hand (charrnn/scratch) are trained beside the
+engine on the same symbols, but not in the same way: by hand with one-hot symbols and Adagrad, with the engine with an
+embedding and RMSProp. The runs are in workspaces/char_or_word; each start of the example deletes them and begins again.
 """
 
 import argparse
@@ -17,7 +16,7 @@ import shutil
 import time
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from story import finished, picture, tell, text_or_builtin
@@ -33,7 +32,7 @@ NAMES = {'RNN_TANH': 'RNN', 'LSTM': 'LSTM'}
 
 
 class Trained(NamedTuple):
-    """What came of a run: its losses in nats per symbol, on the way at epochs, and at the end on held-out text."""
+    """The result of one training: held-out loss in nats per symbol, and the curve of training losses over epochs."""
 
     ms: ModelState
     found: Evaluation
@@ -42,13 +41,13 @@ class Trained(NamedTuple):
     seconds: float
 
     def bits_per_byte(self, nats: float) -> float:
-        """Of the held-out text, for any loss per symbol of it; what is spelled besides costs all models alike."""
+        """Convert a loss in nats per held-out symbol to bits per byte; the spelling of unknown words is added."""
         found, size = self.found, len(self.ms.data.text('valid'))
         return found.bits_per_byte + (nats - found.nats) * found.symbols / (math.log(2) * size)
 
 
 def split_text(source: Path) -> Path:
-    """A directory with the first 90 % as train.txt and the rest as valid.txt, cut at a line: equal for all levels."""
+    """Write the first 90 % as train.txt and the rest as valid.txt, cut at a line for all levels; return the folder."""
     text = source.read_text(encoding='utf-8')
     middle = int(0.9 * len(text))
     cut = text.find('\n', middle, len(text) - 1) + 1 or middle
@@ -60,13 +59,13 @@ def split_text(source: Path) -> Path:
 
 
 def with_the_engine(folder: Path, cell: str, level: str, epochs: float) -> Trained:
-    """Train with the engine, in five pieces with a sample after each."""
-    more = {'vocab_size': 1000} if level == 'word' else {}
-    shape = {'layers': 1, 'state_size': UNITS, 'seq_len': WINDOW, 'learnrate': 0.002, 'regcost': 0.0}
+    """Train with the engine, in five parts with a sample after each."""
+    more: dict[str, Any] = {'vocab_size': 1000} if level == 'word' else {}
+    shape: dict[str, Any] = {'layers': 1, 'state_size': UNITS, 'seq_len': WINDOW, 'learnrate': 0.002, 'regcost': 0.0}
     ms = ModelState.initfromsrcfile(folder, HOME / f'{cell}-{level}', cell, level=level, **shape, **more)
     updates = updates_of(ms, epochs)
     for share in SHARES:
-        with contextlib.redirect_stdout(io.StringIO()):  # its fifty reports are in the history
+        with contextlib.redirect_stdout(io.StringIO()):  # the fifty reports are in the history
             finished(
                 ms.trainmodel(train_len=updates // 5, batchsize=LANES, print_every=max(1, updates // 50), valid_len=1)
             )
@@ -78,14 +77,14 @@ def with_the_engine(folder: Path, cell: str, level: str, epochs: float) -> Train
 
 
 def by_hand(engine: Trained, cell: str, epochs: float) -> Trained:
-    """Train a model by hand on what the engine's run read, with a sample after each fifth; its loss on the rest."""
+    """Train a model by hand on the symbols of an engine's run, with a sample after each fifth of the updates."""
     ms = engine.ms
     level, train = ms.chars.level, ms.data.train
     model, memory, curve = HandModel(NAMES[cell].lower(), len(ms.chars), UNITS), dict[str, np.ndarray](), []
     state, updates, since, seconds = model.zero_state(LANES), updates_of(ms, epochs), [], 0.0
-    for done, window in enumerate(islice(windows(train, LANES, WINDOW), updates), 1):
+    for done, window in enumerate(islice(windows(train.astype(np.int64), LANES, WINDOW), updates), 1):
         began = time.perf_counter()
-        nats, gradients, state = model.loss(window.astype(np.int64), state)
+        nats, gradients, state = model.loss(window, state)
         adagrad(model.weights, gradients, memory, 0.05)
         seconds += time.perf_counter() - began
         since.append(nats)
@@ -99,7 +98,7 @@ def by_hand(engine: Trained, cell: str, epochs: float) -> Trained:
 
 
 def held_out(model: HandModel, train: np.ndarray, valid: np.ndarray) -> float:
-    """What a model by hand pays for the held-out symbols, after the last of the training text, in nats each."""
+    """Return the loss of a model by hand on the held-out symbols in nats per symbol; training text warms it up."""
     ids = np.concatenate([train[-WINDOW:], valid]).astype(np.int64)
     _, _, state = model.forward(ids[: WINDOW - 1, None], model.zero_state(1))
     nats = 0.0
@@ -112,12 +111,12 @@ def held_out(model: HandModel, train: np.ndarray, valid: np.ndarray) -> float:
 
 
 def updates_of(ms: ModelState, epochs: float) -> int:
-    """How many updates `epochs` are, a multiple of five."""
+    """Return the number of updates of `epochs` epochs, a multiple of five."""
     return max(1, round(epochs * len(ms.data.train) / (LANES * WINDOW * 5))) * 5
 
 
 def show_table(runs: dict[tuple[str, str, str], Trained], epochs: float) -> None:
-    """All runs and the baselines, best first."""
+    """Print all runs and the baselines, best first."""
     lines = []
     for (name, level, how), run in runs.items():
         bits, unigram = run.bits_per_byte(run.nats), run.bits_per_byte(run.found.ladder['unigram'])
@@ -129,18 +128,18 @@ def show_table(runs: dict[tuple[str, str, str], Trained], epochs: float) -> None
         for rung, nats in run.found.ladder.items():
             if level == 'byte' or rung == 'unigram':
                 lines.append((run.bits_per_byte(nats), f'{rung} of {level}s', f'{nats:>11.4f}'))
-    print(f'\n== on the same {len(run.ms.data.text("valid")):,} bytes that nobody trained on')
+    print(f'\n== on the same {len(run.ms.data.text("valid")):,} held-out bytes')
     print(f'{"":<24} {"bits/byte":>9} {"nats/symbol":>11} {"below unigram":>14} {"seconds":>8} {"symbols/s":>10}')
     for bits, name, row in sorted(lines):
         print(f'{name:<24} {bits:>9.4f} {row}')
-    print("(below unigram: in bits per byte, under the unigram of the run's own level; seconds: of the updates alone)")
+    print("(below unigram: bits per byte below the unigram of the run's own level; seconds: of the updates alone)")
 
 
 def main() -> None:
-    """Train all eight, then put them on one table."""
+    """Train all eight, then print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
-    parser.add_argument('--epochs', type=float, default=2, help='how often each model reads the text (%(default)s)')
+    parser.add_argument('--epochs', type=float, default=2, help='passes over the text, for each model (%(default)s)')
     parser.add_argument('--quick', action='store_true', help='a minute: 300,000 characters')
     parser.add_argument('--plot', type=picture, metavar='PICTURE', help='write the curves there (needs matplotlib)')
     given = parser.parse_args()

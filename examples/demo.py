@@ -1,8 +1,8 @@
-"""Train for about a minute on a text, show what that brought, and stay at the prompt with the model.
+"""Train for about a minute on a text, print the loss and a sample, and stay at the prompt with the model.
 
-./demo runs this; by hand it is `python -i examples/demo.py [FILE]`. Without FILE the text is Python's own
-help pages, which every Python carries. The run is kept in workspaces/ below the current directory, and the
-next demo of the same text continues it. CHARRNN_DEMO_SECONDS sets another length than 60.
+./demo runs this file; the same by hand is `python -i examples/demo.py [FILE]`. Without FILE the text is Python's own
+help pages, which every Python has. The run is kept in workspaces/ below the current directory, and the next demo of
+the same text continues it. The variable CHARRNN_DEMO_SECONDS sets the seconds of training, 60 by default.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from charrnn import *  # noqa: F403  all names, for the prompt at the end
+from charrnn import *  # noqa: F403  all public names, for the prompt at the end
 from charrnn import CharRNNError, ModelState, generatestring
 
 HOME = Path('workspaces')
@@ -19,7 +19,7 @@ SECONDS = float(os.environ.get('CHARRNN_DEMO_SECONDS', '60'))
 
 
 def choose_text(arguments: list[str]) -> tuple[Path, Path]:
-    """The text to read and the working directory of its run: one per file, told apart by its full path."""
+    """Return the text to read and the working directory of its run, whose name has a digest of the text's full path."""
     if arguments:
         source = Path(arguments[0]).resolve()
         try:
@@ -38,19 +38,19 @@ def choose_text(arguments: list[str]) -> tuple[Path, Path]:
 
 
 def open_run(source: Path, usedir: Path) -> ModelState:
-    """The run of an earlier demo where there is one, else a new, untrained model."""
+    """Return the run of an earlier demo, if there is one, else a new, untrained run."""
     if any((usedir / 'checkpoints').glob('0*')):
         print(f'Continuing the run in {usedir}')
         return ModelState.load(usedir)
-    print(f'A new model, to read {source}')
+    print(f'A new model for {source}')
     return ModelState.initfromsrcfile(source, usedir)
 
 
 def train_for(ms: ModelState, seconds: float, valid_len: int) -> bool:
-    """Train for about so many seconds; False after a Ctrl-C.
+    """Train for about `seconds` seconds; return False after a Ctrl-C.
 
-    A short round takes this machine's speed. It is paid with warming up, so the next uses half of the time
-    that is left, and the last, sized by a round that was long enough to measure, all of it.
+    A short first round measures the speed of this machine. It includes the warm-up, so the second round is sized for
+    half of the time that is left, and the third, with the better measurement of the second, for all of it.
     """
     end = time.monotonic() + seconds
     train_len, print_every = 20, 0
@@ -68,21 +68,21 @@ def train_for(ms: ModelState, seconds: float, valid_len: int) -> bool:
 
 
 def tell(ms: ModelState, usedir: Path, finished: bool) -> None:
-    """What the model knows now, and what to type next."""
+    """Print the loss, a sample, and what to type next."""
     if finished:
-        print('\nMeasuring on the part of the text that it has not read ...')
+        print('\nMeasuring the loss on the validation split, which was not trained on ...')
         result = ms.evaluate()
         print(f'  validation {result.nats:.3f} ± {result.stderr:.3f} nats/char')
-        print(f'  unigram    {result.ladder["unigram"]:.3f}, knowing only how often each character occurs')
+        print(f'  unigram    {result.ladder["unigram"]:.3f}, from the frequency of each character alone')
     unread = ms.chars.decode(ms.data.valid[:60])
-    print(f'\nA sample, going on from the first words that it has not read, {unread!r}:\n')
+    print(f'\nA sample that continues the first characters of the validation split, {unread!r}:\n')
     print(repr(generatestring(ms, 300, temp=0.5, prime=unread)))
     if sys.flags.interactive:
         print(
-            '\nNow you. Some things to type:\n'
-            '  ms                             # how it stands\n'
-            '  generatestring(ms, temp=0.8)   # a wilder sample\n'
-            '  ms.trainmodel(num_rounds=1)    # an epoch more; Ctrl-C stops it, and it goes on from there\n'
+            '\nSome things to type:\n'
+            '  ms                             # where the run stands\n'
+            '  generatestring(ms, temp=0.8)   # a sample at a higher temperature\n'
+            '  ms.trainmodel(num_rounds=1)    # one more epoch; Ctrl-C stops it, and the next call goes on from there\n'
             f'  ms = ModelState.load({str(usedir)!r})   # another day, in this directory'
         )
 
@@ -96,7 +96,7 @@ if __name__ == '__main__':
         print(f'Training for about {SECONDS:.0f} seconds ...')
         tell(ms, usedir, train_for(ms, SECONDS, valid_len))
     except CharRNNError as error:
-        # No traceback: the message says what to do. At the prompt (-i) it can be done right there.
+        # No traceback: the message says what to type next, which is possible at the prompt (-i).
         print(f'demo: {type(error).__name__}: {error}', file=sys.stderr)
         if not sys.flags.interactive:
             sys.exit(1)

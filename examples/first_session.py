@@ -1,10 +1,11 @@
-"""A first session: GRUEncode against GRUResize on one text, in partial epochs, stopped, loaded, restored, heard.
+"""A first session: GRUEncode beside GRUResize on one text, in partial epochs, stopped, loaded and restored; samples.
 
     python examples/first_session.py [FILE] [--quick] [--plot PICTURE]
 
-The Theano ancestor's work. Both variants read the same text: GRUEncode through an encoding of each symbol (one-hot,
-linear, tanh), GRUResize straight into its first recurrent layer. Without FILE the text is Python's own help pages.
-Both runs are kept in workspaces/first_session, and begun anew each time.
+This is how the ancestor in Theano was used. Both model types read the same text: GRUEncode through an encoding of each
+symbol (one-hot, linear, tanh), GRUResize straight into its first recurrent layer. Without FILE the text is Python's own
+help pages.
+The runs are in workspaces/first_session; each start of the example deletes them and begins again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from charrnn import ModelState, generatestring, plot
 
 
 def main() -> None:
-    """Tell the story."""
+    """Train both model types, then print their samples and losses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     parser.add_argument('--quick', action='store_true', help='a minute on the first 100,000 characters')
@@ -36,7 +37,7 @@ def main() -> None:
         for _ in range(pieces):
             finished(ms.trainmodel(train_len=max(1, epoch // 2), batchsize=16, print_every=0))
         here = ms.position
-        print('\n== stopped; loaded as another day would; a little further')
+        print('\n== stopped; loaded, as on another day; a quarter of an epoch more')
         del ms
         ms = ModelState.load(directory)
         assert ms.position == here
@@ -48,7 +49,7 @@ def main() -> None:
             print(f'\n== {modeltype} at temperature {temp}')
             print(generatestring(ms, 200, temp=temp, seed=1))
         states.append(ms)
-    print('\n== what they are worth, in nats per character of the text that they have not read')
+    print('\n== loss on the validation split, which neither has trained on')
     print(f'{"":<12} {"nats/char":>9} {"below unigram":>14} {"bits/byte":>9} {"chars/s":>9}')
     for ms in states:
         found = ms.evaluate()

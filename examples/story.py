@@ -1,6 +1,6 @@
-"""What the five stories share: a text, numbers and pictures that are checked before the work, an end without traceback.
+"""The parts that the five examples share: a text, checks of the arguments before any work, an end without traceback.
 
-Whoever wants to learn charrnn reads the stories; here is only what would distract from them.
+To learn charrnn, read the examples; this file holds what would distract from them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from charrnn import CharRNNError, TrainReport
 
 
 def text_or_builtin(given: str | None, most: int | None = None) -> Path:
-    """The path of the text that was given, or of Python's help pages (their first `most` characters), written here."""
+    """Return the path of a text: the given one, or a new file with Python's help pages; at most `most` characters."""
     if given:
-        try:  # now, not after an older run was cleared away
+        try:  # before an older run is deleted
             text = Path(given).read_text(encoding='utf-8')
         except (OSError, UnicodeError) as error:
             raise SystemExit(f"{error}\n  Next: a text file in UTF-8, or none for Python's help pages") from None
@@ -33,19 +33,19 @@ def text_or_builtin(given: str | None, most: int | None = None) -> Path:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on, for argparse."""
+    """Return a whole number from 1 on, for argparse."""
     if int(text) < 1:
         raise ValueError
     return int(text)
 
 
 def picture(name: str) -> str:
-    """A picture's file name, for argparse: what cannot be drawn is refused before the training."""
+    """Return the file name of a picture, for argparse, so that an invalid one is refused before the training."""
     if not find_spec('matplotlib'):
         raise argparse.ArgumentTypeError('a picture needs matplotlib: pip install matplotlib')
     from matplotlib.figure import Figure
 
-    kinds = Figure().canvas.get_supported_filetypes()
+    kinds: dict[str, str] = Figure().canvas.get_supported_filetypes()
     if Path(name).suffix[1:] not in kinds:
         raise argparse.ArgumentTypeError(f'{name!r} does not end in one of .{", .".join(sorted(kinds))}')
     if not Path(name).parent.is_dir():
@@ -54,14 +54,14 @@ def picture(name: str) -> str:
 
 
 def finished(report: TrainReport) -> TrainReport:
-    """The report of a training that was not interrupted: a table would take a short run for a full one."""
+    """Return the report of a finished training; after Ctrl-C, raise, as a table would take the run for a full one."""
     if report.interrupted:
         raise KeyboardInterrupt
     return report
 
 
 def tell(story: Callable[[], None]) -> None:
-    """Run a story; what stops it is said without a traceback."""
+    """Run an example; end with the message of an error, without its traceback."""
     try:
         story()
     except KeyboardInterrupt:

@@ -1,12 +1,12 @@
-"""A tuning study of a character LSTM: one run as it is usually begun, then layers, sizes, learning rates, temperatures.
+"""A tuning study of a character LSTM: one usual run, then layers, sizes, learning rates and temperatures.
 
     python examples/tuning_study.py [FILE] --default_train
     python examples/tuning_study.py [FILE] --custom_train           writes experiment_logs.csv
     python examples/tuning_study.py [FILE] --plot_loss --plot rates.png
     python examples/tuning_study.py [FILE] --diff_temp --prime 'The '
 
-Without any of the four, all are told, one after the other. Every loss stands beside what counting alone achieves.
-The runs are kept in workspaces/tuning_study, and begun anew each time.
+Without any of the four options, all four parts run, one after the other. Every loss stands beside the baselines.
+The runs are in workspaces/tuning_study; each start of the example deletes them and begins again.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from story import finished, picture, positive, tell, text_or_builtin
 
@@ -26,30 +27,30 @@ from charrnn import ModelState, NonFiniteLossError, TrainReport, generatestring,
 HOME = Path('workspaces') / 'tuning_study'
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 STUDY = ((1, 64, 2e-3), (1, 128, 2e-3), (2, 128, 2e-3), (3, 128, 2e-3), (2, 256, 2e-3), (2, 128, 1e-2))
-PLAIN = {'optimizer': 'adamw', 'regcost': 0.0, 'clipnorm': 5.0}
+PLAIN: dict[str, Any] = {'optimizer': 'adamw', 'regcost': 0.0, 'clipnorm': 5.0}
 
 
-def begin(source: Path, name: str, **settings: object) -> ModelState:
-    """A new LSTM on the text, 2 x 128 with chunks of 200 unless the study asks for something else."""
+def begin(source: Path, name: str, **settings: Any) -> ModelState:
+    """Begin a run of an LSTM on the text, by default 2 x 128 with windows of 200."""
     shutil.rmtree(HOME / name, ignore_errors=True)
-    usual = {'layers': 2, 'state_size': 128, 'seq_len': 200, 'learnrate': 2e-3, **PLAIN}
+    usual: dict[str, Any] = {'layers': 2, 'state_size': 128, 'seq_len': 200, 'learnrate': 2e-3, **PLAIN}
     return ModelState.initfromsrcfile(source, HOME / name, 'LSTM', **{**usual, **settings})
 
 
-def quietly(ms: ModelState, **given: object) -> TrainReport | None:
-    """Train without a word; None if the loss left the numbers."""
+def quietly(ms: ModelState, **given: Any) -> TrainReport | None:
+    """Train without printing; return None if the loss is not finite."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(NonFiniteLossError):
         return finished(ms.trainmodel(**given))
     return None
 
 
 def show_ladder(ladder: Mapping[str, float]) -> None:
-    """What is reached without a network, in one line."""
+    """Print the baselines in one line."""
     print('nats/char without a network: ' + ', '.join(f'{rung} {nats:.4f}' for rung, nats in ladder.items()))
 
 
 def default_train(source: Path, updates: int) -> ModelState:
-    """2 x 128, one chunk of 200 at a time: the loss every 10 updates, a sample and the time every 100."""
+    """Train 2 x 128, one lane with windows of 200; print the loss of every 10 updates, time and sample of every 100."""
     print('\n== default_train')
     ms, began = begin(source, 'default'), time.monotonic()
     for done in range(0, updates, 100):
@@ -66,14 +67,14 @@ def default_train(source: Path, updates: int) -> ModelState:
 
 
 def custom_train(source: Path, updates: int) -> None:
-    """Layers, sizes and learning rates, each trained for as many updates, into experiment_logs.csv."""
+    """Train layers, sizes and learning rates for the same number of updates, and write experiment_logs.csv."""
     print('\n== custom_train')
     rows = []
     for layers, size, rate in STUDY:
         ms = begin(source, f'{layers}x{size}-{rate:g}', layers=layers, state_size=size, learnrate=rate)
         print(f'  {layers} x {size} at {rate:g}: {updates} updates', flush=True)
         report = quietly(ms, train_len=updates, batchsize=8, print_every=0)
-        train_nats, valid_nats = (report.train_nats, report.valid_nats) if report else (math.inf, math.inf)
+        train_nats, valid_nats = losses_of(report)
         rows.append(
             {
                 'layers': layers,
@@ -100,15 +101,22 @@ def custom_train(source: Path, updates: int) -> None:
     print('All of it is in experiment_logs.csv')
 
 
+def losses_of(report: TrainReport | None) -> tuple[float, float]:
+    """Return the training and the validation loss of a report; infinity if the loss was not finite or not measured."""
+    found = (report.train_nats, report.valid_nats) if report else (None, None)
+    train_nats, valid_nats = (math.inf if nats is None else nats for nats in found)
+    return train_nats, valid_nats
+
+
 def plot_loss(source: Path, updates: int, picture: str | None) -> str:
-    """Five learning rates in one picture; what they did, in a sentence made of the numbers."""
+    """Train five learning rates, draw their curves in one picture, and return a sentence with the results."""
     print('\n== plot_loss')
-    curves, losses = {}, {}
+    curves, losses = {}, dict[float, float]()
     for rate in RATES:
         ms = begin(source, f'rate-{rate:g}', learnrate=rate)
         report = quietly(ms, train_len=updates, batchsize=8, print_every=max(1, updates // 40))
         curves[rate] = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
-        losses[rate] = report.valid_nats if report else math.inf
+        losses[rate] = losses_of(report)[1]
     ladder = ms.evaluate().ladder
     unigram = ladder['unigram']
     for rate, nats in losses.items():
@@ -118,7 +126,7 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
     if picture:
         import matplotlib.pyplot as plt
 
-        _, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
+        figure, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
         for rate, points in curves.items():
             ax.plot(
                 [epoch for epoch, _ in points],
@@ -128,7 +136,7 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
         ax.axhline(unigram, color='grey', linestyle=':', label='unigram')
         ax.set(xlabel='epochs', ylabel='training loss, nats/char', title='learning rates')
         ax.legend()
-        ax.figure.savefig(picture)
+        figure.savefig(picture)
         print(f'The curves are in {picture}')
     best, worst = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
     return (
@@ -140,28 +148,31 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
 
 
 def variety(text: str) -> str:
-    """How much a text repeats itself."""
+    """Return the number of different words of a text beside the number of all."""
     words = text.split()
     return f'{len(set(words))} different of {len(words)}'
 
 
 def diff_temp(ms: ModelState, prime: str) -> str:
-    """One prime at four temperatures; what they did, in a sentence made of the numbers."""
-    known = ''.join(symbol for symbol in prime if symbol in ms.chars)
-    print(f'\n== diff_temp: {known!r} at four temperatures' + (' (the text has no others of it)' * (known != prime)))
+    """Continue one prime at four temperatures; return a sentence with the results."""
+    known = ''.join(symbol for symbol in prime if symbol in ms.chars.symbols)
+    print(
+        f'\n== diff_temp: {known!r} at four temperatures'
+        + (' (its other characters are not in the text)' * (known != prime))
+    )
     found = temperatures(ms, known or None, (0.1, 0.5, 1.0, 2.0), numchars=200)
     print(found)
     real = ms.evaluate().bits_per_char
     nearest = min(found, key=lambda sample: abs(sample.bits_per_char - real))
     did = [f'{sample.temp:g}: {sample.bits_per_char:.2f} and {variety(sample.text)}' for sample in found]
     return (
-        'The bits a character that the model pays for its own text, and its words, at temperature '
-        f'{", ".join(did)}. Real text costs it {real:.2f}, and temperature {nearest.temp:g} comes nearest.'
+        'The bits per character of the text for the model itself, and its words, at temperature '
+        f'{", ".join(did)}. Real text costs the model {real:.2f}, and temperature {nearest.temp:g} comes nearest.'
     )
 
 
 def main() -> None:
-    """Tell what was asked for."""
+    """Run the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     for name, what in [
@@ -174,7 +185,7 @@ def main() -> None:
     parser.add_argument(
         '--prime',
         default='The ',
-        help='what the temperatures go on from; a few lines are better understood than a word (%(default)r)',
+        help='prime of the samples; a few lines give the model more context than a word (%(default)r)',
     )
     parser.add_argument('--updates', type=positive, default=2000, help='updates of each run (%(default)s)')
     parser.add_argument('--quick', action='store_true', help='a minute: 200,000 characters; 250 updates by default')

@@ -2,10 +2,10 @@
 
     python examples/word_model.py --data DIR --model LSTM --tied [--quick] [--plot PICTURE]
 
-DIR holds train.txt, valid.txt and test.txt; a single file, or Python's own help pages, are split 90 : 10. Each epoch
-ends with a validation; where it did not improve, the learning rate falls to a quarter (with --decay: to that share).
-Ctrl-C stops training. Then the best checkpoint, once an epoch has ended, is evaluated on the test split (without one:
-on the validation split), and writes.
+DIR holds train.txt, valid.txt and test.txt; one file, or Python's own help pages, are split 90 : 10. Each epoch ends
+with a validation; if the loss did not improve, the learning rate is divided by 4 (with --decay: multiplied by that
+factor). Ctrl-C stops training. Then the best checkpoint, if an epoch has ended, is evaluated on the test split
+(without one: on the validation split), and a text is generated.
 """
 
 import argparse
@@ -22,7 +22,7 @@ HOME = Path('workspaces') / 'word_model'
 
 
 def options() -> argparse.Namespace:
-    """The command line; the defaults are the ancestor's."""
+    """Parse the command line; the defaults are those of word_language_model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a directory with train.txt, valid.txt, test.txt, or one file')
     parser.add_argument(
@@ -32,21 +32,24 @@ def options() -> argparse.Namespace:
     parser.add_argument('--nhid', type=positive, default=200, help='units in each layer (%(default)s)')
     parser.add_argument('--nlayers', type=positive, default=2, help='layers (%(default)s)')
     parser.add_argument(
-        '--lr', type=float, help='first learning rate of plain SGD (20; 5 for RNN_*, which do not learn at 20)'
+        '--lr', type=float, help='first learning rate of plain SGD (20; for RNN_* 5, because they do not learn at 20)'
     )
     parser.add_argument('--clip', type=float, default=0.25, help='largest norm of the gradient (%(default)s)')
-    parser.add_argument('--epochs', type=positive, default=40, help='how often the text is read (%(default)s)')
+    parser.add_argument('--epochs', type=positive, default=40, help='passes over the text (%(default)s)')
     parser.add_argument('--batch-size', type=positive, default=20, help='lanes (%(default)s)')
     parser.add_argument('--bptt', type=positive, default=35, help='words of a window (%(default)s)')
     parser.add_argument('--dropout', type=float, default=0.2, help='share of outputs dropped, 0 for none (%(default)s)')
     parser.add_argument(
-        '--decay', type=float, default=0.25, help='factor on the learning rate where nothing improved (%(default)s)'
+        '--decay',
+        type=float,
+        default=0.25,
+        help='factor on the learning rate after an epoch without improvement (%(default)s)',
     )
     parser.add_argument('--tied', action='store_true', help='embedding and output layer share their weights')
     parser.add_argument('--seed', type=int, default=1111, help='of the weights and the dropout (%(default)s)')
     parser.add_argument('--cuda', action='store_true', help='on an NVIDIA GPU instead of the CPU')
     parser.add_argument('--log-interval', type=int, default=200, help='windows from report to report (%(default)s)')
-    parser.add_argument('--save', help=f'a new working directory, instead of {HOME}, which is begun anew each time')
+    parser.add_argument('--save', help=f'a new working directory, instead of {HOME}, which is deleted at each start')
     parser.add_argument(
         '--quick',
         action='store_true',
@@ -62,7 +65,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, evaluate, write."""
+    """Train, evaluate, generate."""
     given = options()
     folder = Path(given.data) if given.data and Path(given.data).is_dir() else None
     source = folder or text_or_builtin(given.data, 300_000 if given.quick else None)
@@ -93,11 +96,11 @@ def main() -> None:
     except NonFiniteLossError as error:
         raise SystemExit(f'{error}\n  Here: a --lr smaller than {given.lr:g}') from None
     if report.interrupted:
-        print('Training was stopped. What it has learned is evaluated.')
+        print('Training was stopped. The model so far is evaluated.')
     if given.plot:
         ms.plot().figure.savefig(given.plot)
         print(f'The curves are in {given.plot}')
-    with contextlib.suppress(CheckpointError):  # stopped in the first epoch, none is best yet
+    with contextlib.suppress(CheckpointError):  # after a stop in the first epoch there is no best checkpoint
         ms.restore('best')
     split = 'test' if len(ms.data.test) else 'valid'
     found = ms.evaluate(split)

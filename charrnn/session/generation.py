@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,28 @@ ON_THE_WAY = {'char': 200, 'byte': 200, 'word': 40}
 """Symbols of a sample in a report."""
 
 
+@overload
+def generatestring(
+    ms: Session,
+    numchars: int = 500,
+    temp: float = 0.5,
+    *,
+    prime: str | None = None,
+    seed: int | None = None,
+    errors: str = 'strict',
+    n: None = None,
+) -> str: ...
+@overload
+def generatestring(
+    ms: Session,
+    numchars: int = 500,
+    temp: float = 0.5,
+    *,
+    prime: str | None = None,
+    seed: int | None = None,
+    errors: str = 'strict',
+    n: int,
+) -> list[str]: ...
 @known_names_only
 def generatestring(
     ms: Session,
@@ -177,7 +199,6 @@ def temperatures(
     before = indices_of(run, prime) if prime else default_prime(run)
     for temp in temps:
         text = generatestring(ms, numchars, real(0)('temp', temp, 1.0), prime=prime, seed=seed)
-        assert isinstance(text, str), 'one text was asked for'
         indices = run.data.chars.encode(text).tolist()
         costs = score_indices(run.learner.model, before, indices) if indices else np.zeros(0)
         nats = float(costs.sum())
