@@ -81,7 +81,7 @@ class Status:
 
     def _saved(self) -> str:
         if self.torn:
-            return 'an update was interrupted: weights are half-updated.  Next: ms.restore()'
+            return 'the weights are half updated.  Next: ms.restore()'
         if self.diverged:
             return 'the newest loss or gradient was not finite.  Next: ms.restore()'
         if self.checkpoint is None:
