@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def test_seventy_thousand_symbols_train(make_run: MakeRun) -> None:
 def test_typos_are_not_swallowed(make_run: MakeRun) -> None:
     ms = make_run()
     with pytest.raises(AttributeError, match="has no 'learnrat'. Did you mean 'learnrate'"):
-        ms.learnrat = 0.1  # type: ignore[attr-defined]
+        ms.learnrat = 0.1
     with pytest.raises(AttributeError, match="has no 'trianmodel'. Did you mean 'trainmodel'"):
         ms.trianmodel()
     with pytest.raises(AttributeError, match="has no 'lr'.  Next: ms.hyper.learnrate"):
@@ -238,7 +239,12 @@ def test_what_is_no_text_and_no_path(make_run: MakeRun, tmp_path: Path) -> None:
     for wrong in (5, b'bytes', ['x']):
         with pytest.raises(CharRNNError, match='is no text'):
             ms.generatestring(prime=wrong)  # type: ignore[arg-type]
-    for call in (lambda: ModelState.load(None), lambda: ModelState.initfromsrcfile('x', None)):  # type: ignore[arg-type]
+    nothing: Any = None
+    calls: list[Callable[[], object]] = [
+        lambda: ModelState.load(nothing),
+        lambda: ModelState.initfromsrcfile('x', nothing),
+    ]
+    for call in calls:
         with pytest.raises(WorkspaceError, match='is no path'):
             call()
     with pytest.raises(CharRNNError, match='is no ModelState'):

@@ -44,7 +44,7 @@ class Recorder(LanguageModel):
 @given(n_train=st.integers(1, 40), n=st.integers(1, 200), seq_len=st.integers(1, 12))
 def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: int, n: int, seq_len: int) -> None:
     """On the text 0, 1, 2, ... every prediction of the recorder is right, so any slip of one place costs 100 nats."""
-    text = np.arange(n_train + n)
+    text = np.arange(n_train + n).astype(np.uint16)
     model = Recorder(n_train + n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(protocol, 'LEAST_WINDOWS', 1)

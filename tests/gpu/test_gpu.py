@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from charrnn import HyperParams, ModelState
 from charrnn.models import MODELTYPES, Carry, build_model
+from charrnn.training.moment import Moment
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
 
@@ -25,7 +27,7 @@ every_modeltype = pytest.mark.parametrize('modeltype', MODELTYPES)
 @pytest.fixture
 def whole_float32() -> Iterator[None]:
     """No TensorFloat-32, which cuDNN's recurrences use by default: it keeps 10 bits of a product's factors."""
-    switches = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    switches: tuple[Any, Any] = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
     before = [switch.fp32_precision for switch in switches]
     for switch in switches:
         switch.fp32_precision = 'ieee'
@@ -59,10 +61,15 @@ def one_window(modeltype: str, H: int, device: str, dtype: torch.dtype) -> dict[
     return {name: t.detach().cpu() for name, t in found.items()}
 
 
+def tensors_of(ms: ModelState) -> dict[str, Tensor]:
+    """Return every tensor that training reads, under its name in a checkpoint."""
+    return Moment.of(learner_of(ms)).tensors()
+
+
 def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
     """Every tensor that training reads has the same bits in both, whatever devices they are on."""
     assert ours.position == theirs.position
-    our, their = learner_of(ours).tensors(), learner_of(theirs).tensors()
+    our, their = tensors_of(ours), tensors_of(theirs)
     assert our.keys() == their.keys()
     for name, tensor in our.items():
         assert torch.equal(tensor.cpu(), their[name].cpu()), name
@@ -70,7 +77,7 @@ def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
 
 def assert_lives_on(ms: ModelState, device: str) -> None:
     """Weights, moments and carry are on this device; step counts stay on the CPU, as torch keeps them."""
-    for name, tensor in learner_of(ms).tensors().items():
+    for name, tensor in tensors_of(ms).items():
         assert tensor.device.type == ('cpu' if name.endswith('/step') else device), name
 
 

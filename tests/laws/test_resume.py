@@ -96,7 +96,7 @@ def test_what_cannot_change_says_so(make_run: MakeRun) -> None:
     train(ms, 2)
     before = moment(ms)
     with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=...\)'):
-        ms.seq_len = 5  # type: ignore[attr-defined]
+        ms.seq_len = 5
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]
     with pytest.raises(HyperParamsError, match="no argument 'seq_len'"):

@@ -6,8 +6,8 @@ from conftest import MakeRun, train
 
 from charrnn import CharSetError, HyperParams, SamplingError, TrainingError
 from charrnn.evaluation.causality import first_look_ahead
-from charrnn.models import LSTMAttention, build_model
-from charrnn.models.attention import band_mask
+from charrnn.models import build_model
+from charrnn.models.attention import LSTMAttention, band_mask
 
 V, B, T, H = 7, 2, 9, 6
 

@@ -58,10 +58,15 @@ def test_a_constant_schedule_is_the_run_itself(make_run: MakeRun) -> None:
 
 
 def test_the_moment_and_the_rows_are_what_they_say(make_run: MakeRun) -> None:
-    seen: list[Any] = []
+    seen: list[Progress] = []
     rows: list[dict[str, Any]] = []
     ms = make_run()
-    ms.attach(schedule=lambda moment: seen.append(moment) or 0.5, onreport=rows.append)
+
+    def rate(moment: Progress) -> float:
+        seen.append(moment)
+        return 0.5
+
+    ms.attach(schedule=rate, onreport=rows.append)
     train(ms, 3, print_every=2)
     assert [(m.position, m.symbols, m.round) for m in seen] == [(0, 0, 1), (8, 24, 1), (16, 48, 1)]
     assert seen[0].learnrate == 0.01 and seen[2].epoch == 48 / 630
@@ -215,7 +220,7 @@ def test_a_callback_cannot_call_back_into_the_run(make_run: MakeRun) -> None:
             for request in (
                 ms.trainmodel,
                 ms.restore,
-                lambda: ms.attach(schedule=abs),
+                lambda: ms.attach(schedule=Fading()),
                 lambda: ms.detach('onreport'),
                 lambda: ms.sethyperparams(learnrate=1.0),
             ):

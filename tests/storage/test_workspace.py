@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_an_object_that_only_looked_and_went_does_not_take_the_run(make_run: Mak
 
 ANOTHER = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState, OwnershipError
 ms = ModelState.load(sys.argv[1], device='cpu')
 ms.evaluate(); ms.generatestring(3)
@@ -133,6 +135,7 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
 
 TRAIN = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState
 ModelState.load(sys.argv[1], device='cpu').trainmodel(train_len=5, batchsize=3, valid_len=1, print_every=0)
 """
@@ -198,6 +201,7 @@ def test_files_of_others_survive_a_beginning(make_run: MakeRun, tmp_path: Path) 
 
 BEGIN = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState
 ms = ModelState.initfromsrcfile(*sys.argv[1:], device='cpu', layers=1, state_size=6, seq_len=8)
 ms.trainmodel(train_len=1, batchsize=3, valid_len=1, print_every=0)
@@ -225,7 +229,8 @@ def test_who_loses_the_race_to_begin_a_run_destroys_nothing(
 def test_a_failed_call_does_not_take_the_run(make_run: MakeRun) -> None:
     ms = make_run()
     kept = []
-    for attempt in (make_run, lambda: ModelState.load(ms.curdir, device='cuda:9')):
+    attempts: list[Callable[[], object]] = [make_run, lambda: ModelState.load(ms.curdir, device='cuda:9')]
+    for attempt in attempts:
         with pytest.raises(CharRNNError) as caught:
             attempt()
         kept.append(caught)
@@ -255,7 +260,8 @@ def test_checkpoints_that_are_gone_are_not_begun_over(make_run: MakeRun, tmp_pat
     del ms
     (curdir / 'checkpoints').rename(tmp_path / 'away')
     before = (curdir / 'history.jsonl').read_bytes()
-    for request in (lambda: ModelState.load(curdir), make_run):
+    requests: list[Callable[[], object]] = [lambda: ModelState.load(curdir), make_run]
+    for request in requests:
         with pytest.raises(WorkspaceError, match='a run whose checkpoints are gone.\n  Next: put them back'):
             request()
     assert (curdir / 'history.jsonl').read_bytes() == before

@@ -124,7 +124,7 @@ def test_columns_line_up_with_rows(run: ModelState) -> None:
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
 def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> None:
-    ms, rows = make_run(level=level), []
+    ms, rows = make_run(level=level), list[Row]()
     ms.attach(onreport=rows.append)
     train(ms, 2, valid_len=0)
     ms.detach('onreport')

@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 import torch
 from conftest import MakeRun, learner_of, moment, train
+from torch import nn
 
 from charrnn import ModelState, TornWindowError
 from charrnn.training import step
 from charrnn.training.interrupt import StopRequest
+from charrnn.training.optimizer import apply_update
 
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, *windows: int) -> None:
     """Press Ctrl-C in the middle of these windows, inside the update."""
-    update, seen = step.apply_update, [0]
+    update, seen = apply_update, [0]
 
     def apply(*given: Any) -> None:
         seen[0] += 1
@@ -84,7 +86,7 @@ def test_a_second_interrupt_between_updates_tears_nothing(
         return torch.tensor(0.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(step.nn.utils, 'get_total_norm', twice)
+        patch.setattr(nn.utils, 'get_total_norm', twice)
         with pytest.raises(KeyboardInterrupt):
             train(ms, 3)
     assert 'nothing is torn' in capsys.readouterr().out

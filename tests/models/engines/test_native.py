@@ -33,7 +33,8 @@ def draw(T: int, B: int, H: int, cell: str, seed: int = 0, V: int = 0) -> dict[s
     G = GATES[cell]
 
     def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator) * shape[-1] ** -0.5
+        drawn: torch.Tensor = torch.randn(shape, generator=generator) * shape[-1] ** -0.5
+        return drawn
 
     x: Any = normal(T, B, 3)
     if V:
@@ -55,7 +56,7 @@ def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dt
     outputs = function(Rows(table, x.ids) if isinstance(x, Rows) else table, **given)
     generator = torch.Generator().manual_seed(9)
     total = sum((o * torch.randn(o.shape, generator=generator).to(dtype)).sum() for o in outputs)
-    gradients = torch.autograd.grad(total, [table, *given.values()])  # type: ignore[arg-type]
+    gradients = torch.autograd.grad(total, [table, *given.values()])
     return [*outputs, *gradients]
 
 
@@ -94,7 +95,7 @@ def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, c
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
     for lane in (0, 4, 10):
         one = slice(lane, lane + 1)
-        states = {name: given[name][one] for name in ('h0', 'c0') if name in given}
+        states: dict[str, Any] = {name: given[name][one] for name in ('h0', 'c0') if name in given}
         with torch.no_grad():
             alone = function(**{**given, **states, 'x': products[:, one]})
         assert torch.equal(alone[0], found[0][0][:, one])
@@ -142,7 +143,7 @@ def test_large_arguments_of_the_gates_saturate(instruction_set: str) -> None:
 def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
     """A transposed gradient of the last states, as a user's own loss may send it."""
     arguments = draw(3, 4, 4, 'lstm')
-    expected, found = [], []
+    expected, found = list[torch.Tensor](), list[torch.Tensor]()
     for function, into in ((loops.layer, expected), (partial(native.layer, instruction_set), found)):
         states = {name: arguments[name].clone().requires_grad_() for name in ('h0', 'c0')}
         outputs, h, c = recurrence(function, 'lstm')(**{**arguments, **states})
@@ -204,7 +205,7 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
     forward()
     read_only = np.zeros((T + 1, B, H), 'f')
     read_only.flags.writeable = False
-    for wrong, error in [
+    cases: list[tuple[dict[str, Any], Any]] = [
         ({'x': np.zeros((V, 3 * H - 1), 'f')}, ValueError),
         ({'h': np.zeros((T, B, H), 'f')}, ValueError),
         ({'h': read_only}, (BufferError, ValueError)),
@@ -217,8 +218,9 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
         ({'T': -1}, (OverflowError, ValueError)),
         ({'B': 2**62, 'H': 2**62}, OverflowError),
         ({'x': None}, TypeError),
-    ]:
-        with pytest.raises(error):  # type: ignore[arg-type]
+    ]
+    for wrong, error in cases:
+        with pytest.raises(error):
             forward(**wrong)
 
 

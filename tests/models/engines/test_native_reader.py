@@ -100,7 +100,8 @@ def test_two_draws_are_one_bit_for_bit(
         steps.step(row)
     assert bits(steps.carry) == bits(whole.carry)
     likeliest = steps.step(expected[-1]).argmax(axis=1)
-    assert np.array_equal(whole.draw(expected[-1], draws[:1], 0.0, None), likeliest[None])
+    last = whole.draw(expected[-1], draws[:1], 0.0, None)
+    assert last is not None and np.array_equal(last, likeliest[None])
 
 
 @every_set
@@ -159,7 +160,7 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
     def make(**changed: Any) -> Any:
         return native._native.reader(*{**weights, **changed}.values())
 
-    for wrong, error in [
+    cases: list[tuple[dict[str, Any], Any]] = [
         ({'set': 'avx9'}, ValueError),
         ({'cell': 'gru'}, ValueError),
         ({'B': -1}, OverflowError),
@@ -171,8 +172,9 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
         ({'table': f(V, 4 * H - 1)}, ValueError),
         ({'readout_w': np.zeros((V, H))}, TypeError),
         ({'readout_b': None}, TypeError),
-    ]:
-        with pytest.raises(error):  # type: ignore[arg-type]
+    ]
+    for wrong, error in cases:
+        with pytest.raises(error):
             make(**wrong)
 
     read_only = f(1, B, H)
