@@ -77,7 +77,7 @@ from charrnn import (
         ),
     ],
 )
-def test_a_beginning_that_cannot_be(
+def test_invalid_arguments_of_a_beginning_are_refused(
     make_run: MakeRun, tmp_path: Path, given: dict[str, Any], error: type[Exception], why: str, following: str
 ) -> None:
     with pytest.raises(error, match=f'{why}(.|\n)*\n  Next: {following}'):
@@ -123,7 +123,7 @@ def test_no_permission(make_run: MakeRun, tmp_path: Path, source: Path) -> None:
 
 
 def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same as no permission, also for who may read everything."""
+    """Refuse a read as without permission, also for a user with every permission."""
     open_path = Path.open
 
     def refuse(path: Path, *given: Any, **named: Any) -> Any:
@@ -155,7 +155,7 @@ def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monke
         {'learnrate': 0.1},
     ],
 )
-def test_training_that_cannot_be(make_run: MakeRun, given: dict[str, Any]) -> None:
+def test_invalid_training_arguments_are_refused(make_run: MakeRun, given: dict[str, Any]) -> None:
     ms = make_run()
     train(ms, 2)
     before = moment(ms)
@@ -234,7 +234,7 @@ def test_hyperparameters_are_values() -> None:
     assert isinstance(HyperParams(learnrate=1).learnrate, float)
 
 
-def test_what_is_no_text_and_no_path(make_run: MakeRun, tmp_path: Path) -> None:
+def test_arguments_of_another_type_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
     ms = make_run()
     for wrong in (5, b'bytes', ['x']):
         with pytest.raises(CharRNNError, match='is no text'):

@@ -59,7 +59,7 @@ def test_gradcheck(arguments: dict[str, torch.Tensor]) -> None:
 
 
 def test_inputs_that_come_already_multiplied(arguments: dict[str, torch.Tensor]) -> None:
-    """GRUResize's first layer: the rows of the input weights are looked up, not multiplied."""
+    """Pass products instead of inputs, as the first layer of GRUResize does, which looks up rows of its weights."""
     a = arguments
     projected = (a['x'] @ a['w_in'].t()).detach().requires_grad_()
     outputs, _ = gru(projected, a['h0'], None, a['b_in'], a['w_h'], a['b_h'])

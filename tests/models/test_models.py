@@ -72,7 +72,7 @@ def test_later_symbols_never_change_earlier_predictions(modeltype: str) -> None:
 
 
 def oracle_loss(model: LanguageModel, ids: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
-    """The whole of a GRU language model by hand, with real one-hots: loss and the gradient of every parameter."""
+    """Return the loss of a GRU language model and the gradient of every parameter, by hand, with real one-hots."""
     w = {name: p.detach().numpy() for name, p in model.named_parameters()}
     one_hot = np.eye(V)[ids[:, :-1].T]  # (T, B, V)
     grads: dict[str, np.ndarray] = {}

@@ -54,7 +54,7 @@ def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun,
     assert 'test' in repr(states[0].data)
 
 
-def test_what_cannot_be_compared(make_run: MakeRun) -> None:
+def test_runs_on_different_texts_cannot_be_compared(make_run: MakeRun) -> None:
     one, other = make_run('one'), make_run('other', text='another text altogether\n' * 40)
     with pytest.raises(TrainingError, match='do not validate on the same text'):
         compare(one, other)

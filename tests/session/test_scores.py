@@ -22,7 +22,7 @@ def test_the_test_split_is_measured_on_the_best_checkpoint(make_run: MakeRun, tm
     twin = ModelState.load(ms.curdir, device='cpu')
     expected = twin.evaluate('test').nats
     del twin
-    learner_of(ms).hyper.__dict__['learnrate'] = 0.5  # ruin it
+    learner_of(ms).hyper.__dict__['learnrate'] = 0.5  # makes the weights worse
     train(ms, 20, valid_len=0)
     before = moment(ms)
     found = ms.evaluate('test')

@@ -142,7 +142,9 @@ def test_a_failed_fsync_fails_the_save(make_run: MakeRun) -> None:
         assert [row.number for row in ms.checkpoints()] == numbers
 
 
-def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_reads_back_differently_never_gets_its_name(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """P4: with a disk that writes other bytes, no old checkpoint is dropped before a newer one was read back."""
     ms = make_run()
     for _ in range(6):

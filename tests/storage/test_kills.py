@@ -139,7 +139,7 @@ def test_at_every_file_call_of_a_beginning(make_run: MakeRun, tmp_path: Path) ->
     each_kill(curdir, make_run, check)
 
 
-def test_what_an_interrupted_write_left_is_never_loaded_and_never_blocks(make_run: MakeRun) -> None:
+def test_leftovers_of_an_interrupted_write_are_never_loaded_and_never_block(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 2)
     curdir, root = ms.curdir, ms.curdir / 'checkpoints'

@@ -112,7 +112,7 @@ def test_a_beginning_that_was_interrupted_is_said_and_can_begin_again(make_run: 
     ModelState.load(curdir, device='cpu')
 
 
-def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+def test_a_directory_without_a_run_is_a_clear_error(tmp_path: Path) -> None:
     for name, why in [('nothing', 'there is no directory'), ('.', 'holds no run')]:
         with pytest.raises(WorkspaceError, match=why) as caught:
             ModelState.load(tmp_path / name)
@@ -141,7 +141,7 @@ ModelState.load(sys.argv[1], device='cpu').trainmodel(train_len=5, batchsize=3, 
 """
 
 
-def test_who_was_overtaken_by_another_process_does_not_write_over_it(make_run: MakeRun) -> None:
+def test_a_writer_that_lost_the_run_to_another_process_writes_nothing(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 1)
     curdir = ms.curdir
@@ -208,7 +208,7 @@ ms.trainmodel(train_len=1, batchsize=3, valid_len=1, print_every=0)
 """
 
 
-def test_who_loses_the_race_to_begin_a_run_destroys_nothing(
+def test_the_loser_of_a_race_to_begin_a_run_destroys_nothing(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = Workspace.claim
@@ -237,14 +237,14 @@ def test_a_failed_call_does_not_take_the_run(make_run: MakeRun) -> None:
     train(ms, 1)
 
 
-def test_names_that_cannot_be(tmp_path: Path) -> None:
+def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError):
         ModelState.load('nul\0name')
     with pytest.raises(CharRNNError):
         ModelState.initfromsrcfile('nul\0name', tmp_path / 'run')
 
 
-def test_a_lock_that_somebody_deletes_costs_nothing(make_run: MakeRun) -> None:
+def test_a_deleted_lock_costs_nothing(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 1)
     train(ms, 1)

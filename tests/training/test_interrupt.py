@@ -38,7 +38,7 @@ def test_the_first_interrupt_ends_the_window_saves_and_says_so(
         report = stopped.trainmodel(num_rounds=3, batchsize=3, train_len=50, print_every=0)
     assert report.interrupted and report.windows == 4 and report.rounds == 1
     assert stopped.position == 4 * 8
-    assert report.valid_nats is None, 'validation waits for who has time'
+    assert report.valid_nats is None, 'an interrupted round does not validate'
     assert 'Stopped at a window’s end, saved as checkpoint 2.  Next: ms.trainmodel()' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is handler
     resumed = ModelState.load(stopped.curdir, device='cpu')

@@ -1,4 +1,4 @@
-"""The reader in C: it steps as the model does, and what it drew is one stream however the calls divide it."""
+"""The reader in C steps as the model does, and its draws do not depend on how calls divide them."""
 
 import signal
 import socket
@@ -29,7 +29,7 @@ def build_reader(instruction_set: str, model: LanguageModel, carry: Carry) -> na
 
 
 def read_carry(model: LanguageModel, B: int) -> Carry:
-    """The carry after two symbols on each of B lanes: no state is zero."""
+    """Return the carry after two symbols on each of B lanes: no state is zero."""
     with torch.no_grad():
         carry: Carry = model(torch.arange(2 * B).view(B, 2) % 11, model.zero_carry(B))[1]
     return carry
