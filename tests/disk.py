@@ -22,7 +22,7 @@ PATH_CALLS = ('mkdir', 'rename', 'replace', 'unlink', 'remove', 'rmdir', 'stat',
 
 @dataclass
 class Disk:
-    """What the calls below `root` meet.
+    """A handler of the file calls below `root`.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Disk:
 
     root: Path
     before: Callable[[int, str, str], None] = lambda number, name, path: None
-    seen: list[str] = field(default_factory=list)  # what each call was
-    met: bool = False  # whether the fault that was asked for has come
+    seen: list[str] = field(default_factory=list)  # the name of each call
+    met: bool = False  # True once the requested fault has come
     log: list[Operation] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)  # of open files and folders, by descriptor
 
     def path_of(self, given: Any, dir_fd: int | None = None) -> str | None:
-        """The absolute path that a call means, if it is below the root."""
+        """Return the absolute path that a call means, if it is below the root."""
         if isinstance(given, int):
             return self.names.get(given)
         path = os.fsdecode(given)
@@ -48,7 +48,7 @@ class Disk:
         return path if path == str(self.root) or path.startswith(f'{self.root}/') else None
 
     def meet(self, name: str, path: str | None) -> bool:
-        """Count a call; whether it is below the root."""
+        """Count a call, and return True if it is below the root."""
         if path is not None:
             self.seen.append(name)
             self.before(len(self.seen), name, path)
@@ -56,7 +56,7 @@ class Disk:
 
 
 def failing(root: Path, number: int, code: int, *, ever_after: bool = False) -> Disk:
-    """A disk whose call of that number fails; or it and every later one, but for reads of what is there."""
+    """Return a disk whose call of this number fails; with `ever_after`, every later call fails too, except reads."""
 
     def before(call: int, name: str, path: str) -> None:
         reading = name in ('stat', 'lstat', 'scandir', 'listdir', 'read')
@@ -69,7 +69,7 @@ def failing(root: Path, number: int, code: int, *, ever_after: bool = False) -> 
 
 
 def killing(root: Path, number: int) -> Disk:
-    """A disk that kills this process at its call of that number."""
+    """Return a disk that kills this process at its call of this number."""
 
     def before(call: int, name: str, path: str) -> None:
         if call == number:
@@ -121,7 +121,7 @@ class RawFile(io.FileIO):
 
 @contextlib.contextmanager
 def watching(disk: Disk) -> Iterator[Disk]:
-    """In the block, every file call of this process goes through `disk`."""
+    """Send every file call of this process through `disk` during the block."""
 
     def path_call(name: str) -> Callable[..., Any]:
         def call(*given: Any, dir_fd: int | None = None, **options: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Runs that somebody hostile wrote: real ones, with one file changed, and sealed again so that no checksum tells.
+"""Hostile runs: real ones, with one file changed, and sealed again, so that every checksum matches.
 
-Run as a program it tries inputs by the thousand in a process of its own, under Python's audit hook:
+Run as a program, the file tries thousands of inputs in a process of its own, under Python's audit hook:
 
     python tests/foreign.py FOLDER COUNT SEED      prints what was found; the exit status is 0 if nothing got in
 """
@@ -40,7 +40,7 @@ SECONDS = 20
 
 
 class Marker:
-    """Unpickled anywhere, it leaves a file."""
+    """An object that leaves a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class Marker:
 
 
 def payloads(marker: str) -> dict[str, bytes]:
-    """Files that run code when somebody opens them as what they pretend to be, and files that lie about their size."""
+    """Return files that run code when they are opened as their name suggests, and files with false sizes."""
     pickled = pickle.dumps(Marker(marker))
     zipped = BytesIO()
     with zipfile.ZipFile(zipped, 'w') as archive:
@@ -75,7 +75,7 @@ def payloads(marker: str) -> dict[str, bytes]:
 
 
 def seal_again(folder: Path) -> None:
-    """Give a folder the manifest that its present files deserve."""
+    """Write the manifest that matches the present files of a folder."""
     files = {
         path.name: {'bytes': path.stat().st_size, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}
         for path in sorted(folder.iterdir())
@@ -87,7 +87,7 @@ def seal_again(folder: Path) -> None:
 
 
 def mutate_json(value: Any, draws: random.Random) -> Any:
-    """The same value with one part of it replaced, removed or doubled."""
+    """Return a JSON value with one part of it replaced, removed or doubled."""
     if isinstance(value, dict) and value and draws.random() < 0.9:
         key = draws.choice(list(value))
         if draws.random() < 0.1:
@@ -106,7 +106,7 @@ def mutate_json(value: Any, draws: random.Random) -> Any:
 
 
 def mutate_bytes(content: bytes, draws: random.Random) -> bytes:
-    """The same bytes with a few changed, a piece gone, doubled or put in."""
+    """Return bytes with a few changed, or a piece removed, doubled or inserted."""
     at = draws.randrange(len(content) + 1)
     size = draws.choice([1, 2, 8, 100])
     way = draws.randrange(4)
@@ -120,7 +120,7 @@ def mutate_bytes(content: bytes, draws: random.Random) -> bytes:
 
 
 def mutate(path: Path, draws: random.Random) -> None:
-    """Change one file of a run, in the way that its kind suffers most, and seal its folder again, mostly."""
+    """Change one file of a run in a way that fits its kind, and in most cases seal its folder again."""
     content = path.read_bytes()
     if path.name == 'history.jsonl' and draws.random() < 0.8:
         rows = [json.loads(line) for line in content.splitlines()]
@@ -151,7 +151,7 @@ def mutate(path: Path, draws: random.Random) -> None:
 
 
 def use(run: Path, *, look: bool = True, train: bool = False) -> bool:
-    """Do with a run what its user would; whether it loaded.  Anything but our own errors and warnings is a failure."""
+    """Load and use a run as a user would, and return True if it loaded; errors of the library itself are expected."""
     loaded = False
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
@@ -178,7 +178,7 @@ def too_slow(*unused: object) -> None:
 
 
 def main(folder: str, count: str, seed: str) -> int:
-    """Try so many inputs; the number of failures."""
+    """Try `count` inputs, print the failures, and return the exit status."""
     good, draws, marker = Path(folder), random.Random(int(seed)), Path(folder + '.marker')
     run = good.with_name(f'foreign{seed}')
     events: list[str] = []

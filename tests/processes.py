@@ -20,7 +20,7 @@ NEEDS_FORK = [
 
 @contextlib.contextmanager
 def child(body: Callable[[int], object]) -> Iterator[tuple[int, int]]:
-    """A process that runs body(pipe); its number, and the end of the pipe to read from."""
+    """Yield the number of a process that runs body(pipe), and the end of the pipe to read from."""
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ from charrnn import (
         ),
     ],
 )
-def test_a_beginning_that_cannot_be(
+def test_invalid_arguments_of_a_beginning_are_refused(
     make_run: MakeRun, tmp_path: Path, given: dict[str, Any], error: type[Exception], why: str, following: str
 ) -> None:
     with pytest.raises(error, match=f'{why}(.|\n)*\n  Next: {following}'):
@@ -122,7 +123,7 @@ def test_no_permission(make_run: MakeRun, tmp_path: Path, source: Path) -> None:
 
 
 def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same as no permission, also for who may read everything."""
+    """Refuse a read as without permission, also for a user with every permission."""
     open_path = Path.open
 
     def refuse(path: Path, *given: Any, **named: Any) -> Any:
@@ -154,7 +155,7 @@ def test_a_read_that_the_system_refuses(make_run: MakeRun, tmp_path: Path, monke
         {'learnrate': 0.1},
     ],
 )
-def test_training_that_cannot_be(make_run: MakeRun, given: dict[str, Any]) -> None:
+def test_invalid_training_arguments_are_refused(make_run: MakeRun, given: dict[str, Any]) -> None:
     ms = make_run()
     train(ms, 2)
     before = moment(ms)
@@ -202,7 +203,7 @@ def test_seventy_thousand_symbols_train(make_run: MakeRun) -> None:
 def test_typos_are_not_swallowed(make_run: MakeRun) -> None:
     ms = make_run()
     with pytest.raises(AttributeError, match="has no 'learnrat'. Did you mean 'learnrate'"):
-        ms.learnrat = 0.1  # type: ignore[attr-defined]
+        ms.learnrat = 0.1
     with pytest.raises(AttributeError, match="has no 'trianmodel'. Did you mean 'trainmodel'"):
         ms.trianmodel()
     with pytest.raises(AttributeError, match="has no 'lr'.  Next: ms.hyper.learnrate"):
@@ -233,12 +234,17 @@ def test_hyperparameters_are_values() -> None:
     assert isinstance(HyperParams(learnrate=1).learnrate, float)
 
 
-def test_what_is_no_text_and_no_path(make_run: MakeRun, tmp_path: Path) -> None:
+def test_arguments_of_another_type_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
     ms = make_run()
     for wrong in (5, b'bytes', ['x']):
         with pytest.raises(CharRNNError, match='is no text'):
             ms.generatestring(prime=wrong)  # type: ignore[arg-type]
-    for call in (lambda: ModelState.load(None), lambda: ModelState.initfromsrcfile('x', None)):  # type: ignore[arg-type]
+    nothing: Any = None
+    calls: list[Callable[[], object]] = [
+        lambda: ModelState.load(nothing),
+        lambda: ModelState.initfromsrcfile('x', nothing),
+    ]
+    for call in calls:
         with pytest.raises(WorkspaceError, match='is no path'):
             call()
     with pytest.raises(CharRNNError, match='is no ModelState'):

@@ -32,7 +32,7 @@ def begin(name: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def run(name: str, folder: Path, *arguments: str, status: int = 0) -> str:
-    """What it prints; its complaint, if it should end with a status."""
+    """Run an example and return its output, or its error output if a failing status is expected."""
     process = begin(name, folder, *arguments)
     shown, complaint = process.communicate()
     assert process.returncode == status, complaint
@@ -41,7 +41,7 @@ def run(name: str, folder: Path, *arguments: str, status: int = 0) -> str:
 
 
 def split(folder: Path) -> None:
-    """A directory with a text in three parts."""
+    """Write a text in three parts into a directory."""
     for part, seed in (('train', 0), ('valid', 1), ('test', 2)):
         (folder / f'{part}.txt').write_text(words(6_000 if part == 'train' else 1_000, seed))
 
@@ -89,7 +89,7 @@ def test_words_of_a_directory_are_measured_on_its_test_split(tmp_path: Path) -> 
 
 
 def interrupt(process: subprocess.Popen[str], after: str, wait: float = 0.0) -> tuple[str, str]:
-    """What is printed after a Ctrl-C that follows a line, and the complaint."""
+    """Press Ctrl-C after a line, and return the output after that line and the error output."""
     with process:
         try:
             assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""P15 to P18: a stranger’s run runs no code, takes no memory that its files do not deserve, opens no connection."""
+"""P15 to P18: a stranger’s run runs no code, takes no more memory than its files justify, and opens no connection."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ INPUTS = 50_000 if TORTURE else 400
 
 
 @pytest.mark.parametrize('seed', [0, 1])
-def test_whatever_the_files_of_a_run_hold(make_run: MakeRun, tmp_path: Path, seed: int) -> None:
-    """Every malicious file in every place, then inputs at random, in a process under Python's audit hook."""
+def test_no_content_of_a_run_gets_in(make_run: MakeRun, tmp_path: Path, seed: int) -> None:
+    """Try every malicious file in every place, then random inputs, in a process under Python's audit hook."""
     kind = {'modeltype': 'LSTMAttention', 'memory': 4} if seed else {'level': 'word', 'dropout': 0.1}
     ms = make_run('good', text=words(300), layers=1, state_size=3, **kind)
     ms.attach(onreport=print)
@@ -39,7 +39,7 @@ def test_whatever_the_files_of_a_run_hold(make_run: MakeRun, tmp_path: Path, see
 
 
 def test_the_fuzzer_sees_code_that_runs(make_run: MakeRun, tmp_path: Path) -> None:
-    """A mistake planted: a loader that unpickles."""
+    """Plant a mistake: a loader that unpickles."""
     ms = make_run('good', text=words(300), layers=1, state_size=3)
     ms.evaluate()
     planted = tmp_path / 'planted'

@@ -1,4 +1,4 @@
-"""P23: what any released charrnn wrote is loaded for ever, to the bit, and trains on."""
+"""P23: a run of any released charrnn loads in every later version, to the bit, and trains on."""
 
 from __future__ import annotations
 

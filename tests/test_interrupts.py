@@ -51,7 +51,7 @@ def spawn(kind: str, folder: Path) -> pexpect.spawn:
 
 
 def is_alive(prompt: pexpect.spawn, number: int) -> None:
-    """It answers.  An interrupt just before the prompt waits is seen at the next key, which may cost a line."""
+    """Assert that the prompt answers; an interrupt just before it waits is seen at the next key and may cost a line."""
     for _ in range(4):
         prompt.sendline(f'print("ali" + "ve{number}")')
         if prompt.expect([f'alive{number}', pexpect.TIMEOUT], timeout=15) == 0:
@@ -75,9 +75,9 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
             prompt.sendline('')
         time.sleep(draws.uniform(0.03, 0.35))
         prompt.sendintr()
-        if number % 3 == 0:  # the second one stops at once, wherever that is
+        if number % 3 == 0:  # the second one stops at once, at any place
             time.sleep(draws.choice([0.0, 0.001, 0.01]))
-            for _ in range(draws.choice([1, 1, 3])):  # or somebody hammers
+            for _ in range(draws.choice([1, 1, 3])):  # or several in quick succession
                 prompt.sendintr()
                 time.sleep(0.005)
             is_alive(prompt, number)
@@ -85,7 +85,7 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
         count(f'interrupts at a prompt ({kind})')
     is_alive(prompt, -1)
     prompt.sendline('import sys; print("std" + "out", type(sys.stdout).__module__)')
-    prompt.expect('stdout (_io|ipykernel|IPython|colorama)')  # and not what a progress bar leaves behind
+    prompt.expect('stdout (_io|ipykernel|IPython|colorama)')  # and not a stream that a progress bar left behind
     prompt.sendline('ms = ModelState.load("run", device="cpu"); ms.trainmodel(train_len=5, batchsize=4); "do" + "ne"')
     prompt.expect('done')
     prompt.sendline('exit()')

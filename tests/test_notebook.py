@@ -1,4 +1,4 @@
-"""A notebook: cells in a real kernel show reprs and progress, and an interrupted cell comes back whole."""
+"""Cells of a notebook, in a real kernel, show reprs and progress, and an interrupted cell leaves a whole run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Notebook:
         self.kernel, self.client = manager.start_new_kernel(kernel_name='python3', cwd=str(folder), env=here)
 
     def run(self, code: str, *, interrupt_at: str = '') -> list[str]:
-        """What a cell shows, in order; interrupted once it shows that."""
+        """Run a cell and return its outputs in order; interrupt the cell once an output holds `interrupt_at`."""
         cell, shown = self.client.execute(code), list[str]()
         end = time.monotonic() + 60
         while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""The prompt as a person has it: a terminal, keys, Ctrl-C, and what is on the screen."""
+"""A session at a real prompt: a terminal, keys, Ctrl-C, and the contents of the screen."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def interruptible() -> None:
-    """A process that was started in the background ignores SIGINT, and so would its children."""
+    """Restore the default handler of SIGINT, which a process in the background and its children ignore."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -57,7 +57,7 @@ def prompt(folder: Path, environment: dict[str, str]) -> Iterator[pexpect.spawn]
 
 
 def ask(prompt: pexpect.spawn, line: str) -> str:
-    """Type a line; what the screen shows until the next prompt."""
+    """Type a line, and return the screen up to the next prompt."""
     prompt.sendline(line)
     prompt.expect_exact(PROMPT)
     return str(prompt.before)
@@ -93,8 +93,8 @@ def test_ctrl_c_comes_back_to_the_prompt_with_a_checkpoint(prompt: pexpect.spawn
     prompt.expect_exact('KeyboardInterrupt')
 
 
-def test_what_was_typed_is_shown_as_it_was_typed(prompt: pexpect.spawn) -> None:
-    """An older Python keeps no input, and dill reads the history only where no file was run before the prompt."""
+def test_a_typed_function_is_shown_as_it_was_typed(prompt: pexpect.spawn) -> None:
+    """Expect no source from an older Python, which keeps no input once a file was run before the prompt."""
     lambda_shown = '│ ms.attach(schedule=lambda m: base / (1 + m.epoch))' if KEEPS_INPUT else f'<lambda> {UNKNOWN}'
     function_shown = '│ def told(row):' if KEEPS_INPUT else f'told {UNKNOWN}'
     ask(prompt, BEGIN)
@@ -114,7 +114,7 @@ def test_what_was_typed_is_shown_as_it_was_typed(prompt: pexpect.spawn) -> None:
 
 
 def test_a_plain_prompt_shows_functions_from_its_history(folder: Path, environment: dict[str, str]) -> None:
-    """dill finds a function by its name; it would evaluate a lambda's line, so that one is not looked for."""
+    """Find a function by its name with dill; a lambda is not searched for, since dill would evaluate its line."""
     child = pexpect.spawn(
         sys.executable,
         ['-i', '-c', 'from charrnn.storage.attachments import _source'],
@@ -177,8 +177,8 @@ def test_the_command_line(folder: Path) -> None:
     )
     assert trained.returncode == 0 and trained.stdout.count('unigram') >= 2, trained.stderr
     assert '\x1b' not in trained.stdout
-    said = command(folder, 'generate', 'run', '--numchars', '30', '--temp', '0')
-    assert said.returncode == 0 and len(said.stdout.rstrip('\n')) >= 20
+    drawn = command(folder, 'generate', 'run', '--numchars', '30', '--temp', '0')
+    assert drawn.returncode == 0 and len(drawn.stdout.rstrip('\n')) >= 20
     for arguments, why in [
         (('train', 'nowhere'), 'WorkspaceError: there is no directory'),
         (('init', 'text.txt', 'run'), 'already holds a run'),

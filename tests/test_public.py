@@ -6,7 +6,7 @@ import pydoc
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -32,11 +32,59 @@ LAYERS = (
 )
 """Each part of the package may import from the lines above its own, and nothing else."""
 LEAVES = {'storage': {'errors'}, 'scratch': {'errors'}, 'display': {'errors'}}
-"""Parts that need next to nothing, so that they can be read by themselves."""
+"""Parts that import one other part at most, so that each can be read by itself."""
+
+FOLDERS = ('charrnn', 'tests', 'benchmarks', 'examples', 'tools')
+MOST_LINES = {'.py': 320, '.c': 480, '.h': 480}
+VAGUE = re.compile(r'(What|Whether|Who|Whose|How|Where|Those|So)\b')
+"""A docstring begins with a verb or a noun, and not with one of these words (CONTRIBUTING.md, English)."""
+
+
+def files_of(*folders: str, suffixes: Iterable[str] = ('.py',)) -> list[Path]:
+    """Return the source files in folders of the checkout, without what was installed or built there."""
+    paths = (path for folder in folders for path in sorted((PACKAGE.parent / folder).rglob('*')))
+    return [path for path in paths if path.suffix in suffixes and not {'build', '.venv'} & set(path.parts)]
+
+
+def stem(name: str) -> str:
+    """Return a file name without what its noun may end with: a plural, -ment, -ing, -er or -or.
+
+    >>> [stem(name) for name in ('readers', 'reading', 'read', 'measurements', 'moment', 'vocabulary')]
+    ['read', 'read', 'read', 'measure', 'moment', 'vocabulary']
+    """
+    singular = re.sub(r'(?<=\w{3}[^s])s$', '', name)
+    return re.sub(r'(?<=\w{3})(ment|ing|er|or)$', '', singular)
+
+
+def test_no_docstring_begins_with_a_vague_word() -> None:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    wrong = []
+    for path in files_of(*FOLDERS):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            text = ast.get_docstring(node) if isinstance(node, kinds) else None
+            if text and VAGUE.match(text):
+                line = getattr(node, 'lineno', 1)
+                wrong.append(f'{path.relative_to(PACKAGE.parent)}:{line}: {text.splitlines()[0]}')
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_no_file_is_too_long_and_no_two_share_a_stem() -> None:
+    long = {}
+    for path in files_of(*FOLDERS, suffixes=MOST_LINES):
+        lines = len(path.read_text(encoding='utf-8').splitlines())
+        if lines > MOST_LINES[path.suffix]:
+            long[str(path.relative_to(PACKAGE.parent))] = lines
+    assert not long
+    stems: dict[str, list[str]] = {}
+    for path in files_of('charrnn'):
+        if not path.stem.startswith('__'):
+            stems.setdefault(stem(path.stem), []).append(str(path.relative_to(PACKAGE)))
+    assert not {key: names for key, names in stems.items() if len(names) > 1}
+    assert len(LAYERS) + len(LEAVES) <= 16, 'a first reader can keep the table of imports in mind'
 
 
 def imports_of(path: Path) -> set[str]:
-    """The parts of this package that a file imports, also inside functions."""
+    """Return the parts of this package that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         names = [node.module or ''] if isinstance(node, ast.ImportFrom) else []
@@ -47,7 +95,7 @@ def imports_of(path: Path) -> set[str]:
 
 def test_imports_go_one_way() -> None:
     above: set[str] = set()
-    allowed = {}
+    allowed: dict[str, set[str]] = {}
     for line in LAYERS:
         allowed |= {part: LEAVES.get(part, above) for part in line}
         above = above | line
@@ -118,7 +166,7 @@ def test_the_fixed_signatures() -> None:
 
 
 def session_of(text: str) -> list[str]:
-    """What a reader is told to type."""
+    """Return the lines that a document tells its reader to type."""
     return [line.strip().removeprefix('>>> ') for line in text.splitlines() if line.strip().startswith('>>> ')]
 
 
@@ -143,7 +191,7 @@ def test_help_is_a_page_that_opens_with_the_session_and_lists_every_verb() -> No
 def test_the_sessions_in_the_documents_run(
     document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Typed as they stand, each line by itself, with a small text under the name they use."""
+    """Type each line by itself, as it stands, with a small text under the name that it uses."""
     documents = {'help': ModelState.__doc__, 'package': charrnn.__doc__}
     session = session_of(documents.get(document) or (PACKAGE.parent / document).read_text(encoding='utf-8'))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""How much the tests of durability try: some cases in ./check, every case in ./check --torture, counted either way."""
+"""The number of cases that the durability tests try: a sample in ./check, all of them in ./check --torture."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 TORTURE = bool(os.environ.get('CHARRNN_TORTURE'))
 
 COUNTS: dict[str, int] = {}
-"""How many cases of each kind were tried and held; printed when the tests end."""
+"""The number of cases of each kind that were tried and held; printed when the tests end."""
 
 
 def count(what: str) -> None:
-    """One more case of that kind has held."""
+    """Count one more case of a kind that was tried and held."""
     COUNTS[what] = COUNTS.get(what, 0) + 1

@@ -59,7 +59,7 @@ def test_text_and_html_show_the_same_harmless_cells() -> None:
     assert [' '.join(row).split() for row in found.rows] == [line.split() for line in lines]
 
 
-def test_what_surrounds_the_rows_is_escaped_too() -> None:
+def test_texts_around_the_rows_are_escaped_too() -> None:
     table = Table(COLUMNS, ROWS[:1], [HOSTILE], before=HOSTILE, after=HOSTILE)
     text, page = str(table), table.html()
     for shown in (text, page):

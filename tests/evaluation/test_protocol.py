@@ -1,4 +1,4 @@
-"""Every symbol is scored exactly once, by a model that has read what the protocol says and nothing else."""
+"""Every symbol is scored exactly once, by a model that has read exactly what the protocol says."""
 
 import math
 
@@ -23,7 +23,7 @@ def indices(size: int, seed: int = 0) -> np.ndarray:
 
 
 class Recorder(LanguageModel):
-    """Notes what each lane was fed, and gives the true next symbol of the ring 0, 1, 2, ... all probability."""
+    """A model that notes its inputs and gives all probability to the true next symbol of the ring 0, 1, 2, ..."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__(vocab_size, HyperParams(state_size=vocab_size), torch.Generator())
@@ -43,8 +43,8 @@ class Recorder(LanguageModel):
 @settings(max_examples=60, deadline=None)
 @given(n_train=st.integers(1, 40), n=st.integers(1, 200), seq_len=st.integers(1, 12))
 def test_lanes_read_what_stands_before_them_and_score_each_symbol_once(n_train: int, n: int, seq_len: int) -> None:
-    """On the text 0, 1, 2, ... every prediction of the recorder is right, so any slip of one place costs 100 nats."""
-    text = np.arange(n_train + n)
+    """Score the text 0, 1, 2, ..., of which the recorder predicts every symbol: a slip of one place costs 100 nats."""
+    text = np.arange(n_train + n).astype(np.uint16)
     model = Recorder(n_train + n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(protocol, 'LEAST_WINDOWS', 1)

@@ -57,7 +57,7 @@ def test_the_spelling_alphabet_is_a_probability(make_run: MakeRun) -> None:
 
 
 def test_a_word_model_cannot_win_by_knowing_few_words(make_run: MakeRun) -> None:
-    """The fewer words it knows, the easier its symbols are to predict, and the more its bits per byte are."""
+    """Compare vocabularies: with fewer words, symbols are easier to predict, and bits per byte are higher."""
     text = words(30_000, seed=3) + ' '.join(f'word{i % 97}' for i in range(2000)) + '\n' + words(5000)
     found = {}
     for vocab_size in (None, 3, 2):
@@ -70,7 +70,7 @@ def test_a_word_model_cannot_win_by_knowing_few_words(make_run: MakeRun) -> None
     assert found[2].bits_per_byte > found[3].bits_per_byte > found[None].bits_per_byte
 
 
-def test_how_an_evaluation_prints() -> None:
+def test_an_evaluation_prints_as_lines() -> None:
     worse = Evaluation(
         3.5, 0.01, 1000, 5.0494, 5.0494, 33.12, 1e7, {'uniform': 4.1744, 'unigram': 3.3473}, 'valid: whole split'
     )

@@ -1,6 +1,8 @@
-"""Make the golden runs of the present format, once, when a format is released: python tests/golden/make.py format2
+"""Make the golden runs of the present format, once, when a format is released.
 
-What is in a folder of an earlier format is never made again: it is what somebody's disk holds.
+    python tests/golden/make.py format2
+
+A folder of an earlier format is never made again, because it stands for runs on users' disks.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def facts_of(ms: ModelState) -> dict[str, Any]:
-    """What a later charrnn must find again."""
+    """Return the facts that a later charrnn must find again."""
     return {
         'position': ms.position,
         'epoch': ms.epoch,
@@ -37,7 +39,7 @@ def facts_of(ms: ModelState) -> dict[str, Any]:
 
 
 def make(folder: Path) -> None:
-    """Three small runs with a restore in each, and what they know beside them."""
+    """Make three small runs with a restore in each, and write their facts beside them."""
     for name, given in RUNS.items():
         with tempfile.TemporaryDirectory() as elsewhere:
             source = Path(elsewhere) / 'text.txt'

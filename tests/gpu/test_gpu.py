@@ -1,10 +1,11 @@
-"""On a GPU: it learns, agrees with the CPU, resumes bit for bit, and moves between devices.  With -s, its speed."""
+"""A run on a GPU learns, agrees with the CPU, resumes bit for bit, and moves between devices."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from charrnn import HyperParams, ModelState
 from charrnn.models import MODELTYPES, Carry, build_model
+from charrnn.training.moment import Moment
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
 
@@ -24,8 +26,8 @@ every_modeltype = pytest.mark.parametrize('modeltype', MODELTYPES)
 
 @pytest.fixture
 def whole_float32() -> Iterator[None]:
-    """No TensorFloat-32, which cuDNN's recurrences use by default: it keeps 10 bits of a product's factors."""
-    switches = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    """Switch off TensorFloat-32, the default of cuDNN's recurrences, which keeps 10 bits of a product's factors."""
+    switches: tuple[Any, Any] = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
     before = [switch.fp32_precision for switch in switches]
     for switch in switches:
         switch.fp32_precision = 'ieee'
@@ -36,14 +38,14 @@ def whole_float32() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def untouched_cuda_rng() -> Iterator[None]:
-    """Nothing may draw from torch's global stream on the GPU either."""
+    """Check that no test draws from torch's global random stream on the GPU."""
     before = torch.cuda.get_rng_state()
     yield
     assert torch.equal(before, torch.cuda.get_rng_state()), 'torch’s global random stream on the GPU was used'
 
 
 def one_window(modeltype: str, H: int, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Everything a window computes on a device, brought to the CPU: outputs, loss, carry and every gradient."""
+    """Return the outputs, loss, carry and gradients of a window on a device, brought to the CPU."""
     B, T, V, L = 3, 20, 11, 2
     draws = np.random.default_rng(0)
     ids = torch.from_numpy(draws.integers(0, V, (B, T + 1))).to(device)
@@ -53,24 +55,29 @@ def one_window(modeltype: str, H: int, device: str, dtype: torch.dtype) -> dict[
     loss = cross_entropy(model.logits(outputs).flatten(0, 1), ids[:, 1:].reshape(-1))
     names, parameters = zip(*model.named_parameters(), strict=True)
     gradients = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
-    with torch.no_grad():  # evaluating takes another way through cuDNN
+    with torch.no_grad():  # cuDNN evaluates with other kernels
         unseen, _ = model(ids[:, :-1], carry)
     found = {'loss': loss, 'outputs': outputs, 'without gradients': unseen, **after, **gradients}
     return {name: t.detach().cpu() for name, t in found.items()}
 
 
+def tensors_of(ms: ModelState) -> dict[str, Tensor]:
+    """Return every tensor that training reads, under its name in a checkpoint."""
+    return Moment.of(learner_of(ms)).tensors()
+
+
 def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
-    """Every tensor that training reads has the same bits in both, whatever devices they are on."""
+    """Assert that every tensor that training reads has the same bits in both runs, on any devices."""
     assert ours.position == theirs.position
-    our, their = learner_of(ours).tensors(), learner_of(theirs).tensors()
+    our, their = tensors_of(ours), tensors_of(theirs)
     assert our.keys() == their.keys()
     for name, tensor in our.items():
         assert torch.equal(tensor.cpu(), their[name].cpu()), name
 
 
 def assert_lives_on(ms: ModelState, device: str) -> None:
-    """Weights, moments and carry are on this device; step counts stay on the CPU, as torch keeps them."""
-    for name, tensor in learner_of(ms).tensors().items():
+    """Assert that weights, moments and carry are on this device; torch keeps step counts on the CPU."""
+    for name, tensor in tensors_of(ms).items():
         assert tensor.device.type == ('cpu' if name.endswith('/step') else device), name
 
 
@@ -119,7 +126,7 @@ def test_a_checkpoint_moves_to_another_device(make_run: MakeRun, modeltype: str,
     assert loaded.position == ms.position + 2 * ms.hyper.seq_len
 
 
-def test_its_speed_is_printed(
+def test_the_speed_of_a_gpu_is_printed(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))

@@ -6,7 +6,7 @@ from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import ModelState
 from charrnn.models import MODELTYPES
-from charrnn.text.dataset import LEVELS
+from charrnn.text.sources import LEVELS
 
 every_run = pytest.mark.parametrize(
     ('modeltype', 'level'), [(modeltype, level) for modeltype in MODELTYPES for level in LEVELS]
@@ -17,7 +17,7 @@ LONG = 'the cat sat on a mat, and ran.\nso did the é.\n' * 60
 @every_run
 @pytest.mark.parametrize('sampling', ['lanes', 'random'])
 def test_stopping_anywhere_changes_nothing(make_run: MakeRun, modeltype: str, level: str, sampling: str) -> None:
-    """With dropout, over an epoch's end of the words, and with much looking in between."""
+    """Stop and load with dropout, across the end of an epoch of words, with observation in between."""
     given = {
         'modeltype': modeltype, 'level': level, 'sampling': sampling, 'dropout': 0.3, 'text': LONG,
         'optimizer': 'adamw' if sampling == 'random' else 'rmsprop',
@@ -55,16 +55,16 @@ def test_a_prime_is_read_alike_at_once_and_by_itself(make_run: MakeRun, modeltyp
     ms = make_run(modeltype=modeltype, text=LONG)
     train(ms, 20)
     text = 'the cat sat on a mat'
-    whole = ms.generatestring(1, 0, prime=text)
-    assert ms.generatestring(6, 0, prime=text) == whole + ms.generatestring(5, 0, prime=text + whole)
+    first, whole = (ms.generatestring(numchars, 0, prime=text) for numchars in (1, 6))
+    assert isinstance(first, str) and whole == f'{first}{ms.generatestring(5, 0, prime=text + first)}'
 
 
 @pytest.mark.parametrize('level', LEVELS)
-def test_every_level_speaks_its_own_text(make_run: MakeRun, level: str) -> None:
+def test_every_level_generates_its_own_text(make_run: MakeRun, level: str) -> None:
     ms = make_run(level=level, text=LONG, layers=1, state_size=32, learnrate=0.02)
     train(ms, 60, print_every=60)
-    said = ms.generatestring(20, 0.5, prime='the cat', seed=1)
-    assert any(word in said for word in ('cat', 'sat', 'mat', 'ran'))
+    drawn = ms.generatestring(20, 0.5, prime='the cat', seed=1)
+    assert any(word in drawn for word in ('cat', 'sat', 'mat', 'ran'))
     assert f'nats/{level}' in str(ms.evaluate()) and f'nats/{level}' in repr(ms)
     assert len(ms.chars.encode(ms.history.column('sample')[-1], errors='replace')) in (200, 40)
 
@@ -82,7 +82,7 @@ def test_random_windows_are_a_function_of_seed_and_position(make_run: MakeRun) -
 
 
 def test_random_windows_begin_with_a_fresh_state(make_run: MakeRun) -> None:
-    """The same windows with another carry before them train the same."""
+    """Train the same windows after another carry: the moments are equal."""
     one, other = make_run('one', sampling='random'), make_run('other', sampling='random')
     for ms in (one, other):
         learner_of(ms).lay_lanes(3)

@@ -14,6 +14,6 @@ def test_a_repeated_sentence_is_learned(make_run: MakeRun, modeltype: str) -> No
     ms = make_run(text=text, modeltype=modeltype, layers=1, state_size=48, seq_len=26, learnrate=0.01)
     assert ms.evaluate().nats > 2
     ms.trainmodel(num_rounds=5, train_len=60, batchsize=8, print_every=0)
-    ms.restore('best')  # at so large a rate, single updates throw it back
+    ms.restore('best')  # at this rate, single updates raise the loss
     assert ms.evaluate().nats == min(nats for nats in ms.history.column('valid_nats') if nats) < 0.1
     assert ms.generatestring(52, temp=0, prime=SENTENCE) == SENTENCE

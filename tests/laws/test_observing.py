@@ -1,4 +1,4 @@
-"""Law 4: observing is free. Whatever only looks leaves every bit, the position and torch's random stream alone."""
+"""Law 4: observing is free: it leaves every bit, the position and torch's random stream as they were."""
 
 import contextlib
 import inspect
@@ -55,7 +55,7 @@ CHANGERS = {'initfromsrcfile', 'load', 'restore', 'sethyperparams', 'trainmodel'
 
 
 def test_every_method_that_looks_is_tried() -> None:
-    """P11: a new public method has to be named here, among those that change a run or those that are tried."""
+    """P11: name each new public method here, as one that changes a run or as one that is tried."""
     methods = {name for name, value in vars(ModelState).items() if inspect.isroutine(value) and name[0] != '_'}
     tried = ' '.join(inspect.getsource(look) for look in OBSERVERS.values() if inspect.isfunction(look))
     assert {name for name in methods - CHANGERS if f'ms.{name}(' not in tried} == set()
@@ -77,7 +77,10 @@ def test_looking_between_windows_changes_nothing_that_is_learned(make_run: MakeR
     with contextlib.redirect_stdout(io.StringIO()):
         for windows in (1, 3, 8):
             for name, look in OBSERVERS.items():
-                if name not in ('load', 'track attention'):  # the newer object would own the run; this has none
+                if name not in (
+                    'load',
+                    'track attention',
+                ):  # the loaded object would own the run; this model has no attention
                     look(watched)
             with torch.random.fork_rng():
                 torch.manual_seed(windows)

@@ -1,4 +1,4 @@
-"""Law 5: N windows straight = k windows, save, new process, the rest: bit for bit, whatever the rounds."""
+"""Law 5: N windows equal k windows, a save, a new process and the rest, bit for bit, wherever rounds end."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def test_over_several_processes(make_run: MakeRun, modeltype: str) -> None:
     stopped = make_run('stopped', **given)
     train(stopped, 11)
     curdir = stopped.curdir
-    del stopped  # and with it the lock, or the other processes could not write
+    del stopped  # releases the lock, so that the other processes can write
     for leg in (['15', '2'], ['1', '30'], ['11']):  # the first ends one window past an epoch
         command = [sys.executable, '-c', ONE_LEG, str(curdir), *leg]
         subprocess.run(command, check=True, capture_output=True, text=True)
@@ -52,7 +52,7 @@ STRAIGHT = 20  # windows of 9 lanes of 8: an epoch has 9, so that this ends in t
 
 
 def new_process(curdir: Path, windows: int) -> None:
-    """Go on in a new process, if this is torture, else with a new object."""
+    """Train on in a new process under --torture, else with a new object."""
 
     def go_on(pipe: int = 0) -> None:
         train(ModelState.load(curdir, device='cpu'), windows, batchsize=9, print_every=2)
@@ -67,7 +67,7 @@ def new_process(curdir: Path, windows: int) -> None:
 @pytest.mark.parametrize('sampling', ['lanes', 'random'])
 @pytest.mark.parametrize('modeltype', MODELTYPES if TORTURE else ['GRUEncode'])
 def test_at_every_window(make_run: MakeRun, modeltype: str, sampling: str) -> None:
-    """P9: N windows straight = k, save, new process, N - k, for every k, over three epochs and inside rounds."""
+    """P9: N windows equal k, a save, a new process and N - k, for every k, over three epochs and inside rounds."""
     given = {'modeltype': modeltype, 'sampling': sampling, 'dropout': 0.3}
     straight = make_run('straight', **given)
     train(straight, STRAIGHT, batchsize=9)
@@ -82,7 +82,7 @@ def test_at_every_window(make_run: MakeRun, modeltype: str, sampling: str) -> No
 
 @pytest.mark.filterwarnings('ignore:.*fork.*:DeprecationWarning')
 def test_any_number_of_resumes(make_run: MakeRun) -> None:
-    """P10: a new process for every window."""
+    """P10: train each window in a new process."""
     straight, stopped = make_run('straight', dropout=0.3), make_run('stopped', dropout=0.3).curdir
     train(straight, STRAIGHT, batchsize=9)
     for _ in range(STRAIGHT):
@@ -90,13 +90,13 @@ def test_any_number_of_resumes(make_run: MakeRun) -> None:
     assert moment(ModelState.load(stopped, device='cpu')) == moment(straight)
 
 
-def test_what_cannot_change_says_so(make_run: MakeRun) -> None:
+def test_a_fact_of_the_run_cannot_be_changed(make_run: MakeRun) -> None:
     """P12: lanes are re-laid (below); a window length is a fact of the run; a device is chosen on load."""
     ms = make_run()
     train(ms, 2)
     before = moment(ms)
     with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=...\)'):
-        ms.seq_len = 5  # type: ignore[attr-defined]
+        ms.seq_len = 5
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]
     with pytest.raises(HyperParamsError, match="no argument 'seq_len'"):
@@ -114,7 +114,7 @@ def test_what_cannot_change_says_so(make_run: MakeRun) -> None:
     dropout=st.sampled_from([0.0, 0.5]),
     lanes=st.integers(1, 5),
 )
-def test_wherever_it_is_cut(
+def test_a_run_may_be_cut_anywhere(
     make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory, legs: list[int], dropout: float, lanes: int
 ) -> None:
     folder = tmp_path_factory.mktemp('cut')
@@ -127,7 +127,7 @@ def test_wherever_it_is_cut(
 
 
 def test_the_learning_rate_does_not_depend_on_where_rounds_end(make_run: MakeRun) -> None:
-    """The end of an epoch is judged when it comes, also in the middle of a round."""
+    """Judge the end of an epoch at once, also in the middle of a round."""
     given = {'anneal': 0.5, 'learnrate': 0.5, 'clip': 0.0}
     straight, stopped = make_run('straight', **given), make_run('stopped', **given)
     train(straight, 120)
@@ -219,7 +219,7 @@ def test_a_first_start_is_zeros_and_batchsize_is_as_last_time(make_run: MakeRun)
 
 
 @pytest.mark.parametrize('switch', [torch.no_grad, torch.inference_mode])
-def test_whatever_the_global_grad_mode(make_run: MakeRun, switch: type) -> None:
+def test_the_global_grad_mode_changes_nothing(make_run: MakeRun, switch: type) -> None:
     usual, strange = make_run('usual'), None
     train(usual, 6)
     train(usual, 3, batchsize=4)
@@ -242,11 +242,9 @@ def test_a_run_can_be_moved(make_run: MakeRun, tmp_path: Path) -> None:
     assert moment(ModelState.load(moved, device='cpu')) == moment(ms)
 
 
-def test_what_an_exact_resume_depends_on_is_compared_on_load(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load_warns_of_a_changed_environment(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     ms = make_run()
-    ModelState.load(ms.curdir, device='cpu')  # without a warning: they are errors here
+    ModelState.load(ms.curdir, device='cpu')  # without a warning, since warnings are errors here
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads + 2)

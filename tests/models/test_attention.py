@@ -1,4 +1,4 @@
-"""Causal attention over a memory that does not notice where windows fall."""
+"""Attention is causal, and its memory does not depend on the edges of windows."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ from conftest import MakeRun, train
 
 from charrnn import CharSetError, HyperParams, SamplingError, TrainingError
 from charrnn.evaluation.causality import first_look_ahead
-from charrnn.models import LSTMAttention, build_model
-from charrnn.models.attention import band_mask
+from charrnn.models import build_model
+from charrnn.models.attention import LSTMAttention, band_mask
 
 V, B, T, H = 7, 2, 9, 6
 
@@ -47,7 +47,7 @@ def test_symbol_by_symbol_equals_a_window_at_a_time(memory: int) -> None:
 
 
 def test_it_equals_softmax_written_out() -> None:
-    """Position t sees itself and the M outputs before it, those that exist."""
+    """Let position t see itself and the M outputs before it, if they exist."""
     M = 3
     model = model_of(M)
     ids = torch.randint(V, (1, T), generator=torch.Generator().manual_seed(2))

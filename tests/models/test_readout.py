@@ -1,4 +1,4 @@
-"""The output layer's loss in blocks equals torch's, forward and backward, whatever the block."""
+"""The output layer's loss in blocks equals torch's, forward and backward, for any size of block."""
 
 import pytest
 import torch

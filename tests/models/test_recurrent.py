@@ -1,5 +1,7 @@
 """RNN_TANH, RNN_RELU, LSTM and GRU against torch's modules with copied weights, whole model, forward and backward."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from charrnn.models import build_model
 from charrnn.models.recurrent import Embedded
 
 V, B, T, H = 9, 3, 7, 5
-KINDS = {
+KINDS: dict[str, Callable[..., nn.Module]] = {
     'RNN_TANH': lambda *sizes: nn.RNN(*sizes, nonlinearity='tanh'),
     'RNN_RELU': lambda *sizes: nn.RNN(*sizes, nonlinearity='relu'),
     'LSTM': nn.LSTM,
@@ -42,10 +44,9 @@ def test_it_equals_torch(modeltype: str, tied: bool) -> None:
     logits = model.logits(outputs)
     expected = readout(recurrent(embedding(ids.t()))[0]).transpose(0, 1)
     torch.testing.assert_close(logits, expected, rtol=1e-10, atol=1e-12)
-    logits.square().sum().backward()
-    expected.square().sum().backward()
+    torch.autograd.backward([logits.square().sum(), expected.square().sum()])
     torch.testing.assert_close(model.embedding_weight.grad, embedding.weight.grad, rtol=1e-9, atol=1e-11)
-    torch.testing.assert_close(model.layers[0].w_h.grad, recurrent.weight_hh_l0.grad, rtol=1e-9, atol=1e-11)  # type: ignore[union-attr]
+    torch.testing.assert_close(model.layers[0].w_h.grad, recurrent.weight_hh_l0.grad, rtol=1e-9, atol=1e-11)
 
 
 def test_tied_sizes_must_agree() -> None:

@@ -8,9 +8,9 @@ from conftest import NATIVE_SETS
 from charrnn import SamplingError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, build_model
-from charrnn.sampling import sampler
 from charrnn.sampling.filters import never
 from charrnn.sampling.readers import ModelReader, open_reader
+from charrnn.sampling.sampler import draw_block, draw_symbols
 
 
 @pytest.mark.parametrize('modeltype', [name for name in MODELTYPES if name != 'LSTMAttention'])
@@ -25,9 +25,10 @@ def test_all_readers_draw_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: s
     def drawn(engine: str, temp: float, lanes: slice = slice(None)) -> list[list[int]]:
         monkeypatch.setenv('CHARRNN_ENGINE', engine)
         reader = open_reader(model.move(torch.device('cpu')), model.zero_carry(len(symbols[lanes])))
-        return sampler.draw_block(reader, symbols[lanes], numbers[:, lanes].copy(), temp, silent=2).tolist()
+        found: list[list[int]] = draw_block(reader, symbols[lanes], numbers[:, lanes].copy(), temp, 2).tolist()
+        return found
 
-    by_model = np.array(list(sampler.draw_symbols(ModelReader(model, carry), symbols, numbers, 1.5, [never(2)])))
+    by_model = np.array(list(draw_symbols(ModelReader(model, carry), symbols, numbers, 1.5, [never(2)])))
     assert 2 not in by_model
     ways = ['torch', *(f'native:{each}' for each in NATIVE_SETS)]
     for engine in ways:
@@ -50,4 +51,4 @@ def test_all_readers_draw_the_same(monkeypatch: pytest.MonkeyPatch, modeltype: s
                 monkeypatch.setenv('CHARRNN_ENGINE', engine)
                 reader = open_reader(model.move(torch.device('cpu')), carry)
                 with pytest.raises(SamplingError, match='nan'):
-                    sampler.draw_block(reader, symbols, numbers, 1.0, None)
+                    draw_block(reader, symbols, numbers, 1.0, None)

@@ -31,7 +31,7 @@ def test_no_temperature_and_no_logits_overflow(values: list[float], temp: float,
         assert 0 <= choose(np.array(values), temp, draw) < len(values)
 
 
-def test_what_must_not_come_never_comes() -> None:
+def test_removed_symbols_are_never_drawn() -> None:
     logits = np.array([-math.inf, 1.0, -math.inf, 2.0, -math.inf])
     found = {choose(logits, temp, draw) for temp in (0.0, 1e-9, 1.0, 1e9) for draw in np.linspace(0, 1, 999, False)}
     assert found == {1, 3}
@@ -39,7 +39,7 @@ def test_what_must_not_come_never_comes() -> None:
 
 @pytest.mark.parametrize('temp', [0.5, 1.0, 2.0])
 def test_frequencies_match_the_softmax(temp: float) -> None:
-    """Chi-square, 4 degrees of freedom: one fair trial in ten thousand exceeds 23.5, and the seed is fixed."""
+    """Test with chi-square, 4 degrees of freedom: one fair trial in ten thousand exceeds 23.5; the seed is fixed."""
     logits = np.array([0.0, 1.0, -1.0, 2.0, 0.5])
     expected = np.exp(logits / temp) / np.exp(logits / temp).sum()
     count = 20_000
@@ -89,7 +89,7 @@ def test_m_then_n_symbols_from_the_returned_state_are_m_plus_n(
 
 
 def test_several_streams_side_by_side(make_run: MakeRun) -> None:
-    """A list of n texts; with one, the text that is drawn without n."""
+    """Draw a list of n texts; with n = 1, it holds the text that is drawn without n."""
     ms = make_run()
     train(ms, 20)
     texts = ms.generatestring(40, seed=3, n=5)

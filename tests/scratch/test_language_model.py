@@ -68,8 +68,8 @@ def test_the_optimizers_are_those_of_torch() -> None:
     for ours, theirs in ((adagrad, torch.optim.Adagrad), (rmsprop, torch.optim.RMSprop)):
         weights, memory = {'w': np.ones((3, 2))}, dict[str, np.ndarray]()
         parameter = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
-        options = {'eps': 1e-8} if ours is rmsprop else {'eps': 0.0}
-        optimizer = theirs([parameter], lr=0.1, **options, **({'alpha': 0.95} if ours is rmsprop else {}))
+        options: dict[str, Any] = {'eps': 1e-8, 'alpha': 0.95} if ours is rmsprop else {'eps': 0.0}
+        optimizer = theirs([parameter], lr=0.1, **options)
         for gradient in gradients:
             ours(weights, {'w': gradient}, memory, 0.1)
             parameter.grad = torch.from_numpy(gradient.copy())
@@ -85,7 +85,7 @@ def test_a_steep_window_moves_a_weight_as_far_as_a_clipped_one(step: Any) -> Non
         for gradient in (steep, -0.1):  # the second step depends on the memory that the first one left
             step(weights, {'w': np.full(2, gradient)}, memory, 0.1)
         ends.append(weights['w'])
-    np.testing.assert_array_equal(*ends)
+    np.testing.assert_array_equal(ends[0], ends[1])
 
 
 def test_samples_are_drawn_from_the_softmax_at_the_temperature() -> None:

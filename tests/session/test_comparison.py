@@ -1,27 +1,33 @@
 """Models of every level are compared on the same bytes of text."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from conftest import MakeRun, learner_of, train
 
 from charrnn import Comparison, ModelState, TrainingError, compare
+from charrnn.evaluation.protocol import SplitScore, evaluate_split
+from charrnn.models import LanguageModel
 from charrnn.session import comparison
+from charrnn.text.vocabulary import Indices
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 
 
 def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their splits begin at different places; what is scored is the same text, behind all that stands before it."""
+    """Score the same text at every level, after all text before it, though the splits begin at different places."""
     states = [make_run(level, level=level, text=TEXT, trainfrac=0.83) for level in ('char', 'byte', 'word')]
     assert len({ms.data.text('valid') for ms in states}) > 1
     for ms in states:
         train(ms, 10)
-    scored, score = [], comparison.evaluate_split
+    scored = []
 
-    def note(model: object, before: object, split: object, *rest: object) -> object:
+    def note(model: LanguageModel, before: Indices, split: Indices, seq_len: int, *rest: Any) -> SplitScore | None:
         ms = next(ms for ms in states if learner_of(ms).model is model)
-        scored.append(ms.chars.decode(split).replace('<unk>', 'é'))  # type: ignore[arg-type]
-        assert len(before) + len(split) == sum(ms.data.sizes)  # type: ignore[arg-type]
-        return score(model, before, split, *rest)  # type: ignore[arg-type]
+        scored.append(ms.chars.decode(split).replace('<unk>', 'é'))
+        assert len(before) + len(split) == sum(ms.data.sizes)
+        return evaluate_split(model, before, split, seq_len, *rest)
 
     monkeypatch.setattr(comparison, 'evaluate_split', note)
     table = compare(*states)
@@ -33,7 +39,7 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
     assert 0 < table.text_bytes <= min(len(ms.data.text('valid')) for ms in states)
 
 
-def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun, tmp_path: Path) -> None:
     source = tmp_path / 'source'
     source.mkdir()
     for name, text in (('train', TEXT), ('valid', TEXT[:400]), ('test', 'the dog sat\n' * 9)):
@@ -48,7 +54,7 @@ def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun,
     assert 'test' in repr(states[0].data)
 
 
-def test_what_cannot_be_compared(make_run: MakeRun) -> None:
+def test_runs_on_different_texts_cannot_be_compared(make_run: MakeRun) -> None:
     one, other = make_run('one'), make_run('other', text='another text altogether\n' * 40)
     with pytest.raises(TrainingError, match='do not validate on the same text'):
         compare(one, other)

@@ -80,7 +80,7 @@ def test_no_false_alarm_while_another_process_saves(curdir: Path) -> None:
     def write(pipe: int) -> None:
         train(ModelState.load(curdir, device='cpu'), 10_000, save_minutes=0, print_every=1)
 
-    looked = 0  # each look verifies every byte twice
+    looked = 0  # each fsck verifies every byte twice
     with child(write) as (process, _):
         try:
             end = time.monotonic() + (20 if TORTURE else 2)

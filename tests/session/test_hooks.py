@@ -1,4 +1,4 @@
-"""What a user hangs on a run: kept with it, opened by reattach alone, guarded when it is called."""
+"""Attached functions are kept with the run, opened by reattach alone, and guarded when they are called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAITS = pytest.mark.filterwarnings('ignore:this run has .* attached')
 
 
 class Fading:
-    """A schedule that remembers something."""
+    """A schedule with a state of its own."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -57,11 +57,16 @@ def test_a_constant_schedule_is_the_run_itself(make_run: MakeRun) -> None:
     assert all(a.equal(b) for a, b in zip(weights, learner_of(own).model.parameters(), strict=True))
 
 
-def test_the_moment_and_the_rows_are_what_they_say(make_run: MakeRun) -> None:
-    seen: list[Any] = []
+def test_schedules_get_the_progress_and_reports_their_rows(make_run: MakeRun) -> None:
+    seen: list[Progress] = []
     rows: list[dict[str, Any]] = []
     ms = make_run()
-    ms.attach(schedule=lambda moment: seen.append(moment) or 0.5, onreport=rows.append)
+
+    def rate(moment: Progress) -> float:
+        seen.append(moment)
+        return 0.5
+
+    ms.attach(schedule=rate, onreport=rows.append)
     train(ms, 3, print_every=2)
     assert [(m.position, m.symbols, m.round) for m in seen] == [(0, 0, 1), (8, 24, 1), (16, 48, 1)]
     assert seen[0].learnrate == 0.01 and seen[2].epoch == 48 / 630
@@ -70,7 +75,7 @@ def test_the_moment_and_the_rows_are_what_they_say(make_run: MakeRun) -> None:
     assert [row['kind'] for row in ms.history] == ['start', 'report', 'round'], 'a callable gets a copy'
 
 
-def test_a_sampling_filter_changes_what_is_said_and_nothing_else(make_run: MakeRun) -> None:
+def test_a_sampling_filter_changes_the_drawn_text_alone(make_run: MakeRun) -> None:
     plain, ms = make_run('plain'), make_run()
     seen = []
     only = int(ms.chars.encode('t')[0])
@@ -105,7 +110,9 @@ def test_a_sampling_filter_changes_what_is_said_and_nothing_else(make_run: MakeR
         ('samplefilter', lambda logits, text: logits * np.nan, 'samplefilter answered .* nan'),
     ],
 )
-def test_what_misbehaves_is_named_and_costs_nothing(make_run: MakeRun, name: str, function: Any, said: str) -> None:
+def test_an_attached_function_that_fails_is_named_and_costs_nothing(
+    make_run: MakeRun, name: str, function: Any, said: str
+) -> None:
     ms, straight = make_run(), make_run('straight')
     train(ms, 2)
     ms.attach(**{name: function})
@@ -174,7 +181,7 @@ def test_bytes_that_would_run_are_carried_and_only_reattach_runs_them(make_run: 
     assert broken.attached.waiting == ['onreport']
 
 
-def test_what_cannot_be_attached_says_why(make_run: MakeRun) -> None:
+def test_an_object_that_cannot_be_attached_is_refused(make_run: MakeRun) -> None:
     ms = make_run()
     with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function or a lambda'):
         ms.attach(schedule=3)  # type: ignore[arg-type]
@@ -215,7 +222,7 @@ def test_a_callback_cannot_call_back_into_the_run(make_run: MakeRun) -> None:
             for request in (
                 ms.trainmodel,
                 ms.restore,
-                lambda: ms.attach(schedule=abs),
+                lambda: ms.attach(schedule=Fading()),
                 lambda: ms.detach('onreport'),
                 lambda: ms.sethyperparams(learnrate=1.0),
             ):
@@ -229,7 +236,7 @@ def test_a_callback_cannot_call_back_into_the_run(make_run: MakeRun) -> None:
     train(ms, 1)
 
 
-def test_what_this_session_attached_stays_over_a_restore(make_run: MakeRun) -> None:
+def test_functions_of_this_session_stay_attached_over_a_restore(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 1)
     ms.attach(schedule=lambda moment: 0.002)

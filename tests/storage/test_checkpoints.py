@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read back, the newest good one and the best are found, damage is named."""
+"""Checkpoints are read back as written, the newest good one and the best are found, and damage is named."""
 
 import gc
 import weakref
@@ -46,7 +46,7 @@ def test_the_last_few_and_the_best_are_kept_and_numbers_only_grow(tmp_path: Path
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     for wanted in (7, 'newest', 0, 1.0, -1):
         with pytest.raises(CheckpointError, match=f'no checkpoint {wanted!r}; there: 1'):

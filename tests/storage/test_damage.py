@@ -95,7 +95,7 @@ def test_truncation_at_any_length(run: Path) -> None:
         path.write_bytes(content)
 
 
-def test_where_nothing_good_is_left_it_says_so(run: Path) -> None:
+def test_a_run_without_a_good_checkpoint_is_a_clear_error(run: Path) -> None:
     for path in run.glob('checkpoints/*/tensors.safetensors'):
         path.write_bytes(b'')
     with pytest.raises(CheckpointError, match=r"(?s)no checkpoint in '.*' can be read.*000001.*\n  Next: a copy of"):

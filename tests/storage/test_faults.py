@@ -18,6 +18,7 @@ from torture import TORTURE, count
 from charrnn import CharRNNError, ModelState, WorkspaceError
 from charrnn.session.run import run_of
 from charrnn.storage import sealed
+from charrnn.storage.durable import append_durably
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
@@ -141,12 +142,14 @@ def test_a_failed_fsync_fails_the_save(make_run: MakeRun) -> None:
         assert [row.number for row in ms.checkpoints()] == numbers
 
 
-def test_what_reads_back_otherwise_never_gets_its_name(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_reads_back_differently_never_gets_its_name(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """P4: with a disk that writes other bytes, no old checkpoint is dropped before a newer one was read back."""
     ms = make_run()
     for _ in range(6):
         ms.newcheckpoint()
-    kept, write = files_below(ms.curdir / 'checkpoints'), sealed.append_durably
+    kept, write = files_below(ms.curdir / 'checkpoints'), append_durably
 
     def lie(path: Path, data: bytes, end: int | None = None) -> None:
         write(path, data[:-1] + b'?' if path.suffix == '.safetensors' else data, end)

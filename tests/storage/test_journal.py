@@ -74,7 +74,7 @@ def test_lines_without_numbers_are_those_of_format_1(tmp_path: Path) -> None:
     assert list(journal.rows) == [0, 2, 3] and journal.damaged == [2, 5], 'after the first CRC every line has one'
 
 
-def test_what_is_wrong_is_said_in_few_words(tmp_path: Path) -> None:
+def test_a_trouble_is_named_in_few_words(tmp_path: Path) -> None:
     path = tmp_path / 'history.jsonl'
     assert read_journal(path, bare=False).trouble(0) == ''
     assert read_journal(path, bare=False).trouble(2) == 'row 0, 1 of 2 is missing'

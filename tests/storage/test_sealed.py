@@ -117,7 +117,7 @@ def test_json_that_would_fill_the_memory_is_refused() -> None:
             parse_json(content)
 
 
-def test_what_is_replaced_stays_if_its_replacement_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_stays_if_its_replacement_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = seal(tmp_path / 'f')
     before = verify(folder)
     rename = Path.rename

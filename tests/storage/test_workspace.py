@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_an_object_that_only_looked_and_went_does_not_take_the_run(make_run: Mak
 
 ANOTHER = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState, OwnershipError
 ms = ModelState.load(sys.argv[1], device='cpu')
 ms.evaluate(); ms.generatestring(3)
@@ -110,7 +112,7 @@ def test_a_beginning_that_was_interrupted_is_said_and_can_begin_again(make_run: 
     ModelState.load(curdir, device='cpu')
 
 
-def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+def test_a_directory_without_a_run_is_a_clear_error(tmp_path: Path) -> None:
     for name, why in [('nothing', 'there is no directory'), ('.', 'holds no run')]:
         with pytest.raises(WorkspaceError, match=why) as caught:
             ModelState.load(tmp_path / name)
@@ -133,12 +135,13 @@ def test_a_changed_dataset_is_noticed(make_run: MakeRun) -> None:
 
 TRAIN = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState
 ModelState.load(sys.argv[1], device='cpu').trainmodel(train_len=5, batchsize=3, valid_len=1, print_every=0)
 """
 
 
-def test_who_was_overtaken_by_another_process_does_not_write_over_it(make_run: MakeRun) -> None:
+def test_a_writer_that_lost_the_run_to_another_process_writes_nothing(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 1)
     curdir = ms.curdir
@@ -198,13 +201,14 @@ def test_files_of_others_survive_a_beginning(make_run: MakeRun, tmp_path: Path) 
 
 BEGIN = """
 import sys
+from collections.abc import Callable
 from charrnn import ModelState
 ms = ModelState.initfromsrcfile(*sys.argv[1:], device='cpu', layers=1, state_size=6, seq_len=8)
 ms.trainmodel(train_len=1, batchsize=3, valid_len=1, print_every=0)
 """
 
 
-def test_who_loses_the_race_to_begin_a_run_destroys_nothing(
+def test_the_loser_of_a_race_to_begin_a_run_destroys_nothing(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = Workspace.claim
@@ -225,21 +229,22 @@ def test_who_loses_the_race_to_begin_a_run_destroys_nothing(
 def test_a_failed_call_does_not_take_the_run(make_run: MakeRun) -> None:
     ms = make_run()
     kept = []
-    for attempt in (make_run, lambda: ModelState.load(ms.curdir, device='cuda:9')):
+    attempts: list[Callable[[], object]] = [make_run, lambda: ModelState.load(ms.curdir, device='cuda:9')]
+    for attempt in attempts:
         with pytest.raises(CharRNNError) as caught:
             attempt()
         kept.append(caught)
     train(ms, 1)
 
 
-def test_names_that_cannot_be(tmp_path: Path) -> None:
+def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError):
         ModelState.load('nul\0name')
     with pytest.raises(CharRNNError):
         ModelState.initfromsrcfile('nul\0name', tmp_path / 'run')
 
 
-def test_a_lock_that_somebody_deletes_costs_nothing(make_run: MakeRun) -> None:
+def test_a_deleted_lock_costs_nothing(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 1)
     train(ms, 1)
@@ -255,7 +260,8 @@ def test_checkpoints_that_are_gone_are_not_begun_over(make_run: MakeRun, tmp_pat
     del ms
     (curdir / 'checkpoints').rename(tmp_path / 'away')
     before = (curdir / 'history.jsonl').read_bytes()
-    for request in (lambda: ModelState.load(curdir), make_run):
+    requests: list[Callable[[], object]] = [lambda: ModelState.load(curdir), make_run]
+    for request in requests:
         with pytest.raises(WorkspaceError, match='a run whose checkpoints are gone.\n  Next: put them back'):
             request()
     assert (curdir / 'history.jsonl').read_bytes() == before

@@ -30,7 +30,8 @@ def test_an_invalid_option_is_refused_when_the_source_is_made(given: dict[str, A
 
 
 def test_a_source_is_a_value_with_plain_numbers() -> None:
-    source = Source(Path('text'), 'word', trainfrac=np.float64(0.5), vocab_size=np.int64(9))
+    given: dict[str, Any] = {'trainfrac': np.float64(0.5), 'vocab_size': np.int64(9)}
+    source = Source(Path('text'), 'word', **given)
     assert type(source.trainfrac) is float and type(source.vocab_size) is int
     assert source == Source(Path('text'), 'word', trainfrac=0.5, vocab_size=9)
     assert eval(repr(source), {'Source': Source, type(source.path).__name__: Path}) == source

@@ -23,7 +23,7 @@ def written(*numbers: int) -> dict[int, Row]:
 
 
 def take(history: History) -> dict[int, dict[str, Any]]:
-    """Append what waits."""
+    """Return the rows that wait to be written, and mark them as written."""
     waiting = {number: dict(row) for number, row in history.waiting().items()}
     history.mark_written()
     return waiting
@@ -37,7 +37,7 @@ def test_rows_come_back_in_order_and_lost_ones_are_passed_over() -> None:
     assert history.column('n') == [0, 1, 2] and history.column('n', 'round') == []
 
 
-def test_what_came_after_the_restored_moment_is_superseded() -> None:
+def test_rows_after_the_restored_moment_are_superseded() -> None:
     history = History(written(0, 1, 2, 3))
     history.rewind(2)
     assert rows(history) == [0, 1]
@@ -84,7 +84,7 @@ def test_numbers_that_json_lacks_become_null() -> None:
     assert take(history)[0] == {'kind': 'report', 'loss': None, 'norm': None, 'fine': 1.5}
 
 
-def test_what_could_not_be_written_goes_on_waiting() -> None:
+def test_rows_that_could_not_be_written_wait_on() -> None:
     history = History(written(0))
     history.add({'kind': 'report', 'n': 1})
     first = history.waiting()
@@ -118,13 +118,13 @@ def test_columns_line_up_with_rows(run: ModelState) -> None:
     assert all(len(history[name]) == len(history) for name in history.columns)
     with pytest.raises(KeyError, match="no column 'loss'; there are kind, round"):
         history['loss']
-    as_numbers = np.array(history['valid_nats'], float)  # what matplotlib does with it
+    as_numbers = np.array(history['valid_nats'], float)  # as matplotlib converts it
     assert np.isnan(as_numbers).tolist() == [value is None for value in history['valid_nats']]
 
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
-def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> None:
-    ms, rows = make_run(level=level), []
+def test_the_column_of_bits_is_named_after_its_unit(make_run: MakeRun, level: str) -> None:
+    ms, rows = make_run(level=level), list[Row]()
     ms.attach(onreport=rows.append)
     train(ms, 2, valid_len=0)
     ms.detach('onreport')
@@ -134,7 +134,7 @@ def test_bits_go_by_the_name_of_their_unit(make_run: MakeRun, level: str) -> Non
     assert [name for name in ms.history.columns if name.startswith('bits')] == [bits]
     assert [row[bits] for row in ms.history] == ms.history[bits], 'what a data frame takes'
     assert ms.history[f'{level}s_per_second'][-1] == pytest.approx(2 * 3 * 8 / ms.history['seconds'][-1])
-    if level != 'word':  # what words cannot spell is paid for in the evaluation alone
+    if level != 'word':  # the spelling of unknown words is counted in the evaluation alone
         assert ms.history[bits][-1] == pytest.approx(getattr(ms.evaluate(), bits), rel=1e-9)
     assert repr(ms.history).splitlines()[-2].split()[5] == f'{ms.history[bits][-1]:.4f}'
     assert list(ModelState.load(ms.curdir, device='cpu').history) == list(ms.history)

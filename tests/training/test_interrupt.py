@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 import torch
 from conftest import MakeRun, learner_of, moment, train
+from torch import nn
 
 from charrnn import ModelState, TornWindowError
 from charrnn.training import step
 from charrnn.training.interrupt import StopRequest
+from charrnn.training.optimizer import apply_update
 
 
 def interrupting(monkeypatch: pytest.MonkeyPatch, *windows: int) -> None:
     """Press Ctrl-C in the middle of these windows, inside the update."""
-    update, seen = step.apply_update, [0]
+    update, seen = apply_update, [0]
 
     def apply(*given: Any) -> None:
         seen[0] += 1
@@ -36,7 +38,7 @@ def test_the_first_interrupt_ends_the_window_saves_and_says_so(
         report = stopped.trainmodel(num_rounds=3, batchsize=3, train_len=50, print_every=0)
     assert report.interrupted and report.windows == 4 and report.rounds == 1
     assert stopped.position == 4 * 8
-    assert report.valid_nats is None, 'validation waits for who has time'
+    assert report.valid_nats is None, 'an interrupted round does not validate'
     assert 'Stopped at a window’s end, saved as checkpoint 2.  Next: ms.trainmodel()' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is handler
     resumed = ModelState.load(stopped.curdir, device='cpu')
@@ -84,7 +86,7 @@ def test_a_second_interrupt_between_updates_tears_nothing(
         return torch.tensor(0.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(step.nn.utils, 'get_total_norm', twice)
+        patch.setattr(nn.utils, 'get_total_norm', twice)
         with pytest.raises(KeyboardInterrupt):
             train(ms, 3)
     assert 'nothing is torn' in capsys.readouterr().out

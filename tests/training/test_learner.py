@@ -1,4 +1,4 @@
-"""The learner lays lanes, counts epochs, and is whole after every failure."""
+"""The learner lays lanes, counts epochs, and keeps a whole state after every failure."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_clear_state_is_the_way_to_ask_for_zeros(make_run: MakeRun) -> None:
     assert moment(kept) != moment(cleared)
 
 
-def test_dropout_is_of_training_alone(make_run: MakeRun) -> None:
+def test_dropout_acts_in_training_alone(make_run: MakeRun) -> None:
     plain, dropped = make_run('plain'), make_run('dropped', dropout=0.5)
     assert plain.evaluate().nats == dropped.evaluate().nats
     train(plain, 1)

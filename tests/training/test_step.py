@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ V, B, T = 7, 3, 5
 IDS = torch.randint(V, (B, T + 1), generator=torch.Generator().manual_seed(0))
 
 
-def bits(tensors: dict[str, Tensor]) -> dict[str, bytes]:
+def bits(tensors: Mapping[str, Tensor]) -> dict[str, bytes]:
     return {name: tensor.detach().numpy().tobytes() for name, tensor in tensors.items()}
 
 

@@ -1,4 +1,4 @@
-"""The engine is chosen when a model is built, with a reason that can be read."""
+"""The engine is chosen when a model is built, and says why."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from charrnn.models.engines import native
 from charrnn.models.engines.choice import choose_engine
 
 
-def test_which_engine_and_why(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
+def test_the_engine_and_its_reason(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun) -> None:
     gru, cpu = CELLS['gru'], torch.device('cpu')
     monkeypatch.setenv('CHARRNN_ENGINE', 'torch')
     assert repr(make_run().engine) == 'torch: CHARRNN_ENGINE=torch'

@@ -1,4 +1,4 @@
-"""Every engine computes the same recurrences; the native one whatever its sizes, threads and neighbours are."""
+"""The native engine computes the same recurrences as torch, for any sizes, threads and neighbours."""
 
 import signal
 import subprocess
@@ -28,12 +28,13 @@ SIZES = [(1, 1, 1), (3, 2, 5), (2, 5, 16), (4, 7, 17), (2, 13, 50), (3, 8, 64)] 
 
 
 def draw(T: int, B: int, H: int, cell: str, seed: int = 0, V: int = 0) -> dict[str, Any]:
-    """Arguments of a recurrence in float32; x is Rows of V symbols if V is given."""
+    """Return arguments of a recurrence in float32; x is Rows of V symbols if V is given."""
     generator = torch.Generator().manual_seed(seed)
     G = GATES[cell]
 
     def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator) * shape[-1] ** -0.5
+        drawn: torch.Tensor = torch.randn(shape, generator=generator) * shape[-1] ** -0.5
+        return drawn
 
     x: Any = normal(T, B, 3)
     if V:
@@ -44,7 +45,7 @@ def draw(T: int, B: int, H: int, cell: str, seed: int = 0, V: int = 0) -> dict[s
 
 
 def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dtype) -> list[torch.Tensor]:
-    """All outputs and, of a weighted sum of them, all gradients."""
+    """Return all outputs and all gradients of a weighted sum of them."""
 
     def leaf(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.detach().to(dtype).clone().requires_grad_()
@@ -55,7 +56,7 @@ def run(function: Callable[..., Any], arguments: dict[str, Any], dtype: torch.dt
     outputs = function(Rows(table, x.ids) if isinstance(x, Rows) else table, **given)
     generator = torch.Generator().manual_seed(9)
     total = sum((o * torch.randn(o.shape, generator=generator).to(dtype)).sum() for o in outputs)
-    gradients = torch.autograd.grad(total, [table, *given.values()])  # type: ignore[arg-type]
+    gradients = torch.autograd.grad(total, [table, *given.values()])
     return [*outputs, *gradients]
 
 
@@ -82,7 +83,7 @@ def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, c
         found = []
         for threads in (1, 2, 3, 5):
             torch.set_num_threads(1)
-            # Products that torch makes stay out: their bits may depend on its threads.
+            # Products by torch are made with one thread, because their bits may depend on its threads.
             products = torch.nn.functional.linear(arguments['x'], arguments['w_in'], arguments['b_in'])
             given = {**arguments, 'x': products, 'w_in': None, 'b_in': torch.zeros_like(arguments['b_in'])}
             torch.set_num_threads(threads)
@@ -94,7 +95,7 @@ def test_the_bits_do_not_depend_on_threads_or_neighbours(instruction_set: str, c
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
     for lane in (0, 4, 10):
         one = slice(lane, lane + 1)
-        states = {name: given[name][one] for name in ('h0', 'c0') if name in given}
+        states: dict[str, Any] = {name: given[name][one] for name in ('h0', 'c0') if name in given}
         with torch.no_grad():
             alone = function(**{**given, **states, 'x': products[:, one]})
         assert torch.equal(alone[0], found[0][0][:, one])
@@ -119,7 +120,7 @@ def test_gradients_do_not_depend_on_threads(instruction_set: str, cell: str) -> 
 
 @every_set
 @every_cell
-def test_what_is_not_a_number_stays_so_and_stays_in_its_lane(instruction_set: str, cell: str) -> None:
+def test_a_nan_stays_in_its_lane(instruction_set: str, cell: str) -> None:
     arguments = draw(3, 9, 20, cell)
     arguments['h0'][4, 7] = float('nan')
     with torch.no_grad():
@@ -139,10 +140,10 @@ def test_large_arguments_of_the_gates_saturate(instruction_set: str) -> None:
 
 
 @every_set
-def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
-    """A transposed gradient of the last states, as a user's own loss may send it."""
+def test_gradients_with_other_strides(instruction_set: str) -> None:
+    """Send a transposed gradient of the last states, as a user's own loss may do."""
     arguments = draw(3, 4, 4, 'lstm')
-    expected, found = [], []
+    expected, found = list[torch.Tensor](), list[torch.Tensor]()
     for function, into in ((loops.layer, expected), (partial(native.layer, instruction_set), found)):
         states = {name: arguments[name].clone().requires_grad_() for name in ('h0', 'c0')}
         outputs, h, c = recurrence(function, 'lstm')(**{**arguments, **states})
@@ -156,7 +157,7 @@ def test_gradients_that_lie_otherwise_in_memory(instruction_set: str) -> None:
 def test_ctrl_c_ends_a_long_draw(make_run: MakeRun) -> None:
     ms = make_run()
     began = time.monotonic()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores SIGINT
     try:
         threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
@@ -168,7 +169,7 @@ def test_ctrl_c_ends_a_long_draw(make_run: MakeRun) -> None:
 
 @needs_native
 def test_a_forked_child_computes(make_run: MakeRun) -> None:
-    """Its parent's threads are not in it."""
+    """Compute in a child process, which has none of its parent's threads."""
     program = (
         'import os, sys, torch\n'
         'from charrnn.models.cells import CELLS, LayerWeights\n'
@@ -204,7 +205,7 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
     forward()
     read_only = np.zeros((T + 1, B, H), 'f')
     read_only.flags.writeable = False
-    for wrong, error in [
+    cases: list[tuple[dict[str, Any], Any]] = [
         ({'x': np.zeros((V, 3 * H - 1), 'f')}, ValueError),
         ({'h': np.zeros((T, B, H), 'f')}, ValueError),
         ({'h': read_only}, (BufferError, ValueError)),
@@ -217,14 +218,15 @@ def test_every_buffer_is_checked_before_its_pointer_is_used() -> None:
         ({'T': -1}, (OverflowError, ValueError)),
         ({'B': 2**62, 'H': 2**62}, OverflowError),
         ({'x': None}, TypeError),
-    ]:
-        with pytest.raises(error):  # type: ignore[arg-type]
+    ]
+    for wrong, error in cases:
+        with pytest.raises(error):
             forward(**wrong)
 
 
 @needs_native
 def test_an_extension_with_another_table_of_cells_is_not_used() -> None:
-    """Built from other sources: its planes of memory would be misread."""
+    """Refuse an extension that was built from other sources: its planes of memory would be misread."""
     program = (
         'import importlib\n'
         'from dataclasses import replace\n'

@@ -1,4 +1,4 @@
-"""The reader in C: it steps as the model does, and what it drew is one stream however the calls divide it."""
+"""The reader in C steps as the model does, and its draws do not depend on how calls divide them."""
 
 import signal
 import socket
@@ -30,7 +30,7 @@ def build_reader(instruction_set: str, model: LanguageModel, carry: Carry) -> na
 
 
 def read_carry(model: LanguageModel, B: int) -> Carry:
-    """The carry after two symbols on each of B lanes: no state is zero."""
+    """Return the carry after two symbols on each of B lanes: no state is zero."""
     with torch.no_grad():
         carry: Carry = model(torch.arange(2 * B).view(B, 2) % 11, model.zero_carry(B))[1]
     return carry
@@ -101,7 +101,8 @@ def test_two_draws_are_one_bit_for_bit(
         steps.step(row)
     assert bits(steps.carry) == bits(whole.carry)
     likeliest = steps.step(expected[-1]).argmax(axis=1)
-    assert np.array_equal(whole.draw(expected[-1], draws[:1], 0.0, None), likeliest[None])
+    last = whole.draw(expected[-1], draws[:1], 0.0, None)
+    assert last is not None and np.array_equal(last, likeliest[None])
 
 
 @every_set
@@ -160,7 +161,7 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
     def make(**changed: Any) -> Any:
         return native._native.reader(*{**weights, **changed}.values())
 
-    for wrong, error in [
+    cases: list[tuple[dict[str, Any], Any]] = [
         ({'set': 'avx9'}, ValueError),
         ({'cell': 'gru'}, ValueError),
         ({'B': -1}, OverflowError),
@@ -172,8 +173,9 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
         ({'table': f(V, 4 * H - 1)}, ValueError),
         ({'readout_w': np.zeros((V, H))}, TypeError),
         ({'readout_b': None}, TypeError),
-    ]:
-        with pytest.raises(error):  # type: ignore[arg-type]
+    ]
+    for wrong, error in cases:
+        with pytest.raises(error):
             make(**wrong)
 
     read_only = f(1, B, H)
