@@ -29,7 +29,7 @@ from charrnn.hyperparams import HyperParams
 
 
 def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimizer:
-    """A fresh optimizer over two groups: the weights (matrices, regularised) and the biases."""
+    """Return a new optimizer over two groups: the weights (matrices, regularised) and the biases."""
     parameters = list(model.parameters())
     groups = [
         {'params': [p for p in parameters if p.ndim > 1]},
@@ -59,7 +59,7 @@ def apply_update(
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The optimizer's moments, named after the parameters they belong to."""
+    """Yield the optimizer's moments, each with the name of its parameter and of the moment."""
     for name, parameter in model.named_parameters():
         for moment, value in optimizer.state.get(parameter, {}).items():
             yield f'{name}/{moment}', value
