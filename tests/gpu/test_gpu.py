@@ -16,7 +16,6 @@ from torch.nn.functional import cross_entropy
 
 from charrnn import HyperParams, ModelState
 from charrnn.models import MODELTYPES, Carry, build_model
-from charrnn.training.moment import Moment
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
 
@@ -63,7 +62,7 @@ def one_window(modeltype: str, H: int, device: str, dtype: torch.dtype) -> dict[
 
 def tensors_of(ms: ModelState) -> dict[str, Tensor]:
     """Return every tensor that training reads, under its name in a checkpoint."""
-    return Moment.of(learner_of(ms)).tensors()
+    return learner_of(ms).moment().tensors()
 
 
 def assert_same_moment(ours: ModelState, theirs: ModelState) -> None:
