@@ -25,7 +25,8 @@ def definitions() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(SESSION.glob('*.py')):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
-            if isinstance(node, ast.FunctionDef):
+            overloads = [ast.unparse(decorator) for decorator in getattr(node, 'decorator_list', [])]
+            if isinstance(node, ast.FunctionDef) and 'overload' not in overloads:
                 found.setdefault(node.name, []).append(f'charrnn.session.{path.stem}')
     return found
 

@@ -1,1 +1,1 @@
-"""How a model speaks: one symbol drawn at a time, each fed back as the next input."""
+"""Sampling: one symbol drawn at a time, each fed back as the next input."""

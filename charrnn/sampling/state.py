@@ -13,7 +13,7 @@ from charrnn.models import Carry, LanguageModel
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What one reader remembers: its carry, and the last symbol, which is read when the next one is asked for.
+    """The memory of one reader: its carry, and the last symbol, which is read when the next one is asked for.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def fsck(dir: str | Path) -> Inspection:
         newer |= isinstance(error, NewerFormatError)
         digest, findings = '', [Finding('dataset', trouble=error.what)]
     troubles: dict[int, str] = {}
-    for number in store.numbers():
+    for number in reversed(store.numbers()):  # newest first, since a writer drops the oldest meanwhile
         try:
             verify(store.folder(number))
             found = store.read(number)

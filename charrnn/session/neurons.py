@@ -1,4 +1,4 @@
-"""What the units and the attention of a model do while it reads a text: the verbs trackneurons and trackattention."""
+"""The units and the attention of a model while it reads a text: the verbs trackneurons and trackattention."""
 
 from __future__ import annotations
 

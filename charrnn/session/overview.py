@@ -1,4 +1,4 @@
-"""Where a run stands, on one screen: of a live run for ``repr(ms)``, and of a directory for the command ``status``."""
+"""The state of a run on one screen: of a live run for ``repr(ms)``, of a directory for the command ``status``."""
 
 from __future__ import annotations
 

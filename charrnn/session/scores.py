@@ -1,4 +1,4 @@
-"""How good a model is: the verbs evaluate and checkcausal."""
+"""Measuring a model: the verbs evaluate and checkcausal."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a model learns: the step, the optimizer, the schedule, the round, validation and the history.  No paths."""
+"""Training: the step, the optimizer, the schedule, the round, validation and the history.  No paths."""

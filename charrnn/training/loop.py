@@ -22,7 +22,7 @@ LOOKED_AT = 5
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """What one call of trainmodel asks for.
+    """The request of one call of trainmodel.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What one call of trainmodel did.
+    """The result of one call of trainmodel.
 
     Parameters
     ----------

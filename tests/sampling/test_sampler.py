@@ -134,7 +134,7 @@ def test_bad_requests_are_clear_errors(make_run: MakeRun) -> None:
         with pytest.raises(HyperParamsError, match=next(iter(wrong))):
             ms.generatestring(**wrong)
     with pytest.raises(HyperParamsError, match=r"no argument 'temperature'\.\n  Next: temp"):
-        generatestring(ms, temperature=1.0)  # type: ignore[call-arg]
+        generatestring(ms, temperature=1.0)  # type: ignore[call-overload]
 
 
 def test_a_sample_shows_its_line_breaks_and_is_otherwise_a_str() -> None:
