@@ -68,19 +68,25 @@ def test_no_docstring_begins_with_a_vague_word() -> None:
     assert not wrong, '\n'.join(wrong)
 
 
-def test_no_file_is_too_long_and_no_two_share_a_stem() -> None:
+def test_no_file_is_too_long() -> None:
     long = {}
     for path in files_of(*FOLDERS, suffixes=MOST_LINES):
         lines = len(path.read_text(encoding='utf-8').splitlines())
         if lines > MOST_LINES[path.suffix]:
             long[str(path.relative_to(PACKAGE.parent))] = lines
     assert not long
+
+
+def test_no_two_files_of_the_package_share_a_stem() -> None:
     stems: dict[str, list[str]] = {}
     for path in files_of('charrnn'):
         if not path.stem.startswith('__'):
             stems.setdefault(stem(path.stem), []).append(str(path.relative_to(PACKAGE)))
     assert not {key: names for key, names in stems.items() if len(names) > 1}
-    assert len(LAYERS) + len(LEAVES) <= 16, 'a first reader can keep the table of imports in mind'
+
+
+def test_the_table_of_imports_is_short() -> None:
+    assert len(LAYERS) + len(LEAVES) <= 16
 
 
 def imports_of(path: Path) -> set[str]:

@@ -69,11 +69,11 @@ def test_clip_and_regcost_are_divided_by_the_symbols_of_all_lanes(optimizer: str
     """Twice as many symbols and twice the `clip` and `regcost` are the same update, bit for bit."""
     found = []
     for factor in (1, 2):
-        model, moments, hyper, carry = model_of(optimizer=optimizer, clip=0.25 * factor, regcost=0.5 * factor)
+        model, moments, hyper, carry = model_of(optimizer=optimizer, clip=2**-8 * factor, regcost=0.5 * factor)
         train_step(model, moments, hyper, IDS, carry, None, 0.01, 16 * factor)
         found.append(bits(dict(model.named_parameters())))
     assert found[0] == found[1]
-    model, moments, hyper, carry = model_of(optimizer=optimizer, clip=0.25, regcost=0.5)
+    model, moments, hyper, carry = model_of(optimizer=optimizer, clip=2**-8, regcost=0.5)
     train_step(model, moments, hyper, IDS, carry, None, 0.01, 32)
     assert bits(dict(model.named_parameters())) != found[0]
 
