@@ -24,7 +24,6 @@ LAYERS = (
     {'arguments'},
     {'hyperparams', 'text'},
     {'signatures', 'models'},
-    {'models'},
     {'evaluation'},
     {'training', 'sampling'},
     {'session'},
