@@ -1,11 +1,11 @@
 """Train 30 windows of every model type, with dropout, at two commits and compare the bits of every tensor.
 
-    python tools/bits.py record before.json        in a checkout of the one commit, for each engine of this machine
+    python tools/bits.py record before.json        in a checkout of one commit, for each engine of this machine
     python tools/bits.py record after.json         in a checkout of the other, on the same machine
     python tools/bits.py compare before.json after.json
 
-A record has the SHA-256 of each tensor of the last checkpoint, and of the history's losses.  Only public names and the
-files of a run are used, so that the same script runs at any commit.
+A record has the SHA-256 of each tensor of the last checkpoint, of the losses in the history, and of a sample.  The
+script uses only public names and the files of a run, so the same script runs at any commit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def text() -> str:
-    """Return some 6,000 characters of drawn words, the same at each call."""
+    """Return about 6,000 characters of random words, the same at each call."""
     draws = random.Random(7)
     words = ['the ', 'cat ', 'sat ', 'on ', 'a mat, ', 'and ', 'été ', 'ran.\n', '“so” ']
     return ''.join(draws.choice(words) for _ in range(1500))
@@ -61,13 +61,13 @@ def train(folder: Path) -> dict[str, str]:
                     digests[f'{modeltype}, {name}: {tensor}'] = hashlib.sha256(data).hexdigest()
             losses = repr([(row.get('train_nats'), row.get('valid_nats'), row.get('sample')) for row in ms.history])
             digests[f'{modeltype}, {name}: history'] = hashlib.sha256(losses.encode()).hexdigest()
-            said = ms.generatestring(200, 0.7, seed=1, prime='the cat')
-            digests[f'{modeltype}, {name}: sample'] = hashlib.sha256(repr(str(said)).encode()).hexdigest()
+            sample = ms.generatestring(200, 0.7, seed=1, prime='the cat')
+            digests[f'{modeltype}, {name}: sample'] = hashlib.sha256(repr(str(sample)).encode()).hexdigest()
     return digests
 
 
 def record(path: Path) -> None:
-    """Write the digests of every engine, each trained in a process of its own."""
+    """Write the digests of every engine; each engine trains in a new process."""
     found = {}
     for engine in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def record(path: Path) -> None:
 
 
 def compare(before: Path, after: Path) -> int:
-    """Print what differs; return the exit status."""
+    """Print the names of the digests that differ; return the exit status."""
     one, other = (json.loads(path.read_text(encoding='utf-8')) for path in (before, after))
     status = int(one.keys() != other.keys())
     for engine in sorted(one.keys() & other.keys()):
