@@ -77,7 +77,8 @@ def test_at_random_instants(make_run: MakeRun, kind: str) -> None:
         prompt.sendintr()
         if number % 3 == 0:  # the second one stops at once, at any place
             time.sleep(draws.choice([0.0, 0.001, 0.01]))
-            for _ in range(draws.choice([1, 1, 3])):  # or several in quick succession
+            # Or several in quick succession; IPython's own code between two commands does not survive that.
+            for _ in range(1 if kind == 'IPython' else draws.choice([1, 1, 3])):
                 prompt.sendintr()
                 time.sleep(0.005)
             is_alive(prompt, number)

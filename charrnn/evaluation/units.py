@@ -113,7 +113,7 @@ class Evaluation(Tabular):
         """Return a row for each unit, the ladder and the protocol."""
         nouns, words = NOUNS[self.level], f'{self.word_perplexity:.4g} per word of the text, spelling included'
         rows = [
-            ('nats', f'{self.nats:.4f} ± {self.stderr:.4f} per {self.level}, over {self.symbols:,} {nouns}'),
+            ('loss', f'{self.nats:.4f} ± {self.stderr:.4f} nats/{self.level} over {self.symbols:,} {nouns}'),
             ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
             ('ladder', ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())),

@@ -75,13 +75,13 @@ def test_an_evaluation_prints_as_lines() -> None:
         3.5, 0.01, 1000, 5.0494, 5.0494, 33.12, 1e7, {'uniform': 4.1744, 'unigram': 3.3473}, 'valid: whole split'
     )
     assert str(worse) == (
-        'nats        3.5000 ± 0.0100 per char, over 1,000 characters\n'
+        'loss        3.5000 ± 0.0100 nats/char over 1,000 characters\n'
         'bits        5.0494 per character, 5.0494 per byte\n'
         'perplexity  33.12 per char, 1e+07 per word of the text, spelling included\n'
         'ladder      uniform 4.1744, unigram 3.3473\n'
         'protocol    valid: whole split\n'
         'not better than the unigram rung: counting characters does as well'
     )
-    assert '>3.5000 ± 0.0100 per char, over 1,000 characters</td>' in worse._repr_html_()
+    assert '>3.5000 ± 0.0100 nats/char over 1,000 characters</td>' in worse._repr_html_()
     assert eval(repr(worse)) == worse
     assert 'not better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
