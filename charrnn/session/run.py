@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from dataclasses import replace
 from typing import Any, Protocol, Self
@@ -9,7 +11,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, HyperParamsError, TrainingError, WorkspaceError, warn
+from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, warn
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
@@ -51,6 +53,8 @@ class Run:
         self.history, self.attachments = History(level=learner.data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
         self.training = False
+        self.process = os.getpid()
+        self._files = threading.RLock()  # one thread at a time writes the files of the run
 
     @property
     def data(self) -> Dataset:
@@ -107,6 +111,7 @@ class Run:
         WorkspaceError (no run there), CheckpointError (nothing good is left, or a newer format)
         """
         workspace.require_run()
+        marks = workspace.marks()  # before anything is read, so that a writer meanwhile is noticed at the first write
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
         (found, moment), troubles = workspace.checkpoints.read_newest(
@@ -119,7 +124,7 @@ class Run:
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
         run._become(found, moment)
-        workspace.open()
+        workspace.open(marks)
         if waiting := run.attachments.waiting:
             warn(
                 f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
@@ -140,7 +145,7 @@ class Run:
         CheckpointError    it is not there, damaged, or of another model type
         """
         self.refuse_while_training()
-        store = self.workspace.checkpoints
+        store, marks = self.workspace.checkpoints, self.workspace.marks()
         if checkpoint is None or checkpoint == 'last':
             (found, moment), troubles = store.read_newest(self.data.digest, lambda found: (found, self._own(found)))
             for trouble in troubles:
@@ -149,7 +154,7 @@ class Run:
             found = store.read(store.resolve(checkpoint))
             moment = self._own(found)
         self._become(found, moment)
-        self.workspace.open()
+        self.workspace.open(marks)
 
     def _own(self, found: Checkpoint) -> Moment:
         """Return the moment in a checkpoint that this run's learner can become."""
@@ -175,7 +180,7 @@ class Run:
         history.rewind(length)
         self.learner.load(moment)
         self.history, self.attachments = history, self.attachments.kept_over(Attachments(found.attached))
-        self._note_saved(found.number)
+        self._note_saved(found.number, moment)
 
     # ---- keeping --------------------------------------------------------------------------------------------
 
@@ -186,15 +191,19 @@ class Run:
         ------
         WorkspaceError    disk full, ...: nothing is lost
         """
+        with self._files:
+            return self._save()
+
+    def _save(self) -> int:
         learner = self.learner
+        moment = learner.moment()
         learner.refuse_if_torn()
         learner.refuse_if_diverged()
         self.workspace.claim()
         self._write_history()
-        moment = learner.moment()
         facts = {
             **moment.facts(),
-            'valid_nats': self.history.validated(learner.position, len(self.data.valid)),
+            'valid_nats': self.history.validated(moment.position, len(self.data.valid)),
             'level': self.data.chars.level,
             'vocabulary': self.data.chars.facts(),
             'data_digest': self.data.digest,
@@ -206,17 +215,18 @@ class Run:
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}
         number = self.workspace.write_checkpoint(moment.tensors(), facts, pickled)
-        self._note_saved(number)
+        self._note_saved(number, moment)
         return number
 
-    def _note_saved(self, number: int) -> None:
-        self.saved = {'number': number, 'position': self.learner.position, 'round': self.learner.round}
+    def _note_saved(self, number: int, moment: Moment) -> None:
+        self.saved = {'number': number, 'position': moment.position, 'round': moment.round}
 
     def record(self, row: Row) -> Row:
         """Append a row to the history, also on disk; return the row as the history shows it."""
-        self.history.add(row)
-        self._write_history()
-        return self.history[-1]
+        with self._files:
+            self.history.add(row)
+            self._write_history()
+            return self.history[-1]
 
     def _write_history(self) -> None:
         if rows := self.history.waiting():
@@ -282,12 +292,18 @@ def run_of(ms: Session) -> Run:
 
     Raises
     ------
-    TrainingError    the argument is something else
+    TrainingError     the argument is something else
+    OwnershipError    it was opened by the process that this one was forked from
     """
     run = getattr(ms, '_run', None)
     if not isinstance(run, Run):
         shown = repr(ms) if len(repr(ms)) <= 60 else f'{repr(ms)[:57]}...'
         raise TrainingError(f'{shown} is no ModelState.', "ms = ModelState.load('workspaces/text')")
+    if run.process != os.getpid():  # torch would wait for ever for the threads that only the parent has
+        raise OwnershipError(
+            f'this is a forked copy of the process that opened {run.workspace.name!r}.',
+            f'ModelState.load({run.workspace.name!r}) here',
+        )
     return run
 
 

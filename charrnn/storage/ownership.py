@@ -70,15 +70,19 @@ class Ownership:
         self._claims = _CLAIMS.get(str(real)) or _Claims(real)
         _CLAIMS[str(real)] = self._claims
 
-    def open(self) -> None:
-        """Register this owner as a reader of the run that has seen the present marks."""
-        self.note_seen()
+    def open(self, marks: Marks) -> None:
+        """Register this owner as a reader of the run that has seen these marks."""
+        self._seen = marks
         self._claims.owners.add(self)
 
-    def note_seen(self) -> None:
-        """Read the marks on disk, so that a later claim notices any writer in between."""
+    def marks(self) -> Marks:
+        """Return the marks on disk."""
         with explained(self.path, cannot_read):
-            self._seen = self._read_marks()
+            return self._read_marks()
+
+    def note_seen(self) -> None:
+        """Remember the marks on disk, so that a later claim notices any writer in between."""
+        self._seen = self.marks()
 
     def refuse_links(self) -> None:
         """Raise WorkspaceError if a part of the run is a link, which would lead into files outside the run."""

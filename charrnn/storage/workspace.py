@@ -70,9 +70,13 @@ class Workspace:
 
     # ---- the right to write ----------------------------------------------------------------------------------
 
-    def open(self) -> None:
-        """Register as a reader of the run that has seen what is on disk now."""
-        self._ownership.open()
+    def marks(self) -> Marks:
+        """Return the marks of what is on disk now; every writer changes them."""
+        return self._ownership.marks()
+
+    def open(self, marks: Marks | None = None) -> None:
+        """Register as a reader of the run that has seen `marks`; by default what is on disk now."""
+        self._ownership.open(self.marks() if marks is None else marks)
 
     def claim(self) -> None:
         """Become the writer of this run, or stay it; every method that writes needs an earlier claim.

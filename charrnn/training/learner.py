@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -26,10 +27,11 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, build_model, derive_seed, dropout_masks
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
-from charrnn.training.moment import Moment, set_weights
+from charrnn.training.moment import Moment, copied, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
+from charrnn.training.switches import deterministic, learning
 
 FIRST_LANES = 16
 
@@ -71,6 +73,7 @@ class Learner:
         self.schedule = Schedule()
         self.seconds = 0.0
         self.torn = self.diverged = False
+        self._moment = threading.RLock()  # held while anything that a moment holds is changing
 
     def adopt(self, hyper: HyperParams) -> None:
         """Train with other settings from here on.  The lanes stay in their places, whatever the length of a window."""
@@ -132,14 +135,15 @@ class Learner:
                 f'this text has {n:,}.',
                 f'batchsize={n // T}' + (f' or less, or a new run with seq_len={n // lanes}' if n >= lanes else ''),
             )
-        with self._own_switches(), torch.no_grad():
+        with learning(self.hyper.deterministic), torch.no_grad():
             carry = self.carry
             if clear_state or not self.symbols:
                 carry = self.model.zero_carry(lanes)
             elif self.lanes != lanes:
                 before = torch.from_numpy(read_before(self.data.train, self.position, lanes, 2 * T)).to(self.device)
                 carry = carry_after(self.model, before, self.model.zero_carry(lanes), 2 * T)
-        self.lanes, self.carry = lanes, carry
+        with self._moment:
+            self.lanes, self.carry = lanes, carry
 
     @contextlib.contextmanager
     def laid(self, lanes: int, *, clear_state: bool) -> Iterator[None]:
@@ -186,7 +190,7 @@ class Learner:
         def tear() -> None:
             self.torn = True  # until the numbers below are those of the new weights
 
-        with self._own_switches():
+        with learning(self.hyper.deterministic), self._moment:
             ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
             shapes = self.model.mask_shapes(B, T)
             masks = dropout_masks(self.seed, self.position, shapes, self.hyper.dropout, self.device)
@@ -236,7 +240,7 @@ class Learner:
         NonFiniteLossError    the loss is not finite
         """
         data = self.data
-        with self._deterministic():
+        with deterministic(self.hyper.deterministic):
             found = evaluate_split(self.model, data.train, data.valid, self.hyper.seq_len, windows, each_window)
         if found and not math.isfinite(found.nats):
             self.diverged = True
@@ -252,23 +256,28 @@ class Learner:
     # ---- moments --------------------------------------------------------------------------------------------
 
     def moment(self) -> Moment:
-        """Return the present moment; its tensors are the learner's own, not copies."""
-        return Moment(
-            self.modeltype,
-            self.hyper,
-            self.seed,
-            self.position,
-            self.symbols,
-            self.round,
-            self.seconds,
-            self.schedule,
-            weights=dict(self.model.named_parameters()),
-            optimizer=dict(optimizer_tensors(self.model, self.optimizer)),
-            carry=dict(self.carry),
-        )
+        """Return a copy of the present moment; another thread that asks during a window waits for the window's end."""
+        with self._moment:
+            return Moment(
+                self.modeltype,
+                self.hyper,
+                self.seed,
+                self.position,
+                self.symbols,
+                self.round,
+                self.seconds,
+                self.schedule,
+                weights=copied(self.model.named_parameters()),
+                optimizer=copied(optimizer_tensors(self.model, self.optimizer)),
+                carry=copied(self.carry.items()),
+            )
 
     def load(self, moment: Moment) -> None:
         """Become a moment of the same model type; the learner is torn if this is cut in half."""
+        with self._moment:
+            self._load(moment)
+
+    def _load(self, moment: Moment) -> None:
         self.torn = True
         set_weights(self.model, moment.weights)
         with torch.inference_mode(False):
@@ -282,25 +291,3 @@ class Learner:
         self.position, self.symbols, self.round = moment.position, moment.symbols, moment.round
         self.schedule, self.seconds = moment.schedule, moment.seconds
         self.torn = self.diverged = False
-
-    # ---- torch's global switches ----------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _own_switches(self) -> Iterator[None]:
-        """Switch gradients on and inference mode off, whatever the caller's global switches are."""
-        with torch.inference_mode(False), torch.enable_grad(), self._deterministic():
-            yield
-
-    @contextlib.contextmanager
-    def _deterministic(self) -> Iterator[None]:
-        """Allow only kernels that repeat their bits, if the run asks for them."""
-        if not self.hyper.deterministic:
-            yield
-            return
-        before = torch.are_deterministic_algorithms_enabled()
-        warn = torch.is_deterministic_algorithms_warn_only_enabled()
-        torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before, warn_only=warn)

@@ -7,7 +7,7 @@ storage ──Moment.checked──► Moment ──model()──► a model to e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -117,6 +117,11 @@ class Moment:
         model = build_model(self.modeltype, len(data.chars), self.hyper, self.seed, device)
         set_weights(model, self.weights)
         return model
+
+
+def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Return copies of named tensors, on the CPU and without gradients."""
+    return {name: tensor.detach().to('cpu', copy=True) for name, tensor in tensors}
 
 
 def set_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
