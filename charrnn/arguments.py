@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
@@ -22,12 +23,28 @@ class Check(Protocol):
     def __call__(self, name: str, value: Any, default: Any = None) -> Any: ...
 
 
+LARGEST = 2**53 - 1
+"""The largest whole number that every kind of number holds exactly, and so the largest that a run may store."""
+LARGEST_REAL = 3e38
+"""A real argument beyond this would overflow in float32."""
+
+
+def memory_bytes() -> int:
+    """Return the physical memory of this machine; where the system does not tell, a bound that no machine reaches."""
+    try:
+        return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError, ValueError, OSError):
+        return 2**46
+
+
 def whole(least: int) -> Check:
     """Return a check for whole numbers of at least `least`; the check returns a plain int."""
 
     def check(name: str, value: object, default: Any = None) -> int:
-        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
+        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and least <= int(value) <= LARGEST:
             return int(value)
+        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) > LARGEST:
+            raise HyperParamsError(f'{name} is larger than {LARGEST:,}.', f'{name}={default or max(least, 1)}')
         spelled = _spelled(value)
         is_valid = spelled >= least and spelled == int(spelled)
         suggested = int(spelled) if is_valid else max(least, 1) if default is None else default
@@ -36,9 +53,9 @@ def whole(least: int) -> Check:
     return check
 
 
-def real(low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = False) -> Check:
+def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open_high: bool = False) -> Check:
     """Return a check for finite real numbers between `low` and `high`; the check returns a plain float."""
-    left, right = '(' if open_low else '[', ')' if open_high or high == math.inf else ']'
+    left, right = '(' if open_low else '[', ')' if open_high else ']'
 
     def is_inside(number: float) -> bool:
         return (number > low if open_low else number >= low) and (number < high if open_high else number <= high)

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arguments import real, whole
+from charrnn.arguments import memory_bytes, real, whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import SamplingError
 from charrnn.evaluation.cost import score_indices
@@ -21,6 +21,9 @@ from charrnn.sampling.state import State, read_prime
 from charrnn.session.hooks import own
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
+
+BYTES_OF_A_SYMBOL = 64
+"""Memory that a drawn symbol takes on the way to a text: its number, its index, as an int in a list, as a character."""
 
 ON_THE_WAY = {'char': 200, 'byte': 200, 'word': 40}
 """Symbols of a sample in a report."""
@@ -76,9 +79,21 @@ def generatestring(
         raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
     draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
     streams = 1 if n is None else whole(1)('n', n)
+    refuse_too_large(numchars, streams)
     drawn = draw_indices(run, read_prime(run.learner.model, read), read, numchars, temp, draws, streams)
     samples: list[str] = [Sample(run.data.chars.decode(indices)) for indices in drawn]
     return samples[0] if n is None else samples
+
+
+def refuse_too_large(numchars: int, streams: int) -> None:
+    """Raise SamplingError if texts of this size cannot be held in the memory of this machine."""
+    needed, memory = BYTES_OF_A_SYMBOL * numchars * streams, memory_bytes()
+    if needed > memory:
+        raise SamplingError(
+            f'{numchars:,} symbols on {streams:,} streams need some {needed / 1e9:,.0f} GB of memory, '
+            f'and this machine has {memory / 1e9:,.0f} GB.',
+            'numchars=1000000, several times: each call can go on from the end of the last text with prime=...',
+        )
 
 
 def indices_of(run: Run, text: str, errors: str = 'strict') -> list[int]:

@@ -252,7 +252,7 @@ class Checkpoints:
             value = facts.get(name, ...)
             possible = isinstance(value, types) and not isinstance(value, bool)
             if isinstance(value, int | float):
-                possible &= math.isfinite(value) and 0 <= value < LARGEST
+                possible &= 0 <= value < (LARGEST if types is int else math.inf)
             if not possible:
                 raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
         for name in ('attached', 'environment'):

@@ -1,6 +1,7 @@
 """Law 6: temp → 0 is argmax; temp = 1 frequencies match the softmax; logits of ±1e4 do not overflow."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,3 +142,10 @@ def test_a_sample_shows_its_line_breaks_and_is_otherwise_a_str() -> None:
     sample = Sample('one\ntwo\x1b[31m')
     assert repr(sample) == 'one\ntwo\\x1b[31m'
     assert sample == 'one\ntwo\x1b[31m' and sample[:3] == 'one' and f'{sample}' == str(sample)
+
+
+@pytest.mark.parametrize('given', [{'numchars': 10**13}, {'n': 10**14}, {'numchars': 10**6, 'n': 10**9}])
+def test_a_text_beyond_memory_is_refused_before_memory_is_taken(make_run: MakeRun, given: Any) -> None:
+    ms = make_run()
+    with pytest.raises(SamplingError, match='GB of memory, and this machine has'):
+        ms.generatestring(**given)
