@@ -22,8 +22,23 @@ A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environme
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+
+# Control characters except newline and tab, characters that reorder a line, unpaired surrogates, and the byte order
+# mark, which would be invisible.
+_UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
+
+
+def printable(text: str) -> str:
+    """Return `text` with line breaks as they are and every other control character escaped.
+
+    >>> print(printable('one\\r\\ntwo \\x1b[31m'))
+    one
+    two \\x1b[31m
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text.replace('\r\n', '\n'))
 
 
 class CharRNNError(Exception):
@@ -36,8 +51,8 @@ class CharRNNError(Exception):
     """
 
     def __init__(self, what: str, next_step: str = '') -> None:
-        self.what = what
-        self.next_step = next_step
+        # A message may quote a name or a value out of a stranger's file.
+        self.what, self.next_step = what, next_step = printable(what), printable(next_step)
         super().__init__(f'{what}\n  Next: {next_step}' if next_step else what)
 
 
@@ -102,4 +117,4 @@ def warn(text: str) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back and str(frame.f_globals.get('__name__')).startswith('charrnn.'):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
+    warnings.warn(printable(text), stacklevel=level)

@@ -7,11 +7,11 @@ Run as a program, the file tries thousands of inputs in a process of its own, un
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import pickle
 import random
+import re
 import resource
 import shutil
 import signal
@@ -150,26 +150,34 @@ def mutate(path: Path, draws: random.Random) -> None:
         seal_again(path.parent)
 
 
+CONTROL = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f]')
+
+
 def use(run: Path, *, look: bool = True, train: bool = False) -> bool:
     """Load and use a run as a user would, and return True if it loaded; errors of the library itself are expected."""
-    loaded = False
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
+    loaded, shown = False, list[str]()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter('always')
         try:
             ms = ModelState.load(run, device='cpu')
             loaded = True
-            repr(ms), repr(ms.checkpoints()), repr(ms.attached), repr(ms.history), repr(ms.data)
+            shown += map(repr, (ms, ms.checkpoints(), ms.attached, ms.history, ms.data))
             ms.generatestring(3, seed=0)
             if len(ms.data.valid):
                 ms.evaluate()
             if train:
                 ms.trainmodel(train_len=1, batchsize=2, valid_len=1, print_every=1)
-        except CharRNNError:
-            pass
+        except CharRNNError as error:
+            shown.append(str(error))
         if look:
-            fsck(run)
-            with contextlib.suppress(CharRNNError):
-                status(run)
+            shown.append(str(fsck(run)))
+            try:
+                shown.append(status(run))
+            except CharRNNError as error:
+                shown.append(str(error))
+        shown += [str(warning.message) for warning in warned]
+    for text in shown:
+        assert not CONTROL.search(text), f'control characters reach the terminal: {text!r}'
     return loaded
 
 

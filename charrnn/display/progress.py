@@ -38,17 +38,17 @@ class Screen:
         """Print any text: markup is not interpreted, and control or unencodable characters are escaped."""
         from rich.text import Text
 
-        encoding = self.console.encoding or 'utf-8'
-        safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
         with self._survive_closed_output():
+            encoding = self.console.encoding or 'utf-8'
+            safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
             self.console.print(Text(safe, style=style), soft_wrap=True)
 
     @contextlib.contextmanager
     def _survive_closed_output(self) -> Iterator[None]:
-        """Silence this screen instead of stopping the training if its pipe or terminal was closed."""
+        """Silence this screen, instead of stopping the training, if its output fails in any way."""
         try:
             yield
-        except (OSError, SystemExit):  # rich exits the process when a pipe was closed
+        except (Exception, SystemExit):  # a closed or odd sys.stdout; rich exits the process when a pipe was closed
             from rich.console import Console
 
             self.console = Console(quiet=True)
@@ -81,7 +81,10 @@ class Screen:
 
         Bars may be nested: the inner bar is shown below the outer one, and ``advance`` moves the inner one.
         """
-        if not (self.console.is_terminal or self.console.is_jupyter):
+        animated = False
+        with self._survive_closed_output():
+            animated = self.console.is_terminal or self.console.is_jupyter
+        if not animated:
             yield
             return
         task = None

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
-# Control characters except newline and tab, characters that reorder a line, unpaired surrogates, and the byte order
-# mark, which would be invisible.
-_UNSAFE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]')
+from charrnn.errors import printable as printable
+
 BARS = '▁▂▃▄▅▆▇█'
 NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
 """The plural of each level, for messages."""
-
-
-def printable(text: str) -> str:
-    """Return `text` with line breaks as they are and every other control character escaped.
-
-    >>> print(printable('one\\r\\ntwo \\x1b[31m'))
-    one
-    two \\x1b[31m
-    """
-    return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text.replace('\r\n', '\n'))
 
 
 def sparkline(values: Sequence[float], width: int = 16) -> str:

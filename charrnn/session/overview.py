@@ -74,7 +74,9 @@ def status(dir: str | Path) -> str:
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
-    return '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
+    return printable(
+        '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
+    )
 
 
 def _size(root: Path) -> int:
