@@ -40,6 +40,7 @@ def trainmodel(
     `batchsize=None` is as last time, 16 at first; new lanes read the text
     before their place, `clear_state=True` begins with zeros. Ctrl-C ends
     the round at a window's end and saves; a second one stops at once.
+    SIGTERM and SIGHUP do as the first, and then end the process.
     Raises TrainingError (too short a text), NonFiniteLossError
     (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
     """
@@ -54,7 +55,10 @@ def trainmodel(
     clear_state = truth('clear_state', clear_state)
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
     with StopRequest() as stop:
-        return train(run, plan, lanes, clear_state, Screen(level=run.data.chars.level), stop)
+        report = train(run, plan, lanes, clear_state, Screen(level=run.data.chars.level), stop)
+    if stop.ended_by is not None:  # the shell's exit status of a process that this signal ended
+        raise SystemExit(128 + stop.ended_by)
+    return report
 
 
 @with_hyperparameters

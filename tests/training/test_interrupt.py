@@ -112,3 +112,38 @@ def test_stop_requests_put_the_old_handler_back() -> None:
         assert stop.requested
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize('ending', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_process_ends_it_at_a_windows_end_saved(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals
+) -> None:
+    ms, straight = make_run('ended'), make_run('straight')
+    train(straight, 2)
+    seen = [0]
+
+    def apply(*given: Any) -> None:
+        seen[0] += 1
+        if seen[0] == 2:
+            signal.raise_signal(ending)
+        apply_update(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, 'apply_update', apply)
+        with pytest.raises(SystemExit) as caught:
+            train(ms, 50)
+    assert caught.value.code == 128 + ending
+    assert signal.getsignal(ending) == signal.SIG_DFL, 'the default is back'
+    assert moment(ModelState.load(ms.curdir, device='cpu')) == moment(straight)
+
+
+def test_a_handler_of_the_users_own_is_left_alone(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        ms = make_run()
+        monkeypatch.setattr(step, 'apply_update', lambda *given: signal.raise_signal(signal.SIGTERM))
+        train(ms, 2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM] * 2 and ms.position == 16
