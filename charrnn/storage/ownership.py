@@ -117,9 +117,9 @@ class Ownership:
             with explained(self.path, cannot_write):
                 self.refuse_links()
                 self._take_lock()
-            sweep(self.path, '.writer.*.tmp')
             with contextlib.suppress(OSError):  # the file only serves the messages of other processes
                 self._sign()
+            sweep(self.path, '.writer.*.tmp')
         claims.writer = self.generation
         return new
 

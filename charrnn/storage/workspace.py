@@ -91,6 +91,10 @@ class Workspace:
             self.checkpoints.sweep()
             sweep(self.path, '.dataset.*.tmp', '.ladder.*.tmp')
 
+    def is_writer(self) -> bool:
+        """Return True if this run was claimed and the lock is held."""
+        return self._ownership.is_writer
+
     def who_writes(self) -> str:
         """Return a description of the process that writes this run, or that wrote it last."""
         return self._ownership.who_writes()
@@ -257,7 +261,7 @@ class Workspace:
 
     def keep_ladders(self, digest: str, ladders: dict[str, dict[str, float]]) -> None:
         """Store baseline ladders if this is the writer of the run; a reader computes them again each time."""
-        if not self._ownership.is_writer:
+        if not self.is_writer():
             return
         with contextlib.suppress(WorkspaceError):
             write_sealed(self.ladders, {LADDERS: as_json({'dataset': digest, 'splits': ladders}).encode()})

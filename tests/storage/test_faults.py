@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import re
 import shutil
@@ -59,6 +60,7 @@ def test_a_save(make_run: MakeRun) -> None:
     del ms
 
     def save(disk: Disk) -> None:
+        gc.collect()  # the error of the last attempt keeps its run alive, and the run the lock
         ms = ModelState.load(curdir, device='cpu')  # loaded each time, since taking the lock is among the calls
         learner_of(ms).train_window()
         run_of(ms).history.add({**ms.history[-1], 'position': ms.position})
@@ -66,11 +68,8 @@ def test_a_save(make_run: MakeRun) -> None:
         error = refused(disk, ms.newcheckpoint)
         if error:
             assert_explained(error, curdir)
-            if (
-                'No space' in str(error)
-                and 'cannot write' in str(error)
-                and re.search('run/(checkpoints|history)', str(error))
-            ):
+            took_lock = run_of(ms).workspace.is_writer()  # before that, nothing is written that needs bytes
+            if took_lock and 'No space' in str(error) and 'cannot write' in str(error):
                 assert re.search(r'\((more than )?[\d,]+ bytes needed, [\d,]+ bytes free there\)', str(error)), error
             now = files_below(curdir)
             assert all(now.get(p) == kept[p] for p in kept if p.name not in ('history.jsonl', 'writer.json'))
@@ -82,9 +81,13 @@ def test_a_save(make_run: MakeRun) -> None:
         del ms
         loaded = ModelState.load(curdir, device='cpu')
         assert moment(loaded) == after and list(loaded.history) == rows
-        assert not list(curdir.rglob('*.tmp'))
+        # The leftover of a failed signature goes when the lock is taken next, as each attempt does.
+        assert not [path for path in curdir.rglob('*.tmp') if not path.name.startswith('.writer.')]
 
     each_fault(curdir, save)
+    gc.collect()
+    ModelState.load(curdir, device='cpu').newcheckpoint()
+    assert not list(curdir.rglob('*.tmp'))
 
 
 def test_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
