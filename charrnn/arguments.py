@@ -41,10 +41,10 @@ def whole(least: int) -> Check:
     """Return a check for whole numbers of at least `least`; the check returns a plain int."""
 
     def check(name: str, value: object, default: Any = None) -> int:
-        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and least <= int(value) <= LARGEST:
+        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
+            if int(value) > LARGEST:
+                raise HyperParamsError(f'{name} is larger than {LARGEST:,}.', f'{name}={default or max(least, 1)}')
             return int(value)
-        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) > LARGEST:
-            raise HyperParamsError(f'{name} is larger than {LARGEST:,}.', f'{name}={default or max(least, 1)}')
         spelled = _spelled(value)
         is_valid = spelled >= least and spelled == int(spelled)
         suggested = int(spelled) if is_valid else max(least, 1) if default is None else default

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from charrnn.arguments import LARGEST
 from charrnn.display.text import NOUNS
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError
 from charrnn.text.byteset import ByteSet
@@ -243,7 +244,7 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
 
 def _counts(given: Any) -> tuple[int, int, int]:
     a, b, c = given
-    if not all(type(n) is int and 0 <= n < 2**53 for n in (a, b, c)):
+    if not all(type(n) is int and 0 <= n <= LARGEST for n in (a, b, c)):
         raise ValueError
     return a, b, c
 

@@ -7,6 +7,7 @@ storage ──Moment.checked──► Moment ──model()──► a model to e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -14,15 +15,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from charrnn.arguments import LARGEST
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, Carry, LanguageModel, build_model
 from charrnn.text.dataset import Dataset
 from charrnn.training.optimizer import check_optimizer_tensors
 from charrnn.training.schedule import Schedule
-
-LARGEST = 2**53
-"""Counts below this are exact in every kind of number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +83,10 @@ class Moment:
         if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
             raise invalid(f'there is no modeltype {str(modeltype)[:40]!r}')
         counts = [facts.get(name) for name in ('seed', 'position', 'symbols', 'round')]
-        if not all(type(count) is int and 0 <= count < LARGEST for count in counts):
+        if not all(type(count) is int and 0 <= count <= LARGEST for count in counts):
             raise invalid('seed, position, symbols or round is invalid')
         seconds = facts.get('seconds')
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < LARGEST:
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= LARGEST:
             raise invalid('seconds is invalid')
         parts: dict[str, dict[str, Tensor]] = {'model': {}, 'optimizer': {}, 'carry': {}}
         for name, tensor in tensors.items():
@@ -180,8 +179,11 @@ def _checked_schedule(facts: Any) -> Schedule:
     except TypeError:
         raise invalid('the schedule in it is invalid') from None
     counts = (found.epochs_judged, found.annealings)
-    sound = all(type(n) is int and 0 <= n < LARGEST for n in counts)
+    sound = all(type(n) is int and 0 <= n <= LARGEST for n in counts)
     best = found.best_nats
-    if not sound or not (best is None or (type(best) in (int, float) and -LARGEST < best < LARGEST)):
+    finite = (
+        math.isfinite(best) if type(best) is float else best is None or (type(best) is int and abs(best) <= LARGEST)
+    )
+    if not sound or not finite:
         raise invalid('the schedule in it is invalid')
     return found

@@ -5,11 +5,12 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import MakeRun, moment, train
+from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import HyperParamsError, ModelState, OwnershipError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.training.history import History
+from charrnn.training.schedule import Schedule
 
 LARGEST = 2**53 - 1
 
@@ -30,6 +31,7 @@ def test_any_finite_validation_comes_back(make_run: MakeRun, monkeypatch: pytest
     ms = make_run()
     train(ms, 1)
     monkeypatch.setattr(History, 'validated', lambda *given: nats)
+    learner_of(ms).schedule = Schedule(1, 0, nats)  # as `anneal` keeps it
     number = ms.newcheckpoint()
     again = ModelState.load(ms.curdir, device='cpu')
     assert again.checkpoints()[-1].number == number and again.checkpoints()[-1].valid_nats == nats
