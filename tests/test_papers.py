@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / 'charrnn'
 PAPERS = [*sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('*.md')), ROOT / 'workspaces' / 'README.md']
 PLACES = (PACKAGE, ROOT, ROOT / 'tests' / 'golden' / 'format2' / 'word')
-"""Where a name in backticks may begin: in the package, in the checkout, in a run."""
+"""The folders that a path in backticks may start from: the package, the checkout, a run."""
 
 NUMBERED = re.compile(r'\b(law|rule)s?\s+(\d+(?:(?:,\s*|\s*[-–]\s*|\s+(?:and|or|to)\s+)\d+)*)', re.IGNORECASE)
 PROMISE = re.compile(r'\bP\d+\b')

@@ -19,7 +19,7 @@ ADVICE = {
     'history': 'the history: there is nothing to do; training does not read it, and its good rows are shown',
     'ladder': 'the ladder: delete its folder, and the baselines are computed again',
 }
-"""The next step for each kind of part that can be damaged while the run still loads."""
+"""The next step for each kind of part whose damage does not keep the run from loading."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Inspection(Tabular):
             return [*lines, 'A newer charrnn has written this run.  Next: pip install --upgrade charrnn']
         if self.newest is None:
             backup = 'a copy of the whole directory from a backup'
-            return [*lines, f'There is nothing here that can be loaded.  Next: {backup}']
+            return [*lines, f'Nothing here can be loaded.  Next: {backup}']
         lines.append(f'{load} takes checkpoint {self.newest}, the newest good one.')
         damaged = {found.kind for found in self.findings if found.trouble}
         return lines + [f'  For {advice}.' for kind, advice in ADVICE.items() if kind in damaged]

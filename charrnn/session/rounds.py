@@ -66,9 +66,10 @@ def trainmodel(
 def sethyperparams(ms: Session, **hyperparams: Any) -> HyperParams:
     """Train on with other settings.
 
-    Such as learnrate, dropout or seq_len. The lanes stay in their places. The history gets a row, and the next
-    checkpoint has the settings. Raises HyperParamsError (no such setting,
-    or one that the weights or the optimizer were made for).
+    The settings are learnrate, dropout, seq_len and others. The lanes stay
+    in their places. The history gets a row, and the next checkpoint has
+    the settings. Raises HyperParamsError (no such setting, or one that the
+    weights or the optimizer were made for).
     """
     run = run_of(ms)
     run.change(hyperparams)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from charrnn.display.text import printable
+from charrnn.display.text import printable, shorten
 from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, warn
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
@@ -297,8 +297,7 @@ def run_of(ms: Session) -> Run:
     """
     run = getattr(ms, '_run', None)
     if not isinstance(run, Run):
-        shown = repr(ms) if len(repr(ms)) <= 60 else f'{repr(ms)[:57]}...'
-        raise TrainingError(f'{shown} is no ModelState.', "ms = ModelState.load('workspaces/text')")
+        raise TrainingError(f'{shorten(repr(ms), 60)} is no ModelState.', "ms = ModelState.load('workspaces/text')")
     if run.process != os.getpid():  # torch would wait for ever for the threads that only the parent has
         raise OwnershipError(
             f'this is a forked copy of the process that opened {run.workspace.name!r}.',

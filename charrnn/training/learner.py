@@ -153,8 +153,9 @@ class Learner:
         try:
             yield
         except BaseException:
-            if self.symbols == symbols and not self.torn:
-                self.lanes, self.carry = before
+            with self._moment:
+                if self.symbols == symbols and not self.torn:
+                    self.lanes, self.carry = before
             raise
 
     # ---- learning -------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_a_good_run(curdir: Path) -> None:
         ('checkpoints/000001/tensors.safetensors', 1, 'takes checkpoint 3, the newest good one'),
         ('history.jsonl', 1, 'For the history: there is nothing to do'),
         ('ladder/ladder.json', 1, 'For the ladder: delete its folder'),
-        ('dataset/indices.bin', 2, 'nothing here that can be loaded.  Next: a copy of the whole directory'),
+        ('dataset/indices.bin', 2, 'Nothing here can be loaded.  Next: a copy of the whole directory'),
     ],
 )
 def test_damage_is_named_with_the_next_step(curdir: Path, name: str, state: int, said: str) -> None:
