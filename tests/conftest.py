@@ -14,7 +14,7 @@ os.environ.setdefault('MPLBACKEND', 'agg')
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch comes: at these sizes a second thread only waits
 
 import torch
-from torture import COUNTS
+from torture import COUNTS, count
 
 from charrnn import ModelState
 from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
@@ -46,6 +46,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [
         item for item in items if item.name not in ('charrnn', 'charrnn.ModelState', 'charrnn.modelstate.ModelState')
     ]
+
+
+class CountsOfWorkers:
+    """The hooks of pytest-xdist that bring each worker's counts to the process that prints them."""
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, 'workeroutput'):
+            session.config.workeroutput['counts'] = COUNTS
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for what, number in getattr(node, 'workeroutput', {}).get('counts', {}).items():
+            count(what, number)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(CountsOfWorkers())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,6 @@ COUNTS: dict[str, int] = {}
 """The number of cases of each kind that were tried and held; printed when the tests end."""
 
 
-def count(what: str) -> None:
-    """Count one more case of a kind that was tried and held."""
-    COUNTS[what] = COUNTS.get(what, 0) + 1
+def count(what: str, cases: int = 1) -> None:
+    """Count more cases of a kind that were tried and held."""
+    COUNTS[what] = COUNTS.get(what, 0) + cases

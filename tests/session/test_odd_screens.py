@@ -29,7 +29,9 @@ def closed() -> io.StringIO:
     return file
 
 
-@pytest.mark.parametrize('output', [closed(), io.BytesIO(), Raising(), Bare(), None], ids=str)
+@pytest.mark.parametrize(
+    'output', [closed(), io.BytesIO(), Raising(), Bare(), None], ids=['closed', 'bytes', 'raising', 'bare', 'none']
+)
 def test_an_odd_output_is_silenced(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, output: Any) -> None:
     ms = make_run()
     with monkeypatch.context() as patch:
