@@ -26,7 +26,7 @@ KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
 
 
 def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
-    """Call `attempt` with the 1st, 2nd, ... file call failing, up to the last; outside torture, every third, one kind."""
+    """Call `attempt` with the 1st, 2nd, ... file call failing, up to the last; outside torture, every third, once."""
     for number in range(1, 10_000, 1 if TORTURE else 3):
         for code, ever_after in KINDS if TORTURE else [KINDS[number * 3 % len(KINDS)]]:
             disk = failing(root, number, code, ever_after=ever_after)
