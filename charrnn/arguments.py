@@ -1,16 +1,14 @@
-"""Checks of the arguments that a user types, and suggestions for misspelt or unknown names."""
+"""Checks of the values that a user types as arguments."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import numbers
 import os
-from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from charrnn.errors import HyperParamsError
+from charrnn.errors import HyperParamsError, shown
 
 
 class Check(Protocol):
@@ -48,7 +46,9 @@ def whole(least: int) -> Check:
         spelled = _spelled(value)
         is_valid = spelled >= least and spelled == int(spelled)
         suggested = int(spelled) if is_valid else max(least, 1) if default is None else default
-        raise HyperParamsError(f'{name}={value!r} is not a whole number of at least {least}.', f'{name}={suggested}')
+        raise HyperParamsError(
+            f'{name}={shown(value)} is not a whole number of at least {least}.', f'{name}={suggested}'
+        )
 
     return check
 
@@ -69,7 +69,7 @@ def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open
         spelled = _spelled(value)
         suggested = spelled if is_inside(spelled) else 0.5 if default is None else default
         raise HyperParamsError(
-            f'{name}={value!r} is not a finite number in {left}{low:g}, {high:g}{right}.', f'{name}={suggested:g}'
+            f'{name}={shown(value)} is not a finite number in {left}{low:g}, {high:g}{right}.', f'{name}={suggested:g}'
         )
 
     return check
@@ -78,7 +78,7 @@ def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open
 def truth(name: str, value: object, default: Any = None) -> bool:
     """Return `value` if it is True or False; raise HyperParamsError for anything else (a ``Check``)."""
     if not isinstance(value, bool):
-        raise HyperParamsError(f'{name}={value!r} is neither True nor False.', f'{name}=True')
+        raise HyperParamsError(f'{name}={shown(value)} is neither True nor False.', f'{name}=True')
     return value
 
 
@@ -87,7 +87,8 @@ def choice(*known: str) -> Check:
 
     def check(name: str, value: object, default: Any = None) -> str:
         if value not in known:
-            raise HyperParamsError(f'no {name} {value!r}.', ' or '.join(f'{name}={k!r}' for k in known))
+            meant = [k for k in known if isinstance(value, str) and k == value.strip().lower()] or known
+            raise HyperParamsError(f'no {name} {shown(value)}.', ' or '.join(f'{name}={k!r}' for k in meant))
         return str(value)
 
     return check
@@ -100,83 +101,3 @@ def _spelled(value: object) -> float:
     except ValueError:
         return -math.inf
     return number if math.isfinite(number) else -math.inf
-
-
-OTHER_NAMES = {
-    'alpha': 'decay',
-    'batch': 'batchsize',
-    'batch_size': 'batchsize',
-    'block_size': 'seq_len',
-    'bptt': 'seq_len',
-    'emb_size': 'emsize',
-    'embedding_dim': 'emsize',
-    'embedding_size': 'emsize',
-    'tie_weights': 'tied',
-    'max_norm': 'clipnorm',
-    'clip_grad_norm': 'clipnorm',
-    'opt': 'optimizer',
-    'checkpoint_every': 'save_minutes',
-    'context_length': 'seq_len',
-    'depth': 'layers',
-    'drop': 'dropout',
-    'dropout_rate': 'dropout',
-    'epochs': 'num_rounds',
-    'grad_clip': 'clip',
-    'hidden': 'state_size',
-    'hidden_dim': 'state_size',
-    'hidden_size': 'state_size',
-    'hsize': 'state_size',
-    'l2': 'regcost',
-    'learn_rate': 'learnrate',
-    'learning_rate': 'learnrate',
-    'length': 'numchars',
-    'log_interval': 'print_every',
-    'lr': 'learnrate',
-    'max_new_tokens': 'numchars',
-    'model': 'modeltype',
-    'n_epochs': 'num_rounds',
-    'n_hidden': 'state_size',
-    'n_layer': 'layers',
-    'n_layers': 'layers',
-    'nhid': 'state_size',
-    'nlayers': 'layers',
-    'num_epochs': 'num_rounds',
-    'num_layers': 'layers',
-    'rho': 'decay',
-    'rnn_size': 'state_size',
-    'sequence_length': 'seq_len',
-    'seq_length': 'seq_len',
-    'temperature': 'temp',
-    'units': 'state_size',
-    'wd': 'regcost',
-    'weight_decay': 'regcost',
-}
-"""Names of other libraries, in lower case, and the names here."""
-
-ARGUMENTS_OF = {
-    **{
-        name: f'ms.trainmodel({name}=...)'
-        for name in ('num_rounds', 'batchsize', 'train_len', 'valid_len', 'print_every', 'save_minutes')
-    },
-    **{name: f'generatestring(ms, {name}=...)' for name in ('temp', 'numchars', 'prime')},
-}
-"""The call that takes an argument, for arguments that users give to other calls by mistake."""
-
-
-def unknown_name(
-    kind: str, name: str, known: Mapping[str, str], elsewhere: Mapping[str, str] = ARGUMENTS_OF
-) -> tuple[str, str]:
-    """Return the message and the next step for an unknown `name`: the name meant, or a list of all names.
-
-    Names of other libraries are translated; a misspelt name becomes the closest one.  `known` and `elsewhere` give
-    for each name of this call and of other calls the text to type.
-
-    >>> unknown_name('hyperparameter', 'lr', {'learnrate': 'learnrate=0.001', 'layers': 'layers=2'})
-    ("no hyperparameter 'lr'.", 'learnrate=0.001')
-    """
-    meant = OTHER_NAMES.get(name.lower(), name)
-    if meant not in known and meant in elsewhere:
-        return f'no {kind} {name!r} here.', elsewhere[meant]
-    close = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
-    others = f'one of {", ".join(known)}' if known else 'leave it out'
-    return f'no {kind} {name!r}.', known[close[0]] if close else others

@@ -23,6 +23,7 @@ A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environme
 from __future__ import annotations
 
 import re
+import reprlib
 import sys
 import warnings
 
@@ -39,6 +40,33 @@ def printable(text: str) -> str:
     two \\x1b[31m
     """
     return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text.replace('\r\n', '\n'))
+
+
+def shorten(text: str, width: int) -> str:
+    """Return `text`, cut in the middle to at most `width` characters."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f'{text[: width - 1 - tail]}…{text[len(text) - tail :]}'
+
+
+MOST_SHOWN = 60
+"""Characters of a user's value in a message, at most."""
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, MOST_SHOWN, MOST_SHOWN, MOST_SHOWN
+
+
+def shown(value: object) -> str:
+    """Return the repr of a value that a user gave, for a message: on one line, cut to MOST_SHOWN characters.
+
+    >>> print(shown('x' * 1000))
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxx'
+    """
+    try:
+        text = _short.repr(value)
+    except ValueError:  # an int of thousands of digits
+        text = f'<{type(value).__name__} of thousands of digits>'
+    return shorten(' '.join(text.split('\n')), MOST_SHOWN)
 
 
 class CharRNNError(Exception):

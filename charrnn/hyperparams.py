@@ -23,8 +23,9 @@ import inspect
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Self
 
-from charrnn.arguments import Check, choice, real, truth, unknown_name, whole
-from charrnn.errors import HyperParamsError
+from charrnn.arguments import Check, choice, real, truth, whole
+from charrnn.errors import HyperParamsError, shown
+from charrnn.names import unknown_name
 
 
 def hyper(default: Any, check: Check, meaning: str, *, changes: bool = True) -> Any:
@@ -83,10 +84,10 @@ class HyperParams:
     deterministic: bool = hyper(False, truth, 'on CUDA, use only kernels that give the same bits every time')
 
     def __new__(cls, *values: Any, **given: Any) -> Self:  # before __init__: its TypeError has no suggestion
-        for name in given:
+        for name, value in given.items():
             if name not in cls.__dataclass_fields__:
-                known = {f.name: f'{f.name}=... ({f.metadata["meaning"]}, now {f.default})' for f in fields(cls)}
-                raise HyperParamsError(*unknown_name('hyperparameter', name, known))
+                known = {f.name: f'{f.name}={shown(value)}' for f in fields(cls)}
+                raise HyperParamsError(*unknown_name('hyperparameter', name, known, value=value, meanings=meanings()))
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -100,6 +101,11 @@ class HyperParams:
     def facts(self) -> dict[str, Any]:
         """Return all settings by name, as plain values: ``HyperParams(**h.facts()) == h``."""
         return asdict(self)
+
+
+def meanings() -> dict[str, str]:
+    """Return the meaning of each hyperparameter in words, with its default."""
+    return {f.name: f'{f.name}, {f.metadata["meaning"]} (default {f.default})' for f in fields(HyperParams)}
 
 
 CHANGEABLE = tuple(f.name for f in fields(HyperParams) if f.metadata['changes'])

@@ -7,19 +7,19 @@ here and one name in PURPOSES.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import torch
 
-from charrnn.arguments import OTHER_NAMES, whole
+from charrnn.arguments import whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError
+from charrnn.errors import HyperParamsError, WorkspaceError, shown
 from charrnn.hyperparams import CHANGEABLE, HyperParams
-from charrnn.models import MODELTYPES, Carry, Engine, choose_device, family
+from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
+from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
@@ -110,7 +110,8 @@ class ModelState(metaclass=_OnePage):
         a text), WorkspaceError (there is a run already).
         """
         hyper = HyperParams(**hyperparams)
-        settings = family(modeltype).settings
+        modeltype = modeltype_named(modeltype)
+        settings = MODELTYPES[modeltype].settings
         source = Source(_path('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
@@ -228,10 +229,7 @@ class ModelState(metaclass=_OnePage):
         return [name for name in object.__dir__(self) if not name.startswith('_') or name.startswith('__')]
 
     def __getattr__(self, name: str) -> NoReturn:
-        meant = OTHER_NAMES.get(name, name)
-        if meant in HyperParams.__dataclass_fields__:
-            raise AttributeError(f'a ModelState has no {name!r}.  Next: ms.hyper.{meant}')
-        raise AttributeError(f'a ModelState has no {name!r}.{_did_you_mean(name)}')
+        raise _no_attribute(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).__slots__:
@@ -241,7 +239,7 @@ class ModelState(metaclass=_OnePage):
             raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
         if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
             raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        raise AttributeError(f'a ModelState has no {name!r}.{_did_you_mean(name)}')
+        raise _no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -250,10 +248,19 @@ class ModelState(metaclass=_OnePage):
         )
 
 
-def _did_you_mean(name: str) -> str:
-    known = [*HyperParams.__dataclass_fields__, *(public for public in vars(ModelState) if not public.startswith('_'))]
-    close = difflib.get_close_matches(name, known, n=1)
-    return f' Did you mean {close[0]!r}?' if close else ''
+def _no_attribute(ms: ModelState, name: str) -> AttributeError:
+    """Return the error for an unknown attribute, with what to type instead."""
+    settings, key = HyperParams.__dataclass_fields__, plain(name)
+    known = {
+        **{other: f'ms.hyper.{other}' for other in settings},
+        **{other: f'ms.{other}' for other in vars(ModelState)},
+    }
+    meant = [key, *OTHER_NAMES.get(key, ())]
+    step = ATTRIBUTES.get(key) or next((known[other] for other in meant if other in settings), '')
+    if not step and (near := nearest(name, known)):
+        step = known[near]
+    # With `obj` and without `name`, Python adds no suggestion of its own.
+    return AttributeError(f'a ModelState has no {name!r}.{f"  Next: {step}" if step else ""}', obj=ms)
 
 
 def _table_of_verbs() -> str:
@@ -277,7 +284,7 @@ ModelState.__doc__ = f"""{ModelState.__doc__}{_table_of_verbs()}
 
 def _path(name: str, given: str | Path) -> Path:
     if not isinstance(given, str | os.PathLike):
-        raise WorkspaceError(f'{name}={given!r} is no path.', f"{name}='a/path'")
+        raise WorkspaceError(f'{name}={shown(given)} is no path.', f"{name}='a/path'")
     return Path(given)
 
 

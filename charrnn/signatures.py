@@ -1,18 +1,17 @@
-"""Decorators of the public functions: the signature in help(), and suggestions for unknown keywords."""
+"""Decorators of the public functions: the signature in help(), and clear errors for calls that do not fit it."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, ParamSpec, TypeVar
 
-from charrnn.arguments import ARGUMENTS_OF, unknown_name
-from charrnn.errors import CharRNNError, HyperParamsError
-from charrnn.hyperparams import HyperParams
+from charrnn.errors import CharRNNError, HyperParamsError, shown
+from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings
+from charrnn.names import unknown_name
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -20,10 +19,21 @@ R = TypeVar('R')
 KEEP_FRAMES = 'CHARRNN_TRACEBACK'
 """The variable of the environment that, set to 1, keeps the library's frames in a traceback."""
 
-ELSEWHERE = ARGUMENTS_OF | {
-    f.name: f'it is a hyperparameter of the run: ModelState.initfromsrcfile(..., {f.name}=...)'
-    for f in fields(HyperParams)
+SETTINGS = tuple(f.name for f in fields(HyperParams))
+TAKERS = {
+    **dict.fromkeys(('num_rounds', 'batchsize', 'train_len', 'valid_len', 'print_every', 'save_minutes'), 'trainmodel'),
+    **dict.fromkeys(('temp', 'numchars', 'prime'), 'generatestring'),
+    **dict.fromkeys(('trainfrac', 'level', 'modeltype', 'encoding', 'vocab_size'), 'initfromsrcfile'),
 }
+"""The verb that takes an argument, for arguments that users give to other verbs by mistake."""
+EXAMPLES = {
+    'srcfile': "'text.txt'",
+    'usedir': "'workspaces/text'",
+    'dir': "'workspaces/text'",
+    'text': "'some text'",
+    'name': "'samplefilter'",
+}
+"""A value for each argument that has no default, for the call that an error suggests."""
 
 
 def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -34,18 +44,24 @@ def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function so that an unknown keyword raises an error that suggests the right name."""
+    """Decorate a public function so that a call that does not fit its signature raises an error with a call that does.
+
+    A function that takes **hyperparams takes the names of all hyperparameters.
+    """
     signature = bare_signature(function)
-    parameters = signature.parameters.values()
-    named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    known = {name: f'{name}=...' for name in named if name not in ('self', 'cls', 'ms')}
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    takes_settings = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    named = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    known = {name for name in named if name not in ('self', 'cls', 'ms')} | set(SETTINGS if takes_settings else ())
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
-        for name in given:
-            if name not in known and (not takes_any or _is_near(name, known)):
-                raise HyperParamsError(*unknown_name('argument', name, known, ELSEWHERE))
+        for name, value in given.items():
+            if name not in known:
+                raise _unknown(name, value, [*named, *(SETTINGS if takes_settings else ())])
+        try:
+            signature.bind(*args, **given)
+        except TypeError:
+            raise _does_not_fit(function.__name__, signature, args, given) from None
         try:
             return function(*args, **given)
         except CharRNNError as error:
@@ -62,18 +78,51 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def _is_near(name: str, known: Iterable[str]) -> bool:
-    """Return True if a name that is no hyperparameter resembles one of `known` more than any hyperparameter."""
-    settings = HyperParams.__dataclass_fields__
-    close = difflib.get_close_matches(name, [*settings, *known], n=1)
-    return name not in settings and bool(close) and close[0] not in settings
+def _unknown(name: str, value: object, names: list[str]) -> HyperParamsError:
+    """Return the error for an unknown keyword of a function that takes `names`."""
+    typed = shown(value)
+    known = {other: f'{other}={typed}' for other in names if other not in ('self', 'cls', 'ms')}
+    elsewhere = {other: f'{written(verb)}({other}={typed})' for other, verb in TAKERS.items()}
+    for other in SETTINGS:
+        begin = f'a new run: {written("initfromsrcfile")}(..., {other}={typed})'
+        elsewhere[other] = f'ms.sethyperparams({other}={typed})' if other in CHANGEABLE else begin
+    return HyperParamsError(*unknown_name('argument', name, known, elsewhere, value, meanings()))
+
+
+def written(verb: str) -> str:
+    """Return a verb as a user types it."""
+    return f'{"ModelState" if verb in ("initfromsrcfile", "load") else "ms"}.{verb}'
+
+
+def _does_not_fit(
+    verb: str, signature: inspect.Signature, args: tuple[Any, ...], given: Mapping[str, Any]
+) -> HyperParamsError:
+    """Return the error for a call in which an argument is missing, is given twice, or stands in no place."""
+    first, *others = signature.parameters.values()
+    places = [p for p in (first, *others) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    typed = [shown(value) for value in args[1:]]
+    missing = [p.name for p in places[len(args) :] if p.default is p.empty and p.name not in given]
+    if first.name == 'ms' and not args:
+        return HyperParamsError(f'{verb} needs a ModelState.', f'{verb}(ms) or ms.{verb}()')
+    if len(args) > len(places):
+        free = [p.name for p in others if p.kind is p.KEYWORD_ONLY and p.name not in given]
+        extra = typed[len(places) - 1 :]
+        kept = typed[: len(places) - 1]
+        by_name = [f'{name}={value}' for name, value in zip(free, extra, strict=False)]
+        what = f'{verb} takes at most {len(places) - 1} values without a name, and {len(typed)} were given.'
+        return HyperParamsError(what, f'{written(verb)}({", ".join([*kept, *by_name])})')
+    named = [f'{name}={shown(value)}' for name, value in given.items()]
+    if missing:
+        call = [*typed, *(EXAMPLES.get(name, '...') for name in missing), *named]
+        needs = ' and '.join(missing)
+        return HyperParamsError(f'{verb} needs {needs}.', f'{written(verb)}({", ".join(call)})')
+    twice = next(p.name for p in places[1 : len(args)] if p.name in given)
+    call = [*typed, *(f'{name}={shown(value)}' for name, value in given.items() if name != twice)]
+    return HyperParamsError(f'{twice} is given twice.', f'{written(verb)}({", ".join(call)})')
 
 
 def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that takes **hyperparams: help() and completion then show each name and its default.
-
-    HyperParams itself raises the error for an unknown one.
-    """
+    """Decorate a function that takes **hyperparams: help() and completion then show each name and its default."""
     signature = bare_signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     hyper = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(HyperParams).parameters.values()]

@@ -69,5 +69,5 @@ def test_a_session_in_a_notebook(notebook: Notebook) -> None:
     assert 'interrupted=False' in notebook.run('ms.trainmodel(train_len=3, print_every=0)')[-1]
     assert 'best' in notebook.run('ms.checkpoints()')[-1]
     assert len(notebook.run('generatestring(ms, 60, seed=1)')[-1]) >= 60
-    assert 'Next: it is a hyperparameter' in notebook.run('ms.trainmodel(lr=1)')[-1]
+    assert 'Next: ms.sethyperparams(learnrate=1)' in notebook.run('ms.trainmodel(lr=1)')[-1]
     assert 'Next' in notebook.run("ms = ModelState.load('run'); ms")[-1]

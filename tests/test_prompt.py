@@ -70,10 +70,10 @@ def test_a_session_at_the_prompt(prompt: pexpect.spawn, folder: Path) -> None:
     assert 'round 1' in shown and 'unigram' in shown and 'TrainReport(rounds=1, windows=200' in shown
     assert 'chars/s' in shown
     assert 'the' in ask(prompt, 'generatestring(ms, 200, temp=0.5, seed=1)')
-    assert 'Next: it is a hyperparameter' in ask(prompt, 'ms.trainmodel(lr=1)')
+    assert 'Next: ms.sethyperparams(learnrate=1)' in ask(prompt, 'ms.trainmodel(lr=1)')
     status = ask(prompt, 'ms')
     assert "ModelState 'run'" in status and 'checkpoint 2' in status
-    assert 'Did you mean' in ask(prompt, 'ms.learnrat = 1')
+    assert 'Next: ms.hyper.learnrate' in ask(prompt, 'ms.learnrat = 1')
     assert 'CharSetError' in ask(prompt, "generatestring(ms, prime='é')")
     assert "ModelState 'run'" in ask(prompt, "ms = ModelState.load('run'); ms")
 

@@ -21,7 +21,7 @@ PACKAGE = Path(charrnn.__file__).parent
 
 LAYERS = (
     {'errors', 'version', 'storage', 'scratch', 'display'},
-    {'arguments'},
+    {'arguments', 'names'},
     {'hyperparams', 'text'},
     {'signatures', 'models'},
     {'evaluation'},

@@ -13,7 +13,7 @@ import pytest
 from conftest import MakeRun
 
 import charrnn
-from charrnn import HyperParams, HyperParamsError, ModelState, SamplingError
+from charrnn import HyperParamsError, ModelState, SamplingError
 from charrnn.modelstate import PURPOSES
 
 SESSION = Path(charrnn.__file__).parent / 'session'
@@ -45,8 +45,9 @@ def test_a_misspelt_keyword_gets_a_suggestion(make_run: MakeRun, verb: str) -> N
     parameters = inspect.signature(getattr(ModelState, verb)).parameters.values()
     keywords = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name != 'ms']
     for name in keywords:
-        kind = 'hyperparameter' if name in HyperParams.__dataclass_fields__ else 'argument'
-        with pytest.raises(HyperParamsError, match=rf"no {kind} '{name}x'\.\n  Next: {name}=") as caught:
+        if len(name) < 3:  # one letter more makes another word of it
+            continue
+        with pytest.raises(HyperParamsError, match=rf"no argument '{name}x'.*\.\n  Next: {name}=1") as caught:
             function(*['unused'] * (2 if verb == 'initfromsrcfile' else 0), **{f'{name}x': 1})
         assert caught.value.next_step
     if not keywords and verb != 'sethyperparams':
@@ -55,7 +56,7 @@ def test_a_misspelt_keyword_gets_a_suggestion(make_run: MakeRun, verb: str) -> N
 
 
 def test_sethyperparams_guesses_settings(make_run: MakeRun) -> None:
-    with pytest.raises(HyperParamsError, match=r"no hyperparameter 'learnrat'.\n  Next: learnrate"):
+    with pytest.raises(HyperParamsError, match=r"no argument 'learnrat': .*\n  Next: learnrate=0.1"):
         make_run().sethyperparams(learnrat=0.1)
 
 
@@ -76,3 +77,86 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         counts[value] = [name for name in frames(caught.value.__traceback__) if name.startswith('charrnn.')]
     assert counts[''] == counts['0'] == ['charrnn.signatures']
     assert counts['1'] == ['charrnn.signatures', 'charrnn.session.generation']
+
+
+@pytest.mark.parametrize(
+    ('verb', 'name', 'value', 'following'),
+    [
+        *(
+            ('generatestring', name, 'The ', "prime='The '")
+            for name in ('prompt', 'start', 'seed_text', 'prefix', 'context')
+        ),
+        ('generatestring', 'max_length', 9, 'numchars=9'),
+        ('generatestring', 'Temperature', 0.3, 'temp=0.3'),
+        ('generatestring', 'eos', '.', 'leave it out: a text has numchars symbols'),
+        ('generatestring', 'xyzzy', 1, 'one of numchars, temp, prime, seed, errors, n'),
+        ('trainmodel', 'lr', 0.0005, r'ms.sethyperparams\(learnrate=0.0005\)'),
+        ('trainmodel', 'state_size', 9, r'a new run: ModelState.initfromsrcfile\(..., state_size=9\)'),
+        ('trainmodel', 'n_epochs', 3, 'num_rounds=3'),
+        ('trainmodel', 'verbose', 0, 'print_every=0 prints nothing'),
+        ('trainmodel', 'gamma', 0.5, r'ms.sethyperparams\(anneal=0.5\)'),
+        ('sethyperparams', 'batch_size', 8, r'ms.trainmodel\(batchsize=8\)'),
+        ('initfromsrcfile', 'traifrac', 0.8, 'trainfrac=0.8'),
+        ('initfromsrcfile', 'val_frac', 0.2, 'trainfrac=0.8'),
+        ('initfromsrcfile', 'Level', 'word', "level='word'"),
+        ('initfromsrcfile', 'word_level', True, "level='word'"),
+        ('initfromsrcfile', 'rnn_type', 'LSTM', "modeltype='LSTM'"),
+        ('initfromsrcfile', 'step_size', 3, 'cosine=3'),
+    ],
+)
+def test_the_names_of_other_libraries_are_understood(
+    make_run: MakeRun, verb: str, name: str, value: object, following: str
+) -> None:
+    places = ['t.txt', 'run'] if verb == 'initfromsrcfile' else []
+    with pytest.raises(HyperParamsError, match=rf"no argument '{name}'.*\n  Next: {following}"):
+        getattr(make_run(), verb)(*places, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ('name', 'following'),
+    [
+        ('save', 'ms.newcheckpoint()'),
+        ('sample', 'ms.generatestring()'),
+        ('fit', 'ms.trainmodel()'),
+        ('summary', 'ms, which prints where the run stands'),
+        ('reset_state', 'ms.trainmodel(clear_state=True)'),
+        ('export', 'copy the directory ms.curdir'),
+        ('delete', 'delete the directory ms.curdir yourself'),
+        ('close', 'nothing: a run needs no closing'),
+        ('hidden_size', 'ms.hyper.state_size'),
+        ('chekpoints', 'ms.checkpoints'),
+    ],
+)
+def test_the_attributes_of_other_libraries_are_understood(make_run: MakeRun, name: str, following: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(make_run(), name)
+    assert str(caught.value).startswith(f"a ModelState has no '{name}'.  Next: {following}")
+    assert caught.value.name is None, 'else Python would suggest another name'
+
+
+def test_an_attribute_like_no_other_gets_no_suggestion(make_run: MakeRun) -> None:
+    ms = make_run()
+    for name in ('zzz', '__getstat__', 'qwertz'):
+        with pytest.raises(AttributeError) as caught:
+            getattr(ms, name)
+        assert str(caught.value) == f"a ModelState has no '{name}'."
+
+
+def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
+    ms = make_run()
+    for call, what, following in [
+        (lambda: ModelState.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
+        (lambda: ModelState.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
+        (lambda: charrnn.generatestring(), 'needs a ModelState', 'generatestring(ms) or ms.generatestring()'),
+        (lambda: ms.trainmodel(1, 4, 50), 'at most 2 values', 'ms.trainmodel(1, 4, train_len=50)'),
+        (lambda: ms.trainmodel(1, num_rounds=2), 'num_rounds is given twice', 'ms.trainmodel(1)'),
+        (lambda: ms.trackneurons(), 'trackneurons needs text', "ms.trackneurons('some text')"),
+    ]:  # fmt: skip
+        with pytest.raises(HyperParamsError, match=what) as caught:
+            call()  # type: ignore[no-untyped-call]
+        assert caught.value.next_step == following
+
+
+def test_a_model_type_is_understood_in_any_case(make_run: MakeRun) -> None:
+    assert make_run(modeltype='lstm').modeltype == 'LSTM'
+    assert make_run('two', modeltype='gru-encode').modeltype == 'GRUEncode'

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from charrnn.errors import printable as printable
+from charrnn.errors import shorten as shorten
 
 BARS = '▁▂▃▄▅▆▇█'
 NOUNS = {'char': 'characters', 'byte': 'bytes', 'word': 'words'}
@@ -37,11 +38,3 @@ def count(number: float) -> str:
     if number < 999.5e3:
         return f'{number / 1e3:.0f}k'
     return f'{number / 1e6:.1f}M'
-
-
-def shorten(text: str, width: int) -> str:
-    """Return `text`, cut in the middle to at most `width` characters."""
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f'{text[: width - 1 - tail]}…{text[len(text) - tail :]}'

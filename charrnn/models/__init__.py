@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from charrnn.arguments import unknown_name
-from charrnn.errors import HyperParamsError
+from charrnn.errors import HyperParamsError, shown
 from charrnn.hyperparams import HyperParams
 from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
@@ -19,6 +18,7 @@ from charrnn.models.dropout import Masks, derive_seed, dropout_masks
 from charrnn.models.engines.choice import Engine
 from charrnn.models.readout import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, GRUEncode, GRUResize, RNNRelu, RNNTanh
+from charrnn.names import nearest, plain
 
 __all__ = [
     'MODELTYPES',
@@ -48,12 +48,20 @@ MODELTYPES: dict[str, type[LanguageModel]] = {
 }
 
 
-def family(modeltype: object) -> type[LanguageModel]:
-    """Return the class of a model type, or raise a HyperParamsError that suggests the right name."""
-    if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
-        known = {name: f'modeltype={name!r}' for name in MODELTYPES}
-        raise HyperParamsError(*unknown_name('modeltype', str(modeltype), known))
-    return MODELTYPES[modeltype]
+def modeltype_named(given: object) -> str:
+    """Return the name of a model type that is written in any case, with or without hyphens and underscores.
+
+    Raises
+    ------
+    HyperParamsError    there is no such model type; it suggests the nearest name, or all
+    """
+    if isinstance(given, str):
+        for name in MODELTYPES:
+            if plain(given).replace('_', '') == plain(name).replace('_', ''):
+                return name
+        if near := nearest(given, MODELTYPES):
+            raise HyperParamsError(f'no modeltype {shown(given)}.', f'modeltype={near!r}')
+    raise HyperParamsError(f'no modeltype {shown(given)}.', ' or '.join(f'modeltype={name!r}' for name in MODELTYPES))
 
 
 def build_model(
@@ -73,7 +81,7 @@ def build_model(
     HyperParamsError      no such model type
     EngineError           CHARRNN_ENGINE names an engine that cannot run on this device
     """
-    kind = family(modeltype)
+    kind = MODELTYPES[modeltype_named(modeltype)]
     generator = None if seed is None else torch.Generator().manual_seed(derive_seed('weights', seed))
     # Weights made in inference mode could never be trained.
     with torch.inference_mode(False):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from charrnn.errors import DeviceError
+from charrnn.errors import DeviceError, shown
 from charrnn.models.engines.choice import Engine
 
 
@@ -28,9 +28,11 @@ def choose_device(name: str) -> torch.device:
     kind, _, number = name.partition(':') if isinstance(name, str) else ('', '', '')
     known = kind in ('cpu', 'cuda', 'mps') and (not number or (kind == 'cuda' and number.isdecimal()))
     if not known:
-        raise DeviceError(f'no device {name!r}.', "device='auto', 'cpu', 'cuda', 'cuda:1' or 'mps'")
+        raise DeviceError(f'no device {shown(name)}.', "device='auto', 'cpu', 'cuda', 'cuda:1' or 'mps'")
     if kind == 'cuda' and (not torch.cuda.is_available() or int(number or 0) >= torch.cuda.device_count()):
-        raise DeviceError(f'device={name!r}, but torch {torch.__version__} finds no such GPU here.', "device='cpu'")
+        raise DeviceError(
+            f'device={shown(name)}, but torch {torch.__version__} finds no such GPU here.', "device='cpu'"
+        )
     if kind == 'mps' and not torch.backends.mps.is_available():
         raise DeviceError(f"device='mps', but torch {torch.__version__} finds no Apple GPU here.", "device='cpu'")
     if kind == 'cuda':

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from charrnn.arguments import memory_bytes, real, whole
 from charrnn.display.tables import Column, Table, Tabular
-from charrnn.errors import SamplingError
+from charrnn.errors import SamplingError, shown
 from charrnn.evaluation.cost import score_indices
 from charrnn.models import derive_seed
 from charrnn.sampling.filters import by_text
@@ -99,7 +99,7 @@ def refuse_too_large(numchars: int, streams: int) -> None:
 def indices_of(run: Run, text: str, errors: str = 'strict') -> list[int]:
     """Return the indices of a text that the user gave."""
     if not isinstance(text, str):
-        raise SamplingError(f'{text!r} is no text.', "a str, such as prime='The '")
+        raise SamplingError(f'{shown(text)} is no text.', "a str, such as prime='The '")
     indices: list[int] = run.data.chars.encode(text, errors).tolist()
     return indices
 
@@ -209,7 +209,7 @@ def temperatures(
     """
     run = run_of(ms)
     if isinstance(temps, (str, bytes)) or not isinstance(temps, Iterable) or not (temps := list(temps)):
-        raise SamplingError(f'temps={temps!r} is no sequence of temperatures.', 'temps=(0.1, 0.5, 1.0, 2.0)')
+        raise SamplingError(f'temps={shown(temps)} is no sequence of temperatures.', 'temps=(0.1, 0.5, 1.0, 2.0)')
     found = []
     before = indices_of(run, prime) if prime else default_prime(run)
     for temp in temps:

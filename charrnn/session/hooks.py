@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.display.text import printable
-from charrnn.errors import AttachedError
+from charrnn.errors import AttachedError, shown
 from charrnn.sampling.filters import OwnFilter
 from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
@@ -44,7 +44,7 @@ def _checked_schedule(schedule: Callable[..., Any]) -> Rate:
     def rate(progress: Progress) -> float:
         found = schedule(progress)
         if isinstance(found, bool) or not isinstance(found, Real) or not 0 <= float(found) < math.inf:
-            raise raised('schedule', f'answered {found!r} to {progress}: not a finite number of at least 0')
+            raise raised('schedule', f'answered {shown(found)} to {progress}: not a finite number of at least 0')
         return float(found)
 
     return rate
@@ -121,7 +121,7 @@ def attach(
     for name, function in functions.items():
         if not callable(function):
             example = f'a function or a lambda: {HOOKS[name].example}'
-            raise AttachedError(f'{name}={function!r} cannot be called.', example)
+            raise AttachedError(f'{name}={shown(function)} cannot be called.', example)
     run.attachments.attach(functions)
     return attached(ms)
 

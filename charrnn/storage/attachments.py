@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from charrnn.errors import AttachedError, TrainingError, warn
+from charrnn.errors import AttachedError, TrainingError, shown, warn
 
 SUFFIX = '.dill'
 
@@ -100,7 +100,7 @@ class Attachments(Mapping[str, Attachment]):
         """
         if name not in self._held:
             there = ', '.join(map(repr, self._held)) or 'nothing'
-            raise AttachedError(f'nothing is attached as {name!r}; attached: {there}.', 'ms.attached')
+            raise AttachedError(f'nothing is attached as {shown(name)}; attached: {there}.', 'ms.attached')
         del self._held[name]
 
     def reattach(self) -> None:
@@ -118,11 +118,11 @@ class Attachments(Mapping[str, Attachment]):
             except (Exception, SystemExit) as error:
                 raise AttachedError(
                     f'{name} cannot be opened: {type(error).__name__}: {error}.',
-                    f'ms.attach({name}=...) with a new one, or ms.detach({name!r})',
+                    f'ms.attach({name}=...) with a new one, or ms.detach({shown(name)})',
                 ) from error
             if not callable(function):
                 raise AttachedError(
-                    f'the object stored as {name} cannot be called: {function!r}.', f'ms.detach({name!r})'
+                    f'the object stored as {name} cannot be called: {shown(function)}.', f'ms.detach({shown(name)})'
                 )
             self._held[name] = replace(self._held[name], function=function)
 
@@ -149,7 +149,7 @@ class Attachments(Mapping[str, Attachment]):
 def raised(name: str, what: str) -> AttachedError:
     """Return the error for an attached function that raised or returned an invalid value."""
     return AttachedError(
-        f'the attached {name} {what}.', f'ms.attach({name}=...) with a corrected one, or ms.detach({name!r})'
+        f'the attached {name} {what}.', f'ms.attach({name}=...) with a corrected one, or ms.detach({shown(name)})'
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import safetensors.torch
 from torch import Tensor
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, shown
 from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import cannot_read, fsync_folder, sweep
 from charrnn.storage.sealed import NewerFormatError, as_json, parse_json, read_sealed, verify, write_sealed
@@ -238,7 +238,9 @@ class Checkpoints:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
         following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
-        raise CheckpointError(f'no checkpoint {wanted!r}; there: {there} ({KEEP} newest and the best stay).', following)
+        raise CheckpointError(
+            f'no checkpoint {shown(wanted)}; there: {there} ({KEEP} newest and the best stay).', following
+        )
 
     def _parsed(self, number: int, content: bytes) -> Facts:
         """Return the facts from a verified file, after a check of their types: the author of the run is not trusted."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.arguments import LARGEST
 from charrnn.display.text import NOUNS
-from charrnn.errors import HyperParamsError, SourceTextError, TrainingError
+from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
@@ -80,7 +80,9 @@ class Dataset:
         TrainingError       this run has no such split
         """
         if name not in SPLITS:
-            raise HyperParamsError(f'no split {name!r}.', "evaluate('valid'), evaluate('train') or evaluate('test')")
+            raise HyperParamsError(
+                f'no split {shown(name)}.', "evaluate('valid'), evaluate('train') or evaluate('test')"
+            )
         indices: Indices = getattr(self, name)
         if not len(indices):
             kind = {'valid': 'validation', 'test': 'test'}[name]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from charrnn.arguments import real, truth, whole
-from charrnn.errors import HyperParamsError, SourceTextError
+from charrnn.errors import HyperParamsError, SourceTextError, shown
 
 LEVELS = ('char', 'byte', 'word')
 SPLITS = ('train', 'valid', 'test')
@@ -51,11 +51,11 @@ class Source:
     def __post_init__(self) -> None:
         level, vocab_size, lower = self.level, self.vocab_size, truth('lower', self.lower)
         if not isinstance(level, str) or level not in LEVELS:
-            raise HyperParamsError(f'no level {level!r}.', "level='char', 'byte' or 'word'")
+            raise HyperParamsError(f'no level {shown(level)}.', "level='char', 'byte' or 'word'")
         if vocab_size is not None:
             object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
         if level != 'word' and (vocab_size is not None or lower):
-            raise HyperParamsError(f'vocab_size and lower belong to words, and level={level!r}.', "level='word'")
+            raise HyperParamsError(f'vocab_size and lower belong to words, and level={shown(level)}.', "level='word'")
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
 
@@ -129,7 +129,7 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
             raise TypeError(encoding)
     except (LookupError, TypeError):  # unknown, or a codec from bytes to bytes or from text to text
         raise HyperParamsError(
-            f'encoding={encoding!r} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
+            f'encoding={shown(encoding)} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
         ) from None
     with open_source(path) as file:
         read = 0

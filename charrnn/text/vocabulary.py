@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharSetError, HyperParamsError
+from charrnn.errors import CharSetError, HyperParamsError, shown
 from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
@@ -125,7 +125,7 @@ class Decoder(ABC):
 def check_errors_argument(errors: str) -> None:
     """Raise HyperParamsError unless `errors` is 'strict' or 'replace'."""
     if errors not in ('strict', 'replace'):
-        raise HyperParamsError(f'errors={errors!r} is unknown.', "errors='strict' or errors='replace'")
+        raise HyperParamsError(f'errors={shown(errors)} is unknown.', "errors='strict' or errors='replace'")
 
 
 def outside(index: int, size: int) -> CharSetError:

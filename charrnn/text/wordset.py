@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from charrnn.errors import CharSetError
+from charrnn.errors import CharSetError, shown
 from charrnn.text.sources import Source, decoded_chunks, split_size
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
 
@@ -106,7 +106,7 @@ class WordSet(Vocabulary[str]):
             unknown = next((word for word in words if word not in self), None)
             if unknown is not None:
                 raise CharSetError(
-                    f'{unknown!r} is not among this model’s {len(self.symbols):,} words.',
+                    f'{shown(unknown)} is not among this model’s {len(self.symbols):,} words.',
                     "ms.chars shows them; errors='replace' reads it as <unk>.",
                 )
         get = self._index.get

@@ -1,0 +1,188 @@
+"""The names that users type: those of other libraries, and the suggestion for a misspelt or unknown one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+LIKENESS = 0.75
+"""The least likeness (difflib's ratio) at which a name counts as misspelt; below it nothing is suggested."""
+
+_SYNONYMS = {
+    'anneal': 'lr_decay lr_factor lr_decay_factor decay_rate learning_rate_decay lrdecay gamma factor plateau',
+    'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
+    'clip': 'grad_clip gradient_clipping clip_value clipvalue gradient_clip',
+    'clipnorm': 'max_norm clip_grad_norm clip_norm max_grad_norm grad_norm gradient_clip_norm',
+    'cosine': 'lr_schedule lr_scheduler scheduler step_size cosine_decay lr_decay_iters t_max',
+    'decay': 'alpha rho smoothing',
+    'device': 'gpu use_gpu cuda use_cuda gpu_id gpuid',
+    'dir': 'path directory folder workspace workdir run checkpoint checkpoint_dir save_dir model_path filename file',
+    'dropout': 'drop dropout_rate dropout_prob drop_rate drop_prob p_drop',
+    'emsize': 'emb_size embedding_dim embedding_size embed_dim embed_size n_embd nemb embedding word_dim',
+    'layers': 'depth n_layer n_layers nlayers num_layer num_layers rnn_layers number_of_layers',
+    'learnrate': 'lr learn_rate learning_rate learningrate base_lr initial_lr init_lr new_rate eta step',
+    'level': 'token_level tokenizer tokenization unit granularity',
+    'lower': 'lowercase lower_case to_lower do_lower_case uncased',
+    'modeltype': 'model rnn_type cell cell_type rnn model_type arch architecture network net type rnn_cell model_name',
+    'n': 'num_samples n_samples num_texts num_return_sequences num_sequences samples how_many repeat best_of',
+    'num_rounds': 'epochs n_epochs nb_epoch nb_epochs num_epochs max_epochs rounds epoch iterations n_iter '
+    'num_train_epochs passes',
+    'numchars': 'length len max_len max_length maxlen num_chars n_chars nchars gen_length max_gen_length max_tokens '
+    'max_new_tokens new_tokens num_tokens num_generate n_words num_words predict_len sample_length sample_len chars '
+    'characters count size words total_words return_length',
+    'optimizer': 'opt optim optimiser solver',
+    'prime': 'prompt start start_text start_string start_with starting_text prefix seed_text seed_string context '
+    'initial_text initial begin beginning primetext prime_text priming prime_str conditioning condition text input '
+    'input_text first_chars init_text',
+    'print_every': 'log_interval log_every report_every print_freq eval_every eval_interval display_every gen_epochs '
+    'verbose verbosity silent progress',
+    'regcost': 'l2 wd weight_decay l2_reg reg regularization lambda_l2 weightdecay',
+    'save_minutes': 'checkpoint_every save_every save_freq save_interval checkpoint_interval checkpoint_minutes',
+    'seed': 'random_state random_seed rng manual_seed rng_seed',
+    'seq_len': 'block_size bptt context_length sequence_length seq_length seqlen timesteps time_steps num_steps '
+    'n_steps unroll window window_size max_seq_len sequence_len tbptt truncated_bptt',
+    'split': 'dataset data part subset which on',
+    'srcfile': 'path file filename file_path text_file input_file corpus data source text train_file data_path src '
+    'input filepath infile',
+    'state_size': 'hidden hidden_dim hidden_size hiddens hsize n_hidden nhid rnn_size units num_units n_units '
+    'hidden_units rnn_units lstm_size gru_size d_model width neurons hidden_layer_size statesize cell_size',
+    'temp': 'temperature t sampling_temperature softmax_temperature diversity creativity randomness',
+    'temps': 'temperatures diversities',
+    'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
+    'train_len': 'steps max_steps num_windows windows steps_per_epoch max_iters num_batches batches max_batches iters',
+    'trainfrac': 'val_frac val_split validation_split valid_frac val_fraction valid_split test_size test_frac '
+    'train_frac train_split train_size split_ratio train_ratio train_fraction trainsplit train_test_split',
+    'usedir': 'dir directory folder workspace workdir out_dir output_dir save_dir checkpoint_dir logdir name model_dir '
+    'outdir to',
+    'valid_len': 'validation_steps eval_iters eval_steps val_steps max_eval_batches',
+    'vocab_size': 'vocab max_words num_words max_vocab max_features n_vocab vocabulary_size vocabsize ntokens',
+}
+"""For each argument here, what other libraries call it, in lower case."""
+
+HELD_OUT = frozenset(
+    ('val_frac', 'val_split', 'validation_split', 'valid_frac', 'val_fraction', 'test_size', 'test_frac')
+)
+"""Names of the share of a text that is held out; trainfrac is the rest."""
+
+OTHER_VALUES = {
+    'word_level': ('level', "level='word'"),
+    'word_based': ('level', "level='word'"),
+    'char_level': ('level', "level='char'"),
+    'character_level': ('level', "level='char'"),
+    'byte_level': ('level', "level='byte'"),
+    'cuda': ('device', "device='cuda'"),
+    'use_cuda': ('device', "device='cuda'"),
+    'gpu': ('device', "device='cuda'"),
+    'use_gpu': ('device', "device='cuda'"),
+    'verbose': ('print_every', 'print_every=0 prints nothing, print_every=10 reports often'),
+    'verbosity': ('print_every', 'print_every=0 prints nothing, print_every=10 reports often'),
+    'silent': ('print_every', 'print_every=0 prints nothing'),
+}
+"""Names whose value here is not the value that was given: the argument, and what to type."""
+
+_NO_ARGUMENT = {
+    'stop eos eos_token stop_token end end_token until stop_string': 'leave it out: a text has numchars symbols',
+    'top_k topk top_p topp nucleus min_p nucleus_sampling': 'ms.attach(samplefilter=...), a function of the logits',
+    'stream streaming callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
+    'shuffle batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
+    'patience early_stopping early_stop': "ms.restore('best') after the training",
+    'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',
+}
+
+OTHER_NAMES: dict[str, tuple[str, ...]] = {}
+"""Names of other libraries, in lower case, and the arguments here that each may mean."""
+for _meant, _names in _SYNONYMS.items():
+    for _name in _names.split():
+        OTHER_NAMES[_name] = (*OTHER_NAMES.get(_name, ()), _meant)
+del _meant, _names, _name
+
+NO_ARGUMENT = {name: step for names, step in _NO_ARGUMENT.items() for name in names.split()}
+"""Names of other libraries for what no argument here does, and what to type instead."""
+
+_ATTRIBUTES = {
+    'ms.newcheckpoint()': 'save save_model save_checkpoint checkpoint dump snapshot savemodel store commit',
+    'ms.generatestring()': 'sample generate predict write generate_text gen sampletext sample_text generatetext speak '
+    'complete talk inference forward',
+    'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
+    'ms.evaluate()': 'eval test score validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
+    'ms.restore()': 'load load_checkpoint undo rollback revert reload load_model load_state_dict load_weights rewind',
+    'ms, which prints where the run stands': 'summary info status describe show report overview',
+    'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '
+    'reset_states zero_state init_hidden reset reset_hidden',
+    'copy the directory ms.curdir: it is the whole run': 'export share upload push_to_hub copy backup save_as to_onnx',
+    'delete the directory ms.curdir yourself; nothing here deletes a run': 'delete remove destroy clear drop',
+    'nothing: a run needs no closing': 'close quit exit stop shutdown end finish',
+    'ms.chars': 'vocab vocabulary charset tokenizer itos stoi alphabet char2idx idx2char vocab_size characters words',
+    'ms.history': 'losses log metrics logs train_loss loss_history hist curve',
+    'ms.plot()': 'graph plot_losses plot_loss draw figure plot_history curves',
+    'ms.hyper': 'config hparams hyperparams settings args params_dict options cfg hyperparameters',
+    'ms.carry': 'hidden state states hidden_state hidden_states h h0 memory_state',
+    'ms.curdir': 'path dir directory workspace folder filename workdir save_dir location',
+    'ms.data': 'dataset text corpus source train_data',
+    'ms.position': 'step steps iteration global_step pos iter cursor',
+    'ms.modeltype': 'model_type kind arch',
+    'ms.device': 'gpu cuda cpu to',
+    'ms.checkpoints()': 'checkpoint_list list_checkpoints saved versions',
+    'ms.sethyperparams(learnrate=0.0005)': 'set_lr set_learning_rate set_learnrate setlr update_hyperparams set_params',
+    'the folders of ms.curdir: each checkpoint has the weights as safetensors': 'parameters weights state_dict model '
+    'network net named_parameters',
+}
+ATTRIBUTES = {name: step for step, names in _ATTRIBUTES.items() for name in names.split()}
+"""Names of other libraries for attributes and methods of a model, and what to type here."""
+
+
+def plain(name: str) -> str:
+    """Return a name in the form in which the tables hold it: lower case, with underscores."""
+    return name.strip().lower().replace('-', '_')
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the public name that `name` is a misspelling of; None if no name is alike.
+
+    >>> nearest('traifrac', ['trainfrac', 'level']), nearest('xyzzy', ['level'])
+    ('trainfrac', None)
+    """
+    public = {plain(other).replace('_', ''): other for other in known if not other.startswith('_')}
+    close = difflib.get_close_matches(plain(name).replace('_', ''), public, n=1, cutoff=LIKENESS)
+    return public[close[0]] if close else None
+
+
+def unknown_name(
+    kind: str,
+    name: str,
+    known: Mapping[str, str],
+    elsewhere: Mapping[str, str] | None = None,
+    value: object = None,
+    meanings: Mapping[str, str] | None = None,
+) -> tuple[str, str]:
+    """Return the message and the next step for an unknown `name`: the name meant, or a list of all names.
+
+    Names of other libraries are translated first; then a misspelt name becomes the nearest one.
+
+    Parameters
+    ----------
+    known, elsewhere : mapping    for each name of this call, and of other calls, the text to type
+    value                         given with the name
+    meanings : mapping            of names of this call, for the message
+    >>> unknown_name('hyperparameter', 'lr', {'learnrate': 'learnrate=0.001', 'layers': 'layers=2'})
+    ("no hyperparameter 'lr'.", 'learnrate=0.001')
+    """
+    elsewhere, meanings = elsewhere or {}, meanings or {}
+    here, key = f'no {kind} {name!r}', plain(name)
+    if key in OTHER_VALUES and OTHER_VALUES[key][0] in known:
+        return f'{here}.', OTHER_VALUES[key][1]
+    meant = [*(other for other in known if plain(other) == key), *OTHER_NAMES.get(key, ())]
+    found = next((other for other in meant if other in known), None)
+    there = next((other for other in (name, *meant) if other in elsewhere), None)
+    if found is None and there is None:
+        if key in NO_ARGUMENT:
+            return f'{here}.', NO_ARGUMENT[key]
+        found, there = nearest(name, known), nearest(name, elsewhere)
+    if found is not None:
+        step = known[found]
+        if key in HELD_OUT and isinstance(value, int | float) and 0 < value < 1:
+            step = f'{found}={1 - value:g}'
+        return f'{here}: here it is {meanings[found]}.' if found in meanings else f'{here}.', step
+    if there is not None:
+        return f'{here} here.', elsewhere[there]
+    return f'{here}.', f'one of {", ".join(known)}' if known else 'leave it out'
