@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.display.notebook import NotebookProgress
-from charrnn.display.text import NOUNS, count, printable
+from charrnn.display.text import NOUNS, count, fitting, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,8 +39,7 @@ class Screen:
         from rich.text import Text
 
         with self._survive_closed_output():
-            encoding = self.console.encoding or 'utf-8'
-            safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
+            safe = fitting(printable(text), self.console.encoding)
             self.console.print(Text(safe, style=style), soft_wrap=True)
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.display.text import printable
+from charrnn.display.text import fitted, printable
 from charrnn.errors import AttachedError
 from charrnn.sampling.filters import OwnFilter
 from charrnn.session.run import Session, run_of
@@ -79,6 +79,7 @@ def own(attachments: Attachments, name: str) -> Callable[..., Any] | None:
     return None if function is None else HOOKS[name].checked(function)
 
 
+@fitted
 class AttachedTable(dict[str, str]):
     """The sources of the attached functions, by name; the prompt shows them as they were typed."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.display.status import Status
-from charrnn.display.text import NOUNS, printable, sparkline
+from charrnn.display.text import NOUNS, Text, printable, sparkline
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.workspace import Workspace
@@ -74,9 +74,8 @@ def status(dir: str | Path) -> str:
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
-    return printable(
-        '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
-    )
+    following = f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'
+    return Text(printable('\n'.join([*lines, str(table), following])))
 
 
 def _size(root: Path) -> int:
