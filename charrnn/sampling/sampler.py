@@ -63,11 +63,15 @@ class Samples(list[str]):
     __slots__ = ()
 
     def __repr__(self) -> str:
+        return fitting(self.numbered())
+
+    def numbered(self) -> str:
+        """Return the texts with their numbers, one below the other; control characters are escaped."""
         width, lines = len(str(len(self))), list[str]()
         for number, text in enumerate(self, 1):
             first, *rest = printable(str.__str__(text)).split('\n')
             lines += [f'{number:>{width}} │ {first}', *(f'{"":{width}} │ {line}' for line in rest)]
-        return fitting('\n'.join(map(str.rstrip, lines))) or '[]'
+        return '\n'.join(map(str.rstrip, lines)) or '[]'
 
     @overload
     def __getitem__(self, which: SupportsIndex) -> str: ...

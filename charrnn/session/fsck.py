@@ -100,7 +100,12 @@ class Inspection(Tabular):
 
 
 def fsck(dir: str | Path) -> Inspection:
-    """Verify every byte of a run."""
+    """Verify every byte of a run.
+
+    Parameters
+    ----------
+    dir : path    the working directory of the run
+    """
     workspace = Workspace(Path(dir))
     try:
         workspace.require_run()

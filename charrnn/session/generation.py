@@ -22,6 +22,7 @@ from charrnn.sampling.state import State, read_prime
 from charrnn.session.hooks import own
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
+from charrnn.text.vocabulary import check_errors_argument
 
 BYTES_OF_A_SYMBOL = 64
 """Memory that a drawn symbol takes on the way to a text: its number, its index, as an int in a list, as a character."""
@@ -65,12 +66,25 @@ def generatestring(
 ) -> Sample | list[str]:
     """Draw `numchars` symbols at temperature `temp`.
 
-    Symbols are characters, or bytes or words at those levels. `temp` 0
-    always takes the likeliest. `prime` is read first and is not part of
-    the result; by default it is a newline, or the first training symbol
-    of a text without one. `seed` fixes the draws. `errors='replace'` reads
-    unknown symbols of the prime as U+FFFD or <unk>. `n` asks for a list of
-    n texts, drawn side by side.
+    The result is a str that goes on after the prime: prime + result is one
+    text, with the space between two words. A model of bytes has U+FFFD for
+    bytes that are not UTF-8 there; result.bytes are the bytes. Only print
+    and str() replace characters that the screen lacks.
+
+    Parameters
+    ----------
+    numchars : int   symbols to draw: characters, bytes or words
+    temp : float     below 1, likely symbols come more often; 0 always takes
+                     the likeliest
+    prime : str      the text to go on from, not part of the result; by
+                     default a line break, or the first training symbol of
+                     a text without one. A model of bytes also takes bytes,
+                     and goes on from the bytes of an earlier result
+    seed : int       fixes the draws; by default they differ each time
+    errors : str     'strict', or 'replace': symbols of the prime that the
+                     model does not know are read as U+FFFD or <unk>
+    n : int          texts to draw side by side; the result is a list
+
     Raises CharSetError (an unknown symbol), SamplingError.
     """
     run = run_of(ms)
@@ -122,6 +136,7 @@ def indices_of(run: Run, text: str | bytes, errors: str = 'strict') -> list[int]
 
 def prime_of(run: Run, prime: str | bytes | None, errors: str = 'strict') -> list[int]:
     """Return the indices of a prime: at least one."""
+    check_errors_argument(errors)
     before = default_prime(run) if prime is None else indices_of(run, prime, errors)
     if not before:
         raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
@@ -231,10 +246,18 @@ def temperatures(
 ) -> TemperedSamples:
     """Continue a text at several temperatures.
 
-    `prime` is continued at each of `temps`, with the same draws, and each
-    text is measured: .nats per symbol and .bits_per_char are its cost for
-    the model itself, at temperature 1. Far below its loss on real text the
-    model repeats itself; far above it, the text is babble.
+    Each text is measured: .nats per symbol and .bits_per_char are its cost
+    for the model itself, at temperature 1. Far below its loss on real text
+    the model repeats itself; far above it, the text is babble.
+
+    Parameters
+    ----------
+    prime : str       continued at each temperature, as in generatestring
+    temps : sequence  the temperatures; the draws are the same for all
+    numchars : int    symbols of each text
+    seed : int        fixes the draws
+    errors : str      'strict', or 'replace', as in generatestring
+
     Raises CharSetError (an unknown symbol in the prime), SamplingError.
     """
     run = run_of(ms)

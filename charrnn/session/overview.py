@@ -50,7 +50,12 @@ def status_of(run: Run) -> Status:
 
 
 def status(dir: str | Path) -> str:
-    """Return one screen about a run: its model, its progress, its losses, its checkpoints."""
+    """Return one screen about a run: its model, its progress, its losses, its checkpoints.
+
+    Parameters
+    ----------
+    dir : path    the working directory of the run
+    """
     workspace = Workspace(Path(dir))
     workspace.require_run()
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')

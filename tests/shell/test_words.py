@@ -1,0 +1,68 @@
+"""Next steps in Python become what is typed at a shell."""
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.shell.commands import CALLED, Parser, command_line
+from charrnn.shell.words import AT_THE_PROMPT, Words, quoted
+
+WORDS = Words(CALLED, 'ws')
+
+
+@pytest.mark.parametrize(
+    ('python', 'shell'),
+    [
+        ('ms.trainmodel()', 'python -m charrnn train ws'),
+        ('ms.trainmodel(20)', 'python -m charrnn train ws --num-rounds 20'),
+        ('ms.trainmodel() goes on from here', 'python -m charrnn train ws goes on from here'),
+        ('ms.trainmodel(clear_state=True)', 'python -m charrnn train ws --clear-state'),
+        ('ms.trainmodel(clear_state=False)', 'python -m charrnn train ws --no-clear-state'),
+        ("generatestring(ms, 20, prime='a b')", "python -m charrnn generate ws --numchars 20 --prime 'a b'"),
+        ('generatestring(ms, temp=0.5)', 'python -m charrnn generate ws --temp 0.5'),
+        ('generatestring(ms, temp=...)', 'python -m charrnn generate ws --temp ...'),
+        ("ms = ModelState.load('my run')", "python -m charrnn train 'my run'"),
+        ("ModelState.load('r', device='cpu') here", 'python -m charrnn train r --device cpu here'),
+        ("ModelState.initfromsrcfile('a b.txt', 'r', seq_len=9)", "python -m charrnn init 'a b.txt' r --seq-len 9"),
+        ('ModelState.initfromsrcfile(..., layers=3)', 'python -m charrnn init FILE ws --layers 3'),
+        ("errors='replace' reads it as <unk>.", '--errors replace reads it as <unk>.'),
+        ("ms.chars shows them; errors='replace' reads it as <unk>.", '--errors replace reads it as <unk>.'),
+        ('batchsize=1, or sethyperparams(seq_len=2)', f'--batchsize 1, or sethyperparams(seq_len=2){AT_THE_PROMPT}'),
+        ("ms.restore() or ms.restore('best')", f"restore() or restore('best'){AT_THE_PROMPT}"),
+        ('ms.attached, then ms.reattach()', f'attached, then reattach(){AT_THE_PROMPT}'),
+        ("prime='\\n', or leave it out", "--prime $'\\n', or leave it out"),
+        ('learnrate=0.001 (RMSProp step size, now 0.001)', '--learnrate 0.001 (RMSProp step size, now 0.001)'),
+        ('num_rounds=3.', '--num-rounds 3.'),
+        ('learnrate=...', '--learnrate ...'),
+        ('make room, or check the permissions', 'make room, or check the permissions'),
+        ('generatestring(ms, prime=", unfinished', 'generatestring(ms, prime=", unfinished'),
+        ("encoding='utf-16' (it begins so)", '--encoding utf-16 (it begins so)'),
+    ],
+)
+def test_steps(python: str, shell: str) -> None:
+    assert WORDS.step(python) == shell
+
+
+def test_only_what_follows_next_is_a_step_and_samples_stay_as_they_are() -> None:
+    text = 'saved  x=1 ms.y  Next: ms.trainmodel()\n  │ Next: ms.trainmodel() temp=1\n1 │ Next: ms.x\nseed=3'
+    assert WORDS.message(text) == text.replace('Next: ms.trainmodel()\n', 'Next: python -m charrnn train ws\n').replace(
+        'Next: ms.x', f'Next: x{AT_THE_PROMPT}'
+    )
+
+
+@given(st.text(), st.floats(0, 1e6), st.booleans())
+def test_a_command_is_parsed_to_the_values_of_the_call(prime: str, temp: float, clear: bool) -> None:
+    parser: Parser = command_line()[0]
+    line = WORDS.step(f'generatestring(ms, prime={prime!r}, temp={temp!r})').removeprefix('python -m charrnn ')
+    if prime.isprintable() and not prime.startswith('-'):
+        given = parser.parse_args(shlex.split(line))
+        assert (given.prime, given.temp, given.dir) == (prime, temp, 'ws')
+    line = WORDS.step(f'ms.trainmodel(clear_state={clear})').removeprefix('python -m charrnn ')
+    assert parser.parse_args(line.split()).clear_state is clear
+
+
+@given(st.text())
+def test_any_text_is_translated(text: str) -> None:
+    assert isinstance(WORDS.message(f'Next: {text}ms.trainmodel({text}'), str) and isinstance(quoted(text), str)
