@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -154,7 +155,7 @@ def write_sample(found: str | list[str]) -> None:
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status."""
     if sys.stdout is None:  # closed by the shell: >&-
-        sys.stdout = open(os.devnull, 'w', encoding='utf-8')  # noqa: SIM115, PTH123  lives as long as the process
+        sys.stdout = io.StringIO()
     try:
         try:
             return _run(arguments)
@@ -163,6 +164,10 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _drop_output()
         return CLOSED_PIPE
+    except OSError as error:  # a full disk, ...: errors of the library are told where they occur
+        _drop_output()
+        _tell(f'{START}: cannot write the output: {error.strerror or error}.\n  Next: another place for it')
+        return 1
     except KeyboardInterrupt:
         return 130
     except UsageError as error:
@@ -178,7 +183,9 @@ def _drop_output() -> None:
 
 
 def _tell(text: str) -> None:
-    print(printable(text), file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # closed by its reader: there is no other place for it
+            print(fitting(printable(text), sys.stderr.encoding), file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """The command line: data as it was drawn, help and errors in the words of a shell, and a quiet end on a closed pipe."""
 
+import contextlib
+import errno
 import inspect
 import io
 import os
@@ -201,6 +203,36 @@ def test_a_closed_pipe_is_a_quiet_end(folder: Path, monkeypatch: pytest.MonkeyPa
             patch.setattr(sys, 'stderr', told)
             assert run_command(shlex.split(line)) == 141, line
         assert told.getvalue() == ''
+
+
+class Full(io.RawIOBase):
+    """A file on a full disk."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize('line', ['generate ws --numchars 30000', 'generate ws', 'status ws', '--help'])
+def test_a_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    told = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'stdout', io.TextIOWrapper(io.BufferedWriter(Full())))
+        patch.setattr(sys, 'stderr', told)
+        assert run_command(shlex.split(line)) == 1
+        patch.setattr(sys, 'stderr', None)
+        assert run_command(shlex.split('generate nowhere')) == 1
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+    assert told.getvalue().startswith('python -m charrnn: cannot write the output: No space left on device.')
+
+
+def test_a_closed_output_is_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in ('generate ws', 'status ws'):
+        monkeypatch.setattr(sys, 'stdout', None)
+        assert run_command(shlex.split(line)) == 0
 
 
 def test_a_pipe_that_a_process_closes(folder: Path) -> None:

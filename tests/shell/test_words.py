@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.shell.commands import CALLED, Parser, command_line
+from charrnn.shell.commands import CALLED, command_line
 from charrnn.shell.words import AT_THE_PROMPT, Words, quoted
 
 WORDS = Words(CALLED, 'ws')
+PARSER, _ = command_line()
 
 
 @pytest.mark.parametrize(
@@ -54,13 +55,12 @@ def test_only_what_follows_next_is_a_step_and_samples_stay_as_they_are() -> None
 
 @given(st.text(), st.floats(0, 1e6), st.booleans())
 def test_a_command_is_parsed_to_the_values_of_the_call(prime: str, temp: float, clear: bool) -> None:
-    parser: Parser = command_line()[0]
     line = WORDS.step(f'generatestring(ms, prime={prime!r}, temp={temp!r})').removeprefix('python -m charrnn ')
     if prime.isprintable() and not prime.startswith('-'):
-        given = parser.parse_args(shlex.split(line))
+        given = PARSER.parse_args(shlex.split(line))
         assert (given.prime, given.temp, given.dir) == (prime, temp, 'ws')
     line = WORDS.step(f'ms.trainmodel(clear_state={clear})').removeprefix('python -m charrnn ')
-    assert parser.parse_args(line.split()).clear_state is clear
+    assert PARSER.parse_args(line.split()).clear_state is clear
 
 
 @given(st.text())
