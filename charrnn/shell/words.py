@@ -19,6 +19,8 @@ START = 'python -m charrnn'
 CALL = re.compile(r'(?:\bms = )?(?:\b(?:ModelState|ms)\.)?\b([a-z]\w*)\(')
 PAIR = re.compile(r"""\b([a-z]\w*)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.\.\.|[^\s,;()'"]*[^\s,;()'".:])""")
 ATTRIBUTE = re.compile(r'\b(?:ms|ModelState)\.(?=[a-z])')
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+SEPARATOR = re.compile(r'; |,? or ')
 AT_THE_PROMPT = f'  (at the Python prompt: {START})'
 
 Commands = Mapping[str, tuple[str, Callable[..., Any]]]
@@ -40,9 +42,9 @@ class Words:
 
     def step(self, text: str) -> str:
         """Return a next step in the words of a shell."""
-        clauses = [(clause, self._clause(clause)) for clause in text.split('; ')]
-        kept = [new for _, new in clauses if not new.endswith(AT_THE_PROMPT)] or [clauses[0][1]]
-        return '; '.join(kept)
+        ways = [self._way(way) for way in ways_of(text)]
+        kept = [way for way in ways if not way.endswith(AT_THE_PROMPT)]
+        return self._way(text) if len(kept) in (0, len(ways)) else ' or '.join(kept)
 
     def message(self, text: str) -> str:
         """Return a message with `name=value` as options, and what follows ``Next: `` as a step for a shell."""
@@ -68,17 +70,14 @@ class Words:
             return spelled(name) if known else f'--no-{name.replace("_", "-")}'
         return f'{spelled(name)} {quoted("..." if known is ... else str(known))}'
 
-    def _clause(self, text: str) -> str:
+    def _way(self, text: str) -> str:
         """Return one way of a step; a way that only Python has ends with AT_THE_PROMPT."""
         parts, end, is_python = list[str](), 0, False
-        for call in CALL.finditer(text):
-            close = closing(text, call.end() - 1)
-            if call.start() < end or not close:
-                continue
-            between = text[end : call.start()]
-            command = self._command(call[1], text[call.start(1) : close])
+        for call, close in calls_in(text):
+            between, python = text[end : call.start()], text[call.start(1) : close]
+            command = self._command(call[1], python)
             is_python |= not command or bool(ATTRIBUTE.search(between))
-            parts += [ATTRIBUTE.sub('', self.options(between)), command or text[call.start(1) : close]]
+            parts += [ATTRIBUTE.sub('', self.options(between)), command or ATTRIBUTE.sub('', python)]
             end = close
         rest = text[end:]
         is_python |= bool(ATTRIBUTE.search(rest))
@@ -120,6 +119,26 @@ def quoted(word: str) -> str:
     if word.isprintable():
         return word if word == '...' else shlex.quote(word)
     return f"$'{word.encode('unicode_escape').decode()}'"
+
+
+def calls_in(text: str) -> list[tuple[re.Match[str], int]]:
+    """Return the calls in a text that are Python, each with its end; calls inside other calls are left out."""
+    found: list[tuple[re.Match[str], int]] = []
+    for call in CALL.finditer(text):
+        if (not found or call.start() >= found[-1][1]) and (close := closing(text, call.end() - 1)):
+            found.append((call, close))
+    return found
+
+
+def ways_of(text: str) -> list[str]:
+    """Return the alternatives of a step, which ';' or 'or' separates outside calls and quotes."""
+    spans = [(call.start(), close) for call, close in calls_in(text)] + [m.span() for m in QUOTED.finditer(text)]
+    ways, start = [], 0
+    for separator in SEPARATOR.finditer(text):
+        if not any(begin < separator.end() and separator.start() < end for begin, end in spans):
+            ways.append(text[start : separator.start()])
+            start = separator.end()
+    return [*ways, text[start:]]
 
 
 def closing(text: str, start: int) -> int:

@@ -1,13 +1,18 @@
 """Next steps in Python become what is typed at a shell."""
 
+import ast
+import re
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import charrnn
 from charrnn.shell.commands import CALLED, command_line
-from charrnn.shell.words import AT_THE_PROMPT, Words, quoted
+from charrnn.shell.words import AT_THE_PROMPT, Words, calls_in, quoted
 
 WORDS = Words(CALLED, 'ws')
 PARSER, _ = command_line()
@@ -30,7 +35,11 @@ PARSER, _ = command_line()
         ('ModelState.initfromsrcfile(..., layers=3)', 'python -m charrnn init FILE ws --layers 3'),
         ("errors='replace' reads it as <unk>.", '--errors replace reads it as <unk>.'),
         ("ms.chars shows them; errors='replace' reads it as <unk>.", '--errors replace reads it as <unk>.'),
-        ('batchsize=1, or sethyperparams(seq_len=2)', f'--batchsize 1, or sethyperparams(seq_len=2){AT_THE_PROMPT}'),
+        ('batchsize=1, or sethyperparams(seq_len=2)', '--batchsize 1'),
+        ("ModelState.load('a or b'), or ms.restore()", "python -m charrnn train 'a or b'"),
+        ("ms.trainmodel() with valid_len=0, or ms.restore('last')", 'python -m charrnn train ws with --valid-len 0'),
+        ("compare(ModelState.load('a'), ms)", f"compare(load('a'), ms){AT_THE_PROMPT}"),
+        ('check the path or its permissions; another disk', 'check the path or its permissions; another disk'),
         ("ms.restore() or ms.restore('best')", f"restore() or restore('best'){AT_THE_PROMPT}"),
         ('ms.attached, then ms.reattach()', f'attached, then reattach(){AT_THE_PROMPT}'),
         ("prime='\\n', or leave it out", "--prime $'\\n', or leave it out"),
@@ -61,6 +70,26 @@ def test_a_command_is_parsed_to_the_values_of_the_call(prime: str, temp: float, 
         assert (given.prime, given.temp, given.dir) == (prime, temp, 'ws')
     line = WORDS.step(f'ms.trainmodel(clear_state={clear})').removeprefix('python -m charrnn ')
     assert PARSER.parse_args(line.split()).clear_state is clear
+
+
+def steps_of_the_package() -> Iterator[str]:
+    """Yield each next step that the package's source has, with X in the place of each value."""
+    for path in Path(charrnn.__file__).parent.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith('Error') and len(node.args) == 2:
+                values = getattr(node.args[1], 'values', [node.args[1]])
+                yield ''.join(str(v.value) if isinstance(v, ast.Constant) else "'X'" for v in values)
+
+
+def test_no_step_of_the_package_needs_a_model_state_at_a_shell() -> None:
+    steps = list(steps_of_the_package())
+    assert len(steps) > 60
+    for step in steps:
+        shown = WORDS.step(step)
+        assert not re.search(r'\b(ms|ModelState)\.[a-z]', shown), step
+        python = ' '.join(step[call.start() : close] for call, close in calls_in(step))
+        for name, value in re.findall(r"\b([a-z_]+)=('[^']*'|\w+)", step):
+            assert name not in WORDS.names or f'{name}={value}' in python or f'{name}={value}' not in shown, step
 
 
 @given(st.text())
