@@ -17,7 +17,11 @@ from charrnn.shell.options import spelled
 
 START = 'python -m charrnn'
 CALL = re.compile(r'(?:\bms = )?(?:\b(?:ModelState|ms)\.)?\b([a-z]\w*)\(')
-PAIR = re.compile(r"""\b([a-z]\w*)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.\.\.|[^\s,;()'"]*[^\s,;()'".:])""")
+PAIR = re.compile(
+    r"""\b([a-z]\w*)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.\.\.|[^\s,;()'"]*[^\s,;()'".:])"""
+    r"""((?:(?:, | or )(?:'[\w.:-]*'|\.\.\.))*)"""
+)
+"""An argument and its value, with other values for it: ``level='char', 'byte' or 'word'``."""
 ATTRIBUTE = re.compile(r'\b(?:ms|ModelState)\.(?=[a-z])')
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 SEPARATOR = re.compile(r'; |,? or ')
@@ -44,7 +48,8 @@ class Words:
         """Return a next step in the words of a shell."""
         ways = [self._way(way) for way in ways_of(text)]
         kept = [way for way in ways if not way.endswith(AT_THE_PROMPT)]
-        return self._way(text) if len(kept) in (0, len(ways)) else ' or '.join(kept)
+        is_enough = kept and len(kept) < len(ways) and all('--' in way or START in way for way in kept)
+        return ' or '.join(kept) if is_enough else self._way(text)
 
     def message(self, text: str) -> str:
         """Return a message with `name=value` as options, and what follows ``Next: `` as a step for a shell."""
@@ -59,7 +64,11 @@ class Words:
 
     def options(self, text: str) -> str:
         """Return a text with each ``name=value`` of an argument as an option."""
-        return PAIR.sub(lambda pair: self._option(pair[1], pair[2]) if pair[1] in self.names else pair[0], text)
+
+        def option(pair: re.Match[str]) -> str:
+            return self._option(pair[1], pair[2]) + pair[3].replace("'", '') if pair[1] in self.names else pair[0]
+
+        return PAIR.sub(option, text)
 
     def _option(self, name: str, value: str) -> str:
         try:
@@ -94,9 +103,7 @@ class Words:
         free = [p for p in inspect.signature(method).parameters.values() if p.kind is not p.VAR_KEYWORD]
         given = [node for node in tree.args if not (isinstance(node, ast.Name) and node.id == 'ms')]
         names = [p.name for p in free if p.name != 'ms']
-        known: dict[str, str] = {}
-        if not any(isinstance(node, ast.Constant) and node.value is ... for node in given):
-            known = dict(zip(names, map(ast.unparse, given), strict=False))
+        known = {name: value for name, value in zip(names, map(ast.unparse, given), strict=False) if value != '...'}
         known |= {k.arg: ast.unparse(k.value) for k in tree.keywords if k.arg}
         places = [known.pop(p.name, '') for p in free if p.default is p.empty and p.name not in ('ms', 'dir')]
         if places:

@@ -38,6 +38,13 @@ PARSER, _ = command_line()
         ('batchsize=1, or sethyperparams(seq_len=2)', '--batchsize 1'),
         ("ModelState.load('a or b'), or ms.restore()", "python -m charrnn train 'a or b'"),
         ("ms.trainmodel() with valid_len=0, or ms.restore('last')", 'python -m charrnn train ws with --valid-len 0'),
+        ("level='char', 'byte' or 'word'", '--level char, byte or word'),
+        ("encoding='utf-8', 'cp1251', ...; level='byte'", '--encoding utf-8, cp1251, ...; --level byte'),
+        ("ModelState.initfromsrcfile(..., 'r') begins it", 'python -m charrnn init FILE r begins it'),
+        (
+            "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
+            f"restore() or restore('best'), then a smaller learnrate or clip in a new run{AT_THE_PROMPT}",
+        ),
         ("compare(ModelState.load('a'), ms)", f"compare(load('a'), ms){AT_THE_PROMPT}"),
         ('check the path or its permissions; another disk', 'check the path or its permissions; another disk'),
         ("ms.restore() or ms.restore('best')", f"restore() or restore('best'){AT_THE_PROMPT}"),
