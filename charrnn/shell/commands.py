@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +78,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError in the place of printing the usage."""
-        raise UsageError(f'{message}.', f'{START} {self.example}, or {self.prog} --help')
+        following = f'{START} {self.example}, or {self.prog} --help'
+        if option := re.match(r'argument (--[\w-]+): expected one argument', message):
+            following = f"{option[1]}=... (so joined, a value may begin with '-'), or {self.prog} --help"
+        raise UsageError(f'{message}.', following)
 
 
 def command_line() -> tuple[Parser, dict[str, Parser]]:
