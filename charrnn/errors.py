@@ -22,10 +22,14 @@ A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environme
 
 from __future__ import annotations
 
+import codecs
 import re
 import reprlib
 import sys
 import warnings
+from typing import Any, TypeVar
+
+C = TypeVar('C', bound=type)
 
 # Control characters except newline and tab, characters that reorder a line, unpaired surrogates, and the byte order
 # mark, which would be invisible.
@@ -69,6 +73,52 @@ def shown(value: object) -> str:
     return shorten(' '.join(text.split('\n')), MOST_SHOWN)
 
 
+SUBSTITUTES = dict(zip('▁▂▃▄▅▆▇█', '.:-=+*%#', strict=True)) | {  # the bars of a sparkline
+    '±': '+-', '…': '...', '’': "'", '│': '|', '─': '-', '–': '-', '·': '*', '×': 'x', '²': '2', '\ufffd': '?',
+}  # fmt: skip
+"""ASCII for the characters that this library puts into what it shows."""
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """Return ASCII for the characters that an encoding lacks, as an error handler of ``str.encode``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return ''.join(SUBSTITUTES.get(c) or c.encode('ascii', 'backslashreplace').decode() for c in lacking), error.end
+
+
+codecs.register_error('charrnn.substitute', _substitute)
+
+
+def fitting(text: str, encoding: str | None = None) -> str:
+    """Return `text` with substitutes for the characters that an encoding lacks; by default that of sys.stdout.
+
+    Whatever the library shows passes through here: reprs, tables, errors, the screen of a training.
+
+    >>> fitting('loss 1.50 ± 0.02  █▄▂▁  é', 'ascii')
+    'loss 1.50 +- 0.02  #=:.  \\\\xe9'
+    """
+    try:
+        encoding = encoding or sys.stdout.encoding or 'utf-8'
+        return text.encode(encoding, 'charrnn.substitute').decode(encoding)
+    except Exception:  # an odd or a closed sys.stdout, which no repr may fail for
+        return text
+
+
+def fitted(cls: C) -> C:
+    """Decorate a class so that its repr and its str have substitutes for characters that sys.stdout lacks."""
+
+    def fit(plain: Any) -> Any:
+        return lambda self: fitting(plain(self))
+
+    named: Any = cls
+    named.__repr__ = fit(cls.__repr__)
+    if named.__str__ is not object.__str__:  # which calls the repr
+        named.__str__ = fit(cls.__str__)
+    return cls
+
+
+@fitted
 class CharRNNError(Exception):
     """The base class of all errors that this library raises on purpose.
 

@@ -99,13 +99,26 @@ class ModelState(metaclass=_OnePage):
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
 
-        The first int(trainfrac·size) symbols train, the rest validates; a
-        directory with train.txt, valid.txt and test.txt is taken as it is
-        split. `modeltype` is GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
-        LSTM, GRU or LSTMAttention; `level` 'char', 'byte' or 'word' (the
-        `vocab_size` most frequent; in `lower` case); `device` 'auto',
-        'cpu', 'cuda' or 'mps'. The weights are a function of `seed`.
-        help(HyperParams) explains the other arguments.
+        help(HyperParams) explains the arguments from layers on.
+
+        Parameters
+        ----------
+        srcfile : path           the text; or a directory with train.txt,
+                                 valid.txt and test.txt
+        usedir : path            the working directory of the new run
+        modeltype : str          GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
+                                 LSTM, GRU or LSTMAttention
+        trainfrac : float        the first int(trainfrac·size) symbols
+                                 train, the rest validates
+        level : str              a symbol is a 'char', a 'byte' or a 'word'
+        encoding : str           of the text; bytes have none
+        device : str             'auto', 'cpu', 'cuda' or 'mps'
+        seed : int               the weights are a function of it
+        init_checkpoint : bool   save the untrained model
+        vocab_size : int         of words: keep the most frequent ones;
+                                 by default all
+        lower : bool             of words: read the text in lower case
+
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
@@ -129,8 +142,15 @@ class ModelState(metaclass=_OnePage):
 
         It is ready to train or to generate at once, on any device. Warnings
         name a checkpoint passed over as damaged, and a changed torch, engine,
-        ... Nothing is unpickled or executed. Raises WorkspaceError (no run
-        there), CheckpointError (nothing good is left, or a newer format).
+        ... Nothing is unpickled or executed.
+
+        Parameters
+        ----------
+        dir : path       the working directory of the run
+        device : str     'auto', 'cpu', 'cuda' or 'mps'
+
+        Raises WorkspaceError (no run there), CheckpointError (nothing good
+        is left, or a newer format).
         """
         return cls._of(Run.load(Workspace(_path('dir', dir)), choose_device(device)))
 

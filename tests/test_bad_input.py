@@ -253,7 +253,7 @@ def test_arguments_of_another_type_are_refused(make_run: MakeRun, tmp_path: Path
     ms = make_run()
     for wrong in (5, b'bytes', ['x']):
         with pytest.raises(CharRNNError, match='is no text'):
-            ms.generatestring(prime=wrong)  # type: ignore[call-overload]
+            ms.generatestring(prime=wrong)  # type: ignore[arg-type]
     nothing: Any = None
     calls: list[Callable[[], object]] = [
         lambda: ModelState.load(nothing),

@@ -179,29 +179,25 @@ def test_the_command_line(folder: Path) -> None:
     assert '\x1b' not in trained.stdout
     drawn = command(folder, 'generate', 'run', '--numchars', '30', '--temp', '0')
     assert drawn.returncode == 0 and len(drawn.stdout.rstrip('\n')) >= 20
-    for arguments, why in [
-        (('train', 'nowhere'), 'WorkspaceError: there is no directory'),
-        (('init', 'text.txt', 'run'), 'already holds a run'),
-        (('train', 'run', '--batchsize', '100000'), 'TrainingError'),
-    ]:
-        failed = command(folder, *arguments)
-        assert failed.returncode == 1 and why in failed.stderr and 'Traceback' not in failed.stderr
-    assert command(folder, 'train', 'run', '--lr', '1').returncode == 2
-    options = command(folder, 'train', '--help').stdout
-    for name in ('num-rounds', 'batchsize', 'train-len', 'valid-len', 'print-every', 'clear-state', 'save-minutes'):
-        assert re.search(rf'--{name}\b', options)
+    failed = command(folder, 'train', 'nowhere')
+    assert failed.returncode == 1 and 'WorkspaceError: there is no directory' in failed.stderr
+    assert 'Traceback' not in failed.stderr
 
 
-def test_a_terminal_that_cannot_show_the_text_does_not_stop_the_training(folder: Path) -> None:
+@pytest.mark.parametrize('encoding', ['ascii', 'cp1252'])
+def test_an_encoding_that_lacks_the_text_stops_no_script(folder: Path, encoding: str) -> None:
     (folder / 'russian.txt').write_text('Мой дядя самых честных правил\n' * 100, encoding='utf-8')
-    environment = {**os.environ, 'PYTHONIOENCODING': 'ascii', 'PYTHONUTF8': '0'}
-    code = BEGIN.replace('text.txt', 'russian.txt') + '; ms.trainmodel(train_len=20, print_every=10)'
+    environment = {**os.environ, 'PYTHONIOENCODING': encoding, 'PYTHONUTF8': '0'}
+    code = BEGIN.replace('text.txt', 'russian.txt') + '; ms.trainmodel(train_len=20, print_every=10); '
+    code += (
+        'print(ms, ms.evaluate(), compare(ms), temperatures(ms), ms.history, ms.history[-1], generatestring(ms, 50))'
+    )
     done = subprocess.run(
         [sys.executable, '-c', f'from charrnn import *; {code}'],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        cwd=folder, env=environment, capture_output=True, encoding=encoding, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert '\\u04' in done.stdout
+    assert '\\u04' in done.stdout and 'protocol' in done.stdout
 
 
 def test_a_closed_pipe_does_not_lose_the_training(folder: Path) -> None:

@@ -28,6 +28,7 @@ LAYERS = (
     {'training', 'sampling'},
     {'session'},
     {'modelstate'},
+    {'shell'},
 )
 """Each part of the package may import from the lines above its own, and nothing else."""
 LEAVES = {'storage': {'errors'}, 'scratch': {'errors'}, 'display': {'errors'}}

@@ -59,7 +59,8 @@ def train(folder: Path) -> dict[str, str]:
                 for tensor in sorted(tensors.keys()):
                     data = tensors.get_tensor(tensor).tobytes()
                     digests[f'{modeltype}, {name}: {tensor}'] = hashlib.sha256(data).hexdigest()
-            losses = repr([(row.get('train_nats'), row.get('valid_nats'), row.get('sample')) for row in ms.history])
+            rows = [(row.get('train_nats'), row.get('valid_nats'), str(row.get('sample'))) for row in ms.history]
+            losses = repr(rows)
             digests[f'{modeltype}, {name}: history'] = hashlib.sha256(losses.encode()).hexdigest()
             sample = ms.generatestring(200, 0.7, seed=1, prime='the cat')
             digests[f'{modeltype}, {name}: sample'] = hashlib.sha256(repr(str(sample)).encode()).hexdigest()

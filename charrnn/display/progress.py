@@ -9,11 +9,11 @@ import contextlib
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.display.notebook import NotebookProgress
-from charrnn.display.text import NOUNS, count, printable
+from charrnn.display.text import NOUNS, count, fitting, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,9 @@ _BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be mostly bl
 
 class Screen:
     """The screen that training prints on, one for each call of trainmodel."""
+
+    words: Callable[[str], str] = staticmethod(str)
+    """A function that each text passes through; the command line puts next steps into the words of a shell."""
 
     def __init__(self, console: Console | None = None, level: str = 'char') -> None:
         from rich.console import Console
@@ -39,8 +42,7 @@ class Screen:
         from rich.text import Text
 
         with self._survive_closed_output():
-            encoding = self.console.encoding or 'utf-8'
-            safe = printable(text).encode(encoding, 'backslashreplace').decode(encoding)
+            safe = fitting(printable(self.words(text)), self.console.encoding)
             self.console.print(Text(safe, style=style), soft_wrap=True)
 
     @contextlib.contextmanager

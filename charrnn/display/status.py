@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charrnn.display.text import NOUNS, count, printable, shorten, sparkline
+from charrnn.display.text import NOUNS, count, fitting, printable, shorten, sparkline
 
 WIDTH = 80
 
@@ -48,7 +48,7 @@ class Status:
         if loss:
             lines.append(f'  loss   {loss}')
         lines.append(f'  saved  {self._saved()}')
-        return '\n'.join(line[:WIDTH] for line in lines)
+        return '\n'.join(fitting(line)[:WIDTH] for line in lines)
 
     def html(self) -> str:
         """Return the status lines as HTML."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from charrnn.display.text import printable
+from charrnn.display.text import fitting, printable
 
 ONE_LINE = {ord('\n'): ' ', ord('\t'): ' '}
 """Replacements in a cell, so that rows stay aligned."""
@@ -56,8 +56,8 @@ class Table:
         return [[column.cell(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
 
     def __str__(self) -> str:
-        cells = self._cells()
-        heads = [column.head for column in self.columns]
+        cells = [[fitting(cell) for cell in row] for row in self._cells()]  # before they are aligned
+        heads = [fitting(column.head) for column in self.columns]
         lines = [heads] if any(heads) else []
         widths = [max(map(len, column)) for column in zip(*lines, *cells, strict=True)] if lines or cells else []
 
@@ -71,7 +71,7 @@ class Table:
             shown.append(aligned(row))
             if self.texts:
                 shown += [f'  │ {line}'.rstrip() for line in printable(self.texts[place]).split('\n')]
-        return '\n'.join([*shown, printable(self.after)] if self.after else shown)
+        return fitting('\n'.join([*shown, printable(self.after)] if self.after else shown))
 
     def html(self) -> str:
         """Return the table as HTML; all text in it is escaped."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from typing import Self
 
+from charrnn.errors import fitted as fitted
+from charrnn.errors import fitting as fitting
 from charrnn.errors import printable as printable
 from charrnn.errors import shorten as shorten
 
@@ -38,3 +42,29 @@ def count(number: float) -> str:
     if number < 999.5e3:
         return f'{number / 1e3:.0f}k'
     return f'{number / 1e6:.1f}M'
+
+
+_SURROGATES = re.compile('[\ud800-\udfff]')
+
+
+class Text(str):
+    """A text of a run as a plain str, which every encoding of Unicode can write, and every screen can show.
+
+    A lone surrogate is replaced by U+FFFD. The repr, ``str(text)`` and so ``print(text)`` have substitutes for
+    characters that the encoding of sys.stdout lacks. Everywhere else the text is exact: written to a file, joined,
+    formatted in an f-string, encoded, in JSON.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str = '') -> Self:
+        return super().__new__(cls, _SURROGATES.sub('\ufffd', text))
+
+    def __repr__(self) -> str:
+        return fitting(super().__repr__())
+
+    def __str__(self) -> str:
+        return fitting(super().__str__())
+
+    def __format__(self, form: str) -> str:
+        return format(super().__str__(), form)

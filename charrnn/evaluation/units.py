@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from charrnn.display.tables import Column, Table, Tabular
-from charrnn.display.text import NOUNS
+from charrnn.display.text import NOUNS, fitted
 from charrnn.evaluation.protocol import SplitScore
 from charrnn.text.charset import CODE_POINTS, code_points
 from charrnn.text.dataset import Dataset
@@ -69,6 +69,7 @@ def spelling_nats(text: str, words: WordSet, data: Dataset) -> float:
     return float(cost[code_points(''.join(spelled))].sum()) + end * len(spelled)
 
 
+@fitted
 @dataclass(frozen=True)
 class Evaluation(Tabular):
     """The loss of one split in every unit, with the baselines of the same split.

@@ -10,13 +10,15 @@ a text on any device.  Where nothing but the unknown symbol is filtered, the nat
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self, SupportsIndex, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.display.text import printable
+from charrnn.display.text import Text, fitting, printable
 from charrnn.errors import SamplingError
 from charrnn.models import Carry, LanguageModel
 from charrnn.models.engines import native
@@ -28,13 +30,57 @@ Follow = Callable[[NDArray[np.int64]], object]
 """Called with the symbols (B,) of each step, before the next one."""
 
 
-class Sample(str):
-    """Generated text: a plain str, except that the prompt shows it with its line breaks."""
+class Sample(Text):
+    """Generated text: a str, except that the prompt shows it with its line breaks.
+
+    Parameters
+    ----------
+    text : str         with U+FFFD for bytes that are not UTF-8, such as the first half of a character at the end
+    drawn : bytes      the bytes that a model of bytes has drawn; by default the UTF-8 of the text
+    """
+
+    __slots__ = ('_bytes',)
+
+    _bytes: builtins.bytes | None
+
+    def __new__(cls, text: str = '', drawn: builtins.bytes | None = None) -> Self:
+        self = super().__new__(cls, text)
+        self._bytes = drawn
+        return self
+
+    def __repr__(self) -> str:
+        return fitting(printable(str.__str__(self)))
+
+    @property
+    def bytes(self) -> builtins.bytes:
+        """The bytes that were drawn, one for each symbol, of a model of bytes; else the text as UTF-8."""
+        return self.encode() if self._bytes is None else self._bytes
+
+
+class Samples(list[str]):
+    """Generated texts: a list, except that the prompt numbers them and shows one below the other."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return printable(self)
+        return fitting(self.numbered())
+
+    def numbered(self) -> str:
+        """Return the texts with their numbers, one below the other; control characters are escaped."""
+        width, lines = len(str(len(self))), list[str]()
+        for number, text in enumerate(self, 1):
+            first, *rest = printable(str.__str__(text)).split('\n')
+            lines += [f'{number:>{width}} │ {first}', *(f'{"":{width}} │ {line}' for line in rest)]
+        return '\n'.join(map(str.rstrip, lines)) or '[]'
+
+    @overload
+    def __getitem__(self, which: SupportsIndex) -> str: ...
+    @overload
+    def __getitem__(self, which: slice) -> Samples: ...
+    def __getitem__(self, which: SupportsIndex | slice) -> str | Samples:
+        """Return one text, or several ones that are shown in the same way."""
+        found = super().__getitem__(which)
+        return found if isinstance(found, str) else Samples(found)
 
 
 def choose(logits: NDArray[np.float64], temp: float, draw: float) -> int:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from charrnn.display.tables import Column, Table, Tabular
-from charrnn.display.text import count
+from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
 from charrnn.evaluation.ladder import xz_bytes
 from charrnn.evaluation.protocol import evaluate_split
@@ -15,6 +15,7 @@ from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
 
+@fitted
 @dataclass(frozen=True)
 class ComparedModel:
     """One row of a comparison.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.text import fitted
 from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.checkpoints import best_number
@@ -22,6 +23,7 @@ ADVICE = {
 """The next step for each kind of part whose damage does not keep the run from loading."""
 
 
+@fitted
 @dataclass(frozen=True)
 class Finding:
     """One part of a run.
@@ -98,7 +100,12 @@ class Inspection(Tabular):
 
 
 def fsck(dir: str | Path) -> Inspection:
-    """Verify every byte of a run."""
+    """Verify every byte of a run.
+
+    Parameters
+    ----------
+    dir : path    the working directory of the run
+    """
     workspace = Workspace(Path(dir))
     try:
         workspace.require_run()

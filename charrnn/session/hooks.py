@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.display.text import printable
+from charrnn.display.text import Text, fitted, printable
 from charrnn.errors import AttachedError, shown
 from charrnn.sampling.filters import OwnFilter
 from charrnn.session.run import Session, run_of
@@ -79,11 +79,12 @@ def own(attachments: Attachments, name: str) -> Callable[..., Any] | None:
     return None if function is None else HOOKS[name].checked(function)
 
 
+@fitted
 class AttachedTable(dict[str, str]):
     """The sources of the attached functions, by name; the prompt shows them as they were typed."""
 
     def __init__(self, attachments: Attachments) -> None:
-        super().__init__({name: held.source for name, held in attachments.items()})
+        super().__init__({name: Text(held.source) for name, held in attachments.items()})
         self.waiting = attachments.waiting
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.display.status import Status
-from charrnn.display.text import NOUNS, printable, sparkline
+from charrnn.display.text import NOUNS, Text, printable, sparkline
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.workspace import Workspace
@@ -50,7 +50,12 @@ def status_of(run: Run) -> Status:
 
 
 def status(dir: str | Path) -> str:
-    """Return one screen about a run: its model, its progress, its losses, its checkpoints."""
+    """Return one screen about a run: its model, its progress, its losses, its checkpoints.
+
+    Parameters
+    ----------
+    dir : path    the working directory of the run
+    """
     workspace = Workspace(Path(dir))
     workspace.require_run()
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
@@ -74,9 +79,8 @@ def status(dir: str | Path) -> str:
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
-    return printable(
-        '\n'.join([*lines, repr(table), f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'])
-    )
+    following = f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'
+    return Text(printable('\n'.join([*lines, str(table), following])))
 
 
 def _size(root: Path) -> int:

@@ -33,14 +33,22 @@ def trainmodel(
 ) -> TrainReport:
     """Train on from the run's present place.
 
-    A round is `train_len` windows of `batchsize` lanes (0: the windows of
-    an epoch), then a validation over `valid_len` windows (0: the whole
-    split), then a checkpoint; inside it, one more every `save_minutes`. A
-    loss line and a sample come every `print_every` windows (0: none).
-    `batchsize=None` is as last time, 16 at first; new lanes read the text
-    before their place, `clear_state=True` begins with zeros. Ctrl-C ends
-    the round at a window's end and saves; a second one stops at once.
-    SIGTERM and SIGHUP do as the first, and then end the process.
+    Ctrl-C ends the round at a window's end and saves; a second one stops
+    at once. SIGTERM and SIGHUP do as the first, and then end the process.
+
+    Parameters
+    ----------
+    num_rounds : int       rounds to train: windows, then a validation, then
+                           a checkpoint
+    batchsize : int        lanes; by default as last time, 16 at first
+    train_len : int        windows of a round; 0 is those of an epoch
+    valid_len : int        windows of a validation; 0 is the whole split
+    print_every : int      windows from report to report, each a line with
+                           the loss and a sample; 0 is no reports
+    clear_state : bool     begin with a carry of zeros; otherwise new lanes
+                           read the text before their place
+    save_minutes : float   minutes from checkpoint to checkpoint in a round
+
     Raises TrainingError (too short a text), NonFiniteLossError
     (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
     """

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from charrnn.display.text import Text
+from charrnn.errors import CharSetError
 from charrnn.text.sources import Source, byte_chunks
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument
 
@@ -16,8 +18,8 @@ from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_a
 class ByteSet(Vocabulary[bytes]):
     """Bytes and their indices: a byte is its own index.
 
-    Text is encoded and decoded as UTF-8. Bytes that are not UTF-8 are decoded to lone surrogates (Python's
-    'surrogateescape'), so that encode(decode(indices)) always returns the same indices.
+    Text is encoded and decoded as UTF-8, so decode(encode(text)) is the text. Bytes that are not UTF-8 are decoded to
+    U+FFFD; ``to_bytes`` returns the bytes as they are.
 
     >>> ByteSet().encode('é').tolist()
     [195, 169]
@@ -51,14 +53,31 @@ class ByteSet(Vocabulary[bytes]):
         return 'ByteSet()'
 
     def encode(self, text: str, errors: str = 'strict') -> Indices:
-        """Return the UTF-8 bytes of `text`, uint8; `errors` changes nothing, because every text can be encoded."""
+        """Return the UTF-8 bytes of `text`, uint8.
+
+        A file name, or text read with Python's errors='surrogateescape', gives the bytes that it was read from.
+
+        Raises
+        ------
+        CharSetError    errors='strict', and half of a surrogate pair, which is no character; else it is U+FFFD
+        """
         check_errors_argument(errors)
-        return np.frombuffer(text.encode('utf-8', 'surrogateescape'), dtype=np.uint8)
+        try:
+            data = text.encode('utf-8', 'surrogateescape')
+        except UnicodeEncodeError as error:
+            if errors == 'strict':
+                wrong = f'U+{ord(text[error.start]):04X} at offset {error.start} is half of a surrogate pair'
+                raise CharSetError(f'{wrong}, which is no character.', "errors='replace' reads it as U+FFFD") from None
+            data = Text(text).encode()
+        return np.frombuffer(data, dtype=np.uint8)
 
     def decode(self, indices: Iterable[int]) -> str:
-        """Return the text that the bytes `indices` spell as UTF-8."""
-        data = indices.astype(np.uint8).tobytes() if isinstance(indices, np.ndarray) else bytes(indices)
-        return data.decode('utf-8', 'surrogateescape')
+        """Return the text that the bytes `indices` spell as UTF-8, with U+FFFD for those that are not UTF-8."""
+        return self.to_bytes(indices).decode('utf-8', 'replace')
+
+    def to_bytes(self, indices: Iterable[int]) -> bytes:
+        """Return the bytes themselves."""
+        return indices.astype(np.uint8).tobytes() if isinstance(indices, np.ndarray) else bytes(indices)
 
     def decoder(self) -> ByteDecoder:
         """Return a decoder that has been given no byte yet."""
@@ -89,12 +108,12 @@ class ByteSet(Vocabulary[bytes]):
 
 
 class ByteDecoder(Decoder):
-    """The text of bytes as UTF-8; an incomplete sequence at the end is shown as lone surrogates until it is complete.
+    """The text of bytes as UTF-8; an incomplete sequence at the end is shown as U+FFFD until it is complete.
 
     >>> decoder = ByteSet().decoder()
     >>> decoder.push(195)
     >>> decoder.text
-    '\\udcc3'
+    '\ufffd'
     >>> decoder.push(169)
     >>> decoder.text
     'é'
@@ -104,13 +123,13 @@ class ByteDecoder(Decoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._complete = codecs.getincrementaldecoder('utf-8')('surrogateescape')
+        self._complete = codecs.getincrementaldecoder('utf-8')('replace')
 
     @property
     def text(self) -> str:
         """The text of all bytes so far."""
         incomplete, _ = self._complete.getstate()
-        return super().text + incomplete.decode('utf-8', 'surrogateescape')
+        return super().text + incomplete.decode('utf-8', 'replace')
 
     def push(self, index: int) -> None:
         """Add a byte; raise ValueError if it is outside 0 … 255."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source, decoded_chunks
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
@@ -36,6 +37,7 @@ def name_character(char: str) -> str:
     return f"'{shown}' (U+{ord(char):04X})"
 
 
+@fitted
 class CharSet(Vocabulary[str]):
     """Characters and their indices.
 

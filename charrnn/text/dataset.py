@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from charrnn.arguments import LARGEST
-from charrnn.display.text import NOUNS
+from charrnn.display.text import NOUNS, fitted
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
@@ -29,6 +29,7 @@ INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
 
 
+@fitted
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """An encoded source and its splits, read-only.
@@ -107,7 +108,7 @@ class Dataset:
         indices = self.split(name)
         if most is not None:
             indices = indices[max(0, len(indices) - most) :]
-        data = self.chars.decode(indices).encode('utf-8', 'surrogateescape')
+        data = self.chars.to_bytes(indices)
         return data if most is None else data[-most:]
 
     def __repr__(self) -> str:

@@ -60,6 +60,14 @@ class Vocabulary(ABC, Generic[Piece]):
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell."""
 
+    def decode_after(self, text: str, indices: Iterable[int]) -> str:
+        """Return the text that `indices` spell as it goes on after `text`: with the space between two words."""
+        return self.decode(indices)
+
+    def to_bytes(self, indices: Iterable[int]) -> bytes:
+        """Return the text that `indices` spell as UTF-8; of bytes, the bytes as they are."""
+        return self.decode(indices).encode('utf-8', 'surrogateescape')
+
     @abstractmethod
     def decoder(self) -> Decoder:
         """Return a Decoder that has been given no index yet."""

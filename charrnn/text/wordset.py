@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, shown
 from charrnn.text.sources import Source, decoded_chunks, split_size
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
@@ -33,6 +34,7 @@ def tokens_of(text: str) -> list[str]:
     return [END if token == '\n' else token for token in TOKEN.findall(text)]
 
 
+@fitted
 class WordSet(Vocabulary[str]):
     """Words and their indices.
 
@@ -117,6 +119,15 @@ class WordSet(Vocabulary[str]):
         decoder = self.decoder()
         decoder.feed(indices)
         return decoder.text
+
+    def decode_after(self, text: str, indices: Iterable[int]) -> str:
+        """Return the text that `indices` spell after `text`: with a space between, if `text` ends in a word."""
+        decoder = self.decoder()
+        decoder.feed(self.encode(text, errors='replace'))
+        start = len(decoder.text)
+        decoder.feed(indices)
+        found = decoder.text[start:]
+        return found.removeprefix(' ') if text[-1:].isspace() else found
 
     def decoder(self) -> WordDecoder:
         """Return a decoder that has been given no word yet."""

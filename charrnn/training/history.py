@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.text import Text
 
 Row = Mapping[str, Any]
 
@@ -155,7 +156,11 @@ class History(Tabular, Sequence[Row]):
         """Return the rows of the file with the names of their units, and the bits of their validation."""
         names, bits = self._names, self._names['bits']
         return [
-            {**{names.get(name, name): value for name, value in row.items()}, bits: _bits(row.get('valid_nats'))}
+            {
+                **{names.get(name, name): value for name, value in row.items()},
+                **({'sample': Text(row['sample'])} if 'sample' in row else {}),
+                bits: _bits(row.get('valid_nats')),
+            }
             for row in rows
         ]
 

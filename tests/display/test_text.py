@@ -1,8 +1,17 @@
-"""Text of a run can do no harm to a terminal, and numbers are short."""
+"""Text of a run can do no harm to a terminal, fits every encoding, and numbers are short."""
+
+import io
+import json
+import pickle
+import sys
+from dataclasses import dataclass
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from charrnn.display.text import count, printable, shorten, sparkline
+from charrnn.display.text import BARS, Text, count, fitted, fitting, printable, shorten, sparkline
+from charrnn.errors import SUBSTITUTES, CharRNNError, OwnershipError, SamplingError
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,80 @@ def test_counts_and_shortened_names() -> None:
         '3.2M',
     ]
     assert shorten('abc', 3) == 'abc' and shorten('abcdefg', 5) == 'ab…fg'
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'shown'),
+    [
+        ('ascii', r"1.5 +- 0.1 ... a's | .#  \xe9 \u044f \u3044 \U0001f600 ?"),
+        ('cp1252', r'1.5 ± 0.1 … a’s | .#  é \u044f \u3044 \U0001f600 ?'),
+        ('cp437', r"1.5 ± 0.1 ... a's │ .█  é \u044f \u3044 \U0001f600 ?"),
+        ('utf-8', '1.5 ± 0.1 … a’s │ ▁█  é я い \U0001f600 \ufffd'),
+        ('utf-16', '1.5 ± 0.1 … a’s │ ▁█  é я い \U0001f600 \ufffd'),
+        ('no such encoding', '1.5 ± 0.1 … a’s │ ▁█  é я い \U0001f600 \ufffd'),
+    ],
+)
+def test_only_characters_that_the_encoding_lacks_are_substituted(encoding: str, shown: str) -> None:
+    assert fitting('1.5 ± 0.1 … a’s │ ▁█  é я い \U0001f600 \ufffd', encoding) == shown
+
+
+def test_substitutes_are_ascii_and_bars_stay_apart() -> None:
+    assert all(c.isascii() and c.isprintable() for c in SUBSTITUTES.values())
+    assert len({SUBSTITUTES[bar] for bar in BARS}) == len(BARS) and all(len(SUBSTITUTES[bar]) == 1 for bar in BARS)
+
+
+ENCODINGS = ('utf-8', 'cp1252', 'ascii', 'latin-1', 'utf-16', 'shift_jis', 'cp437')
+
+
+class Screen(io.TextIOWrapper):
+    """A screen of an encoding, which raises at a character that it lacks."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding, 'strict', newline='')
+
+    def shown(self) -> str:
+        self.flush()
+        self.seek(0)
+        return self.read()
+
+
+@given(st.text(st.characters() | st.characters(categories=['Cs']), max_size=20), st.sampled_from(ENCODINGS))
+@example('a\ud800\udcff', 'utf-8')
+def test_a_text_survives_print_a_file_and_json(given_text: str, encoding: str) -> None:
+    text, screen = Text(given_text), Screen(encoding)
+    exact = ''.join('\ufffd' if '\ud800' <= c <= '\udfff' else c for c in given_text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'stdout', screen)
+        print(text, [text], {'sample': text}, end='')
+        file = io.TextIOWrapper(io.BytesIO(), 'utf-8', newline='')
+        file.write(text)
+        file.seek(0)
+        assert file.read() == exact == f'{text}' == f'{text}' == ''.join([text])
+        assert json.loads(json.dumps([text])) == [exact]
+        copy = pickle.loads(pickle.dumps(text))
+        assert type(copy) is Text and copy == text == exact and hash(text) == hash(exact)
+    if encoding == 'utf-8':
+        assert screen.shown() == f"{exact} [{exact!r}] {{'sample': {exact!r}}}"
+    else:
+        screen.flush()
+
+
+def test_reprs_and_errors_fit_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    @fitted
+    @dataclass
+    class Value:
+        name: str
+
+    values: list[object] = [Value('é…'), SamplingError('one’s é', 'ж'), OwnershipError('é')]
+    for value in values:
+        monkeypatch.setattr(sys, 'stdout', Screen('ascii'))
+        print(value, [value])
+        assert str(value).isascii() and repr(value).isascii()
+        monkeypatch.setattr(sys, 'stdout', Screen('utf-8'))
+        assert 'é' in str(value) and 'é' in repr(value)
+    monkeypatch.setattr(sys, 'stdout', Screen('ascii'))
+    assert str(values[1]) == "one's \\xe9\n  Next: \\u0436"
+    monkeypatch.setattr(sys, 'stdout', None)
+    assert str(CharRNNError('é')) == 'é'
+    monkeypatch.setattr(sys, 'stdout', object())
+    assert str(CharRNNError('é')) == 'é' and repr(Text('é')) == "'é'"

@@ -1,5 +1,6 @@
 """Law 6: temp → 0 is argmax; temp = 1 frequencies match the softmax; logits of ±1e4 do not overflow."""
 
+import json
 import math
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from charrnn import CharSetError, HyperParamsError, SamplingError, generatestring
 from charrnn.models import MODELTYPES
-from charrnn.sampling.sampler import Sample, choose, sample_indices
+from charrnn.sampling.sampler import Sample, Samples, choose, sample_indices
 from charrnn.sampling.state import State, read_prime
 
 logits_of_any_size = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8)
@@ -142,6 +143,15 @@ def test_a_sample_shows_its_line_breaks_and_is_otherwise_a_str() -> None:
     sample = Sample('one\ntwo\x1b[31m')
     assert repr(sample) == 'one\ntwo\\x1b[31m'
     assert sample == 'one\ntwo\x1b[31m' and sample[:3] == 'one' and f'{sample}' == str(sample)
+
+
+def test_several_samples_are_numbered_and_told_apart() -> None:
+    samples = Samples(map(Sample, ['Adaka\nFedorw', 'Belan\x1b[31m\n', '']))
+    assert repr(samples) == str(samples) == '1 │ Adaka\n  │ Fedorw\n2 │ Belan\\x1b[31m\n  │\n3 │'
+    assert repr(samples[:2]) == '1 │ Adaka\n  │ Fedorw\n2 │ Belan\\x1b[31m\n  │' and repr(samples[:0]) == '[]'
+    assert repr(samples[0]) == 'Adaka\nFedorw'
+    assert json.loads(json.dumps(samples)) == samples == ['Adaka\nFedorw', 'Belan\x1b[31m\n', '']
+    assert repr(Samples(['a'] * 10)).splitlines()[8:] == [' 9 │ a', '10 │ a']
 
 
 @pytest.mark.parametrize('given', [{'numchars': 10**13}, {'n': 10**14}, {'numchars': 10**6, 'n': 10**9}])

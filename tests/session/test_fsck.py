@@ -14,9 +14,9 @@ from processes import child, is_killed
 from torture import TORTURE, count
 
 from charrnn import ModelState
-from charrnn.__main__ import run_command
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.shell.commands import run_command
 
 
 def flip(path: Path) -> None:

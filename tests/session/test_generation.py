@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +14,9 @@ from conftest import ENGINES, MakeRun, learner_of, train
 
 from charrnn import ModelState, SamplingError, temperatures
 from charrnn.evaluation.cost import score_indices
+from charrnn.sampling.sampler import Sample
 from charrnn.sampling.state import read_prime
-from charrnn.session.generation import draw_indices
+from charrnn.session.generation import draw_indices, indices_of, sample_on_the_way
 from charrnn.session.run import run_of
 
 
@@ -32,6 +36,58 @@ def test_temperatures_side_by_side(run: ModelState) -> None:
     for wrong in ((), 'hot', 3):
         with pytest.raises(SamplingError, match='no sequence of temperatures'):
             temperatures(run, 'the', wrong)
+
+
+JAPANESE = 'いろはにほへと ちりぬるを\n' * 60
+
+
+def test_a_model_of_bytes_returns_a_str_that_encodes_and_its_bytes(make_run: MakeRun, tmp_path: Path) -> None:
+    """The last character of 100 bytes is cut in half: it is U+FFFD in the text, and whole in the bytes."""
+    ms = make_run(level='byte', text=JAPANESE)
+    sample = ms.generatestring(100, 1.0, prime='いろはに', seed=3)
+    assert isinstance(sample, Sample) and len(sample.bytes) == 100
+    assert sample == sample.bytes.decode('utf-8', 'replace')
+    (tmp_path / 'sample.txt').write_text(sample, encoding='utf-8')
+    assert (tmp_path / 'sample.txt').read_bytes() == sample.encode()
+    assert json.loads(json.dumps({'sample': sample})) == {'sample': sample}
+    assert pickle.loads(pickle.dumps(sample)).bytes == sample.bytes
+
+
+def test_a_prime_of_bytes_is_read_as_it_is(make_run: MakeRun) -> None:
+    """A sample of a model of bytes goes on from its bytes, also where its text has U+FFFD for half a character."""
+    ms = make_run(level='byte', text=JAPANESE)
+    first = Sample('いろ\ufffd', 'いろは'.encode()[:-1])
+    given: list[str | bytes] = [first, first.bytes]
+    for prime in given:
+        assert indices_of(run_of(ms), prime) == list(first.bytes)
+        assert (
+            ms.generatestring(20, prime=prime, seed=1).bytes == ms.generatestring(20, prime=first.bytes, seed=1).bytes
+        )
+        (tempered,) = temperatures(ms, prime, (0.5,), numchars=30, seed=2)
+        assert isinstance(tempered.text, Sample) and len(tempered.text.bytes) == 30
+        nats = score_indices(learner_of(ms).model, list(first.bytes), list(tempered.text.bytes))
+        assert tempered.nats == pytest.approx(nats.mean()), 'the symbols that were drawn are measured, not their text'
+    assert ms.generatestring(20, prime=str(first), seed=1) == ms.generatestring(20, prime=str(first).encode(), seed=1)
+    with pytest.raises(SamplingError, match="b'the' is no text"):
+        make_run('chars').generatestring(5, prime=b'the')
+
+
+def test_a_sample_of_words_goes_on_after_its_prime_as_text(make_run: MakeRun) -> None:
+    ms = make_run(level='word', text=LONG)
+    train(ms, 30)
+    for prime in ('the cat', 'the cat ', 'the cat\t', 'ran.\n', ' the'):
+        for temp in (0.0, 1.0):
+            (sample,) = ms.generatestring(12, temp, prime=prime, seed=2, n=1)
+            before, whole = ms.chars.encode(prime).tolist(), ms.chars.encode(prime + sample).tolist()
+            assert whole[: len(before)] == before and len(whole) == len(before) + 12
+            assert sample == ms.generatestring(12, temp, prime=prime, seed=2)
+            if prime[-1].isspace():
+                assert not sample.startswith(' ')
+            elif whole[len(before)] != ms.chars.encode('\n')[0]:
+                assert sample.startswith(' ')
+    assert not ms.generatestring(6, seed=1).startswith(' '), 'there is no text before it'
+    assert not sample_on_the_way(run_of(ms)).startswith(' ')
+    assert temperatures(ms, 'the cat', (0.0,))[0].text == ms.generatestring(200, 0.0, prime='the cat')
 
 
 def test_words_too_are_measured_in_bits_per_character(make_run: MakeRun) -> None:
@@ -78,5 +134,5 @@ def test_a_filter_sees_the_prime_and_the_text_so_far(make_run: MakeRun, level: s
     (drawn,) = draw_indices(run, state, before, 30, 1.0, np.random.default_rng(4))
     assert seen == [ms.chars.decode([*before, *drawn[:n]]) for n in range(30)]
     seen.clear()
-    assert ms.generatestring(30, 1.0, prime='the é.', seed=4) == ms.chars.decode(drawn)
+    assert ms.generatestring(30, 1.0, prime='the é.', seed=4) == ms.chars.decode_after('the é.', drawn)
     assert seen[0] == ms.chars.decode(before) and len(seen) == 30

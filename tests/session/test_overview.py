@@ -10,9 +10,9 @@ import pytest
 from conftest import files_below, train
 
 from charrnn import ModelState, WorkspaceError
-from charrnn.__main__ import run_command
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.shell.commands import run_command
 
 
 def test_status_is_one_screen(curdir: Path, capsys: pytest.CaptureFixture[str]) -> None:

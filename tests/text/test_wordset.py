@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,10 +63,39 @@ def test_words_are_values() -> None:
     assert words.encode('').tolist() == [] and words.decode([]) == ''
 
 
+@given(any_text, st.lists(st.integers(1, 3), max_size=5))
+def test_words_go_on_after_a_text_as_text(text: str, indices: list[int]) -> None:
+    words = WordSet(['<eos>', 'ab', 'é'])
+    before = words.encode(text, errors='replace').tolist()
+    whole = text + words.decode_after(text, indices)
+    assert words.encode(whole, errors='replace').tolist() == before + indices, 'no word is glued to another'
+    assert words.decode_after('', indices) == words.decode(indices)
+
+
+@pytest.mark.parametrize(
+    ('text', 'following'),
+    [('The', ' cat'), ('The ', 'cat'), ('The\n', 'cat'), ('The\t', 'cat'), ('The\u2003', 'cat'), ('', 'cat')],
+)
+def test_a_space_comes_between_two_words_only(text: str, following: str) -> None:
+    words = WordSet(['<eos>', 'the', 'cat'], lower=True)
+    assert words.decode_after(text, [3]) == following
+    assert words.decode_after(text, [1, 3]) == '\ncat'
+
+
 @given(st.lists(st.integers(0, 255)))
-def test_any_bytes_are_encoded_again(values: list[int]) -> None:
-    chars = ByteSet()
-    assert chars.encode(chars.decode(values)).tolist() == values
+def test_bytes_are_kept_beside_their_text(values: list[int]) -> None:
+    chars, data = ByteSet(), bytes(values)
+    assert chars.decode(values) == data.decode('utf-8', 'replace')
+    assert chars.to_bytes(values) == chars.to_bytes(np.array(values, np.int64)) == data
+    text = chars.decode(values)
+    assert chars.decode(chars.encode(text)) == text
+    assert chars.encode(data.decode('utf-8', 'surrogateescape')).tolist() == values, 'a text read by surrogateescape'
+
+
+def test_half_of_a_surrogate_pair_is_no_character() -> None:
+    with pytest.raises(CharSetError, match='U\\+D800 at offset 1 is half of a surrogate pair'):
+        ByteSet().encode('a\ud800')
+    assert ByteSet().encode('a\ud800', errors='replace').tolist() == [97, 0xEF, 0xBF, 0xBD]
 
 
 def test_there_is_one_byte_set() -> None:

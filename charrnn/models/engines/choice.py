@@ -15,6 +15,7 @@ from functools import partial
 
 import torch
 
+from charrnn.display.text import fitted
 from charrnn.errors import EngineError
 from charrnn.models.cells import Cell, LayerFunction
 from charrnn.models.engines import cudnn, native
@@ -24,6 +25,7 @@ VARIABLE = 'CHARRNN_ENGINE'
 NAMES = ('native', 'torch', 'cudnn')
 
 
+@fitted
 @dataclass(frozen=True)
 class Engine:
     """The engine of a model, and the reason for the choice.

@@ -1,0 +1,1 @@
+"""The command line: ``python -m charrnn COMMAND``, its options, its output and its words."""

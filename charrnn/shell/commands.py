@@ -1,0 +1,232 @@
+"""The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ``status`` and ``fsck``.
+
+To a file or a pipe, ``generate`` writes the text that was drawn and nothing else: in UTF-8, or as the bytes that a
+model of bytes has drawn, without a line end.  At a terminal, and with ``--n``, it shows the text for reading.
+
+Exit status: 0; 1 after an error (fsck has its own statuses); 2 for a command that cannot be understood; 130 after
+Ctrl-C; 141 if the reader of the output ended first, as a program has that SIGPIPE ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from charrnn.arguments import unknown_name
+from charrnn.display.progress import Screen
+from charrnn.errors import CharRNNError, fitting, printable
+from charrnn.modelstate import ModelState
+from charrnn.sampling.sampler import Sample, Samples
+from charrnn.session.fsck import fsck
+from charrnn.session.overview import status
+from charrnn.shell.options import add_options, options_of, spelled
+from charrnn.shell.words import START, Commands, Words
+from charrnn.version import __version__
+
+METHODS: dict[str, Callable[..., Any]] = {
+    'init': ModelState.initfromsrcfile,
+    'train': ModelState.trainmodel,
+    'generate': ModelState.generatestring,
+    'status': status,
+    'fsck': fsck,
+}
+"""The function that each command calls; its arguments are the options."""
+
+CALLED: Commands = {
+    'initfromsrcfile': ('init', ModelState.initfromsrcfile),
+    'load': ('train', ModelState.load),
+    'trainmodel': ('train', ModelState.trainmodel),
+    'generatestring': ('generate', ModelState.generatestring),
+    'status': ('status', status),
+    'fsck': ('fsck', fsck),
+}
+"""The command for each call in a next step; a run that is loaded can be trained on."""
+
+PURPOSES = {
+    'init': ('begin a run on a text file', 'init text.txt workspaces/text'),
+    'train': ('train the run in a directory', 'train workspaces/text'),
+    'generate': ('draw text from the run in a directory', 'generate workspaces/text'),
+    'status': ('print one screen about a run; reads only, and works while another process trains it',
+               'status workspaces/text'),
+    'fsck': ('verify every byte of a run; reads only, and works while another process trains it',
+             'fsck workspaces/text'),
+}  # fmt: skip
+"""The purpose of each command, and an example."""
+
+CLOSED_PIPE = 128 + 13
+"""The exit status of a program that SIGPIPE (13) ends."""
+
+
+class UsageError(Exception):
+    """A command that cannot be understood: what is wrong, and what to type next."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors end with a next step."""
+
+    example = 'train workspaces/text'
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(fitting(message), file)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError in the place of printing the usage."""
+        following = f'{START} {self.example}, or {self.prog} --help'
+        if option := re.match(r'argument (--[\w-]+): expected one argument', message):
+            following = f"{option[1]}=... (so joined, a value may begin with '-'), or {self.prog} --help"
+        raise UsageError(f'{message}.', following)
+
+
+def command_line() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the command line, and of each command."""
+    parser = Parser(prog=START, description='Without a command, this opens a Python prompt.', allow_abbrev=False)
+    parser.add_argument('--version', action='version', version=f'charrnn {__version__}')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)
+    parsers = {}
+    for name, (purpose, example) in PURPOSES.items():
+        each = parsers[name] = commands.add_parser(
+            name, help=purpose, description=f'{purpose[0].upper()}{purpose[1:]}.', allow_abbrev=False
+        )
+        each.example = example
+        if name in ('train', 'generate'):
+            add_options(each, ModelState.load)
+        add_options(each, METHODS[name])
+    return parser, parsers
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the command and its options.
+
+    Raises
+    ------
+    UsageError    an unknown command or option, or one that lacks its value
+    """
+    parser, parsers = command_line()
+    if arguments and not arguments[0].startswith('-') and arguments[0] not in parsers:
+        at_the_prompt = f'; {arguments[0]} is for the prompt of {START}' if hasattr(ModelState, arguments[0]) else ''
+        raise UsageError(
+            f'no command {arguments[0]!r}; there are {", ".join(parsers)}{at_the_prompt}.', f'{START} --help'
+        )
+    given, extra = parser.parse_known_args(arguments)
+    if extra:
+        raise UsageError(*unknown_option(given.command, extra, parsers))
+    return given
+
+
+def unknown_option(command: str, extra: Sequence[str], parsers: dict[str, Parser]) -> tuple[str, str]:
+    """Return the message and the next step for arguments that a command does not take."""
+    if not extra[0].startswith('-'):
+        return f'{command} takes no {extra[0]!r}.', f'quotes around a path with spaces; {START} {command} --help'
+    typed, _, value = extra[0].partition('=')
+    value = value or (extra[1] if len(extra) > 1 and not extra[1].startswith('--') else '...')
+    takers = {name: options_in(parsers[name]) for name in reversed(parsers)}
+    elsewhere = {
+        name: f'it belongs to {other}: {parsers[other].prog} {PLACES_OF[other]} {spelled(name)} {value}'
+        for other, names in takers.items()
+        for name in names
+    }
+    known = {name: f'{spelled(name)} {value}' for name in takers[command]}
+    _, following = unknown_name('option', typed.lstrip('-').replace('-', '_'), known, elsewhere)
+    others = f'one of {", ".join(known)}'
+    return f'{command} has no option {typed}.', f'{START} {command} --help' if following == others else following
+
+
+PLACES_OF = {'init': 'FILE DIR', 'train': 'DIR', 'generate': 'DIR', 'status': 'DIR', 'fsck': 'DIR'}
+
+
+def options_in(parser: Parser) -> list[str]:
+    """Return the names of the options of a command."""
+    return [action.dest for action in parser._actions if action.option_strings and action.dest != 'help']
+
+
+def write_sample(found: str | list[str]) -> None:
+    """Write a sample: as it is to a file or a pipe, for reading at a terminal; several ones for reading."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, 'buffer'):
+        print(repr(found))
+        return
+    data = found.bytes if isinstance(found, Sample) else f'{Samples(found).numbered()}\n'.encode()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit status."""
+    if sys.stdout is None:  # closed by the shell: >&-
+        sys.stdout = io.StringIO()
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return CLOSED_PIPE
+    except OSError as error:  # a full disk, ...: errors of the library are told where they occur
+        _drop_output()
+        _tell(f'{START}: cannot write the output: {error.strerror or error}.\n  Next: another place for it')
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except UsageError as error:
+        what, following = error.args
+        _tell(f'{START}: {what}\n  Next: {following}')
+        return 2
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere, so that the interpreter can end in silence."""
+    with contextlib.suppress(Exception):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # closed by its reader: there is no other place for it
+            print(fitting(printable(text), sys.stderr.encoding), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _in_the_words_of_a_shell(words: Words) -> Iterator[None]:
+    """Put next steps, on the screen of a training and in warnings, into the words of a shell while the block runs."""
+    before = Screen.words
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *place: _tell(f'Warning: {words.message(words.options(str(message)))}')
+        Screen.words = staticmethod(words.message)
+        try:
+            yield
+        finally:
+            Screen.words = staticmethod(before)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    given = parse(arguments)
+    words = Words(CALLED, given.dir if 'dir' in given else given.usedir)
+    try:
+        with _in_the_words_of_a_shell(words):
+            return _call(given, words)
+    except CharRNNError as error:
+        following = f'\n  Next: {words.step(error.next_step)}' if error.next_step else ''
+        _tell(f'{type(error).__name__}: {words.options(error.what)}{following}')
+        return 1
+
+
+def _call(given: argparse.Namespace, words: Words) -> int:
+    method = METHODS[given.command]
+    options = options_of(given, method)
+    if given.command in ('train', 'generate'):
+        ms = ModelState.load(**options_of(given, ModelState.load))
+        found = method(ms, **options)
+        if given.command == 'train':
+            return 130 if found.interrupted else 0
+        write_sample(found)
+        return 0
+    found = method(**options)
+    print(fitting(words.message(str(found))))
+    return int(found.status) if given.command == 'fsck' else 0

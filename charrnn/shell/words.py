@@ -1,0 +1,159 @@
+"""The words of a shell: next steps that are Python, written as what to type at a shell.
+
+A call of a method that a command calls becomes the command, ``name=value`` becomes ``--name value``.  A step that only
+Python has is named without its ModelState, and the prompt beside it; if a step has another way, it is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from charrnn.shell.options import spelled
+
+START = 'python -m charrnn'
+CALL = re.compile(r'(?:\bms = )?(?:\b(?:ModelState|ms)\.)?\b([a-z]\w*)\(')
+PAIR = re.compile(
+    r"""\b([a-z]\w*)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.\.\.|[^\s,;()'"]*[^\s,;()'".:])"""
+    r"""((?:(?:, | or )(?:'[\w.:-]*'|\.\.\.))*)"""
+)
+"""An argument and its value, with other values for it: ``level='char', 'byte' or 'word'``."""
+ATTRIBUTE = re.compile(r'\b(?:ms|ModelState)\.(?=[a-z])')
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+SEPARATOR = re.compile(r'; |,? or ')
+AT_THE_PROMPT = f'  (at the Python prompt: {START})'
+
+Commands = Mapping[str, tuple[str, Callable[..., Any]]]
+"""For the name of a method: the command that calls it, and the method."""
+
+
+class Words:
+    """A translation of messages into the words of a shell.
+
+    Parameters
+    ----------
+    commands : mapping    of the names of methods to commands
+    dir : str             the working directory that the present command was given
+    """
+
+    def __init__(self, commands: Commands, dir: str = 'DIR') -> None:
+        self.commands, self.dir = commands, dir
+        self.names = {name for _, method in commands.values() for name in inspect.signature(method).parameters}
+
+    def step(self, text: str) -> str:
+        """Return a next step in the words of a shell."""
+        ways = [self._way(way) for way in ways_of(text)]
+        kept = [way for way in ways if not way.endswith(AT_THE_PROMPT)]
+        is_enough = kept and len(kept) < len(ways) and all('--' in way or START in way for way in kept)
+        return ' or '.join(kept) if is_enough else self._way(text)
+
+    def message(self, text: str) -> str:
+        """Return a message with `name=value` as options, and what follows ``Next: `` as a step for a shell."""
+        lines = []
+        for line in text.split('\n'):
+            what, following, step = line.partition('Next: ')
+            if line.lstrip().startswith('│'):  # the text of a sample
+                lines.append(line)
+            else:
+                lines.append(what + (following and following + self.step(step)))
+        return '\n'.join(lines)
+
+    def options(self, text: str) -> str:
+        """Return a text with each ``name=value`` of an argument as an option."""
+
+        def option(pair: re.Match[str]) -> str:
+            return self._option(pair[1], pair[2]) + pair[3].replace("'", '') if pair[1] in self.names else pair[0]
+
+        return PAIR.sub(option, text)
+
+    def _option(self, name: str, value: str) -> str:
+        try:
+            known = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            known = value
+        if isinstance(known, bool):
+            return spelled(name) if known else f'--no-{name.replace("_", "-")}'
+        return f'{spelled(name)} {quoted("..." if known is ... else str(known))}'
+
+    def _way(self, text: str) -> str:
+        """Return one way of a step; a way that only Python has ends with AT_THE_PROMPT."""
+        parts, end, is_python = list[str](), 0, False
+        for call, close in calls_in(text):
+            between, python = text[end : call.start()], text[call.start(1) : close]
+            command = self._command(call[1], python)
+            is_python |= not command or bool(ATTRIBUTE.search(between))
+            parts += [ATTRIBUTE.sub('', self.options(between)), command or ATTRIBUTE.sub('', python)]
+            end = close
+        rest = text[end:]
+        is_python |= bool(ATTRIBUTE.search(rest))
+        return ''.join([*parts, ATTRIBUTE.sub('', self.options(rest))]) + (AT_THE_PROMPT if is_python else '')
+
+    def _command(self, name: str, call: str) -> str:
+        """Return the command for a call, or nothing."""
+        if name not in self.commands:
+            return ''
+        command, method = self.commands[name]
+        tree = ast.parse(call, mode='eval').body
+        if not isinstance(tree, ast.Call):
+            return ''
+        free = [p for p in inspect.signature(method).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        given = [node for node in tree.args if not (isinstance(node, ast.Name) and node.id == 'ms')]
+        names = [p.name for p in free if p.name != 'ms']
+        known = {name: value for name, value in zip(names, map(ast.unparse, given), strict=False) if value != '...'}
+        known |= {k.arg: ast.unparse(k.value) for k in tree.keywords if k.arg}
+        places = [known.pop(p.name, '') for p in free if p.default is p.empty and p.name not in ('ms', 'dir')]
+        if places:
+            places = [plain(value) if value else blank for value, blank in zip(places, ('FILE', self.dir), strict=True)]
+        else:
+            places = [plain(known.pop('dir', '')) or quoted(self.dir)]
+        return ' '.join([START, command, *places, *(self._option(*pair) for pair in known.items())])
+
+
+def plain(value: str) -> str:
+    """Return a value of Python as a word of a shell."""
+    try:
+        return quoted(str(ast.literal_eval(value))) if value else ''
+    except (SyntaxError, ValueError):
+        return quoted(value)
+
+
+def quoted(word: str) -> str:
+    """Return a word as a shell reads it, line breaks and other control characters spelled out."""
+    if word.isprintable():
+        return word if word == '...' else shlex.quote(word)
+    return f"$'{word.encode('unicode_escape').decode()}'"
+
+
+def calls_in(text: str) -> list[tuple[re.Match[str], int]]:
+    """Return the calls in a text that are Python, each with its end; calls inside other calls are left out."""
+    found: list[tuple[re.Match[str], int]] = []
+    for call in CALL.finditer(text):
+        if (not found or call.start() >= found[-1][1]) and (close := closing(text, call.end() - 1)):
+            found.append((call, close))
+    return found
+
+
+def ways_of(text: str) -> list[str]:
+    """Return the alternatives of a step, which ';' or 'or' separates outside calls and quotes."""
+    spans = [(call.start(), close) for call, close in calls_in(text)] + [m.span() for m in QUOTED.finditer(text)]
+    ways, start = [], 0
+    for separator in SEPARATOR.finditer(text):
+        if not any(begin < separator.end() and separator.start() < end for begin, end in spans):
+            ways.append(text[start : separator.start()])
+            start = separator.end()
+    return [*ways, text[start:]]
+
+
+def closing(text: str, start: int) -> int:
+    """Return the place after the parenthesis that closes the one at `start`; 0 if the call is not Python."""
+    for end in (m.end() for m in re.finditer(r'\)', text[start:])):
+        try:
+            ast.parse(f'f{text[start : start + end]}', mode='eval')
+        except (SyntaxError, ValueError):
+            continue
+        return start + end
+    return 0
