@@ -17,6 +17,7 @@ from typing import IO
 
 from charrnn.arguments import real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
+from charrnn.text.formats import HEAD, refuse_other_format
 
 LEVELS = ('char', 'byte', 'word')
 SPLITS = ('train', 'valid', 'test')
@@ -56,6 +57,11 @@ class Source:
             object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
         if level != 'word' and (vocab_size is not None or lower):
             raise HyperParamsError(f'vocab_size and lower belong to words, and level={shown(level)}.', "level='word'")
+        if level == 'byte' and self.encoding != 'utf-8':
+            raise HyperParamsError(
+                f"level='byte' reads the bytes as they are: encoding={shown(self.encoding)} would do nothing.",
+                "leave encoding out, or level='char'",
+            )
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
 
@@ -135,6 +141,8 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
         read = 0
         while True:
             chunk = file.read(CHUNK_BYTES)
+            if not read:
+                refuse_other_format(path, chunk[:HEAD], encoding)
             pending = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(chunk, final=not chunk)
@@ -143,7 +151,7 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 raise SourceTextError(
                     f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
                     f'{offset:,} ({error.reason}).',
-                    "encoding='latin-1', 'cp1252', ... if the text has another encoding; level='byte' reads any file",
+                    _other_encoding(chunk, encoding),
                 ) from None
             except UnicodeError as error:  # for example utf-16 without its byte order mark
                 raise SourceTextError(
@@ -154,3 +162,38 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 yield text
             if not chunk:
                 return
+
+
+def _other_encoding(chunk: bytes, encoding: str) -> str:
+    """Return what to type for a text with a byte that is not `encoding`, judged by the bytes around it."""
+    text = chunk.decode(encoding, 'replace')
+    wrong, other = text.count('\ufffd'), sum(1 for character in text if character > '\x7f') - text.count('\ufffd')
+    if other > 4 * wrong or wrong * 1000 < len(text):
+        return f"errors='replace', which reads {'it' if wrong == 1 else 'such bytes'} as U+FFFD"
+    return "encoding='latin-1', 'cp1252', 'koi8-r', ..., the encoding of the text; level='byte' reads any file"
+
+
+def unread_files(folder: Path) -> list[str]:
+    """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
+    wanted = [f'{name}.txt' for name in SPLITS]
+    others = sorted(path.name for path in folder.glob('*') if path.suffix.lower() == '.txt' and path.name not in wanted)
+    meant = {}
+    for name in others:
+        stem = name.rpartition('.')[0].lower()
+        split = next((split for split, names in OTHER_SPLITS.items() if stem in names), None)
+        if split and not (folder / f'{split}.txt').exists() and split not in meant.values():
+            meant[name] = split
+    if not others:
+        return []
+    shown_names = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
+    steps = [f'rename {name} to {split}.txt' for name, split in meant.items()]
+    step = f'  Next: {"; ".join(steps)}, and begin again' if steps else ''
+    return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {shown_names}.{step}']
+
+
+OTHER_SPLITS = {
+    'train': ('train', 'training', 'trn', 'tr'),
+    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
+    'test': ('test', 'tst', 'testing'),
+}
+"""Names that other people give to the files of a split, in lower case."""
