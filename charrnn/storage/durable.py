@@ -123,6 +123,20 @@ def sweep(folder: Path, *patterns: str) -> None:
                 remove(path)
 
 
+NEXT_STEPS = {
+    errno.ENAMETOOLONG: 'a shorter name',
+    errno.EIO: 'a directory on another disk: this one fails',
+    errno.EROFS: 'a directory on a disk that can be written',
+    errno.EACCES: 'change its permissions, or take another directory',
+    errno.EPERM: 'change its permissions, or take another directory',
+    errno.ENOTDIR: 'another directory: a part of this path is a file',
+    errno.ENOSPC: 'free disk space, then make the same call again; earlier checkpoints are untouched',
+    errno.EDQUOT: 'free disk space, then make the same call again; earlier checkpoints are untouched',
+    errno.EMFILE: 'close some files, then make the same call again; earlier checkpoints are untouched',
+}
+"""The next step after a failed write, by the number of the system's error."""
+
+
 def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError:
     """Return the error for a failed write, with the space that was `needed` ('1,234 bytes') and the free space."""
     try:
@@ -133,7 +147,11 @@ def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError
     return WorkspaceError(
         f'cannot write {str(error.filename or path)!r}: {error.strerror or error} '
         f'({f"{needed} needed, " if needed else ""}{free}).',
-        'free disk space or check the permissions, then make the same call again; earlier checkpoints are untouched',
+        NEXT_STEPS.get(
+            error.errno or 0,
+            'free disk space or check the permissions, then make the same call again; '
+            'earlier checkpoints are untouched',
+        ),
     )
 
 

@@ -141,7 +141,8 @@ class Ownership:
         except filelock.Timeout:
             raise OwnershipError(
                 f'{self.who_writes()} is writing {self.name!r}.',
-                'end that process first; loading, generating and evaluating work meanwhile',
+                'end that process first; loading, generating and evaluating work meanwhile. '
+                f'If its machine is gone, delete {str(self.path / "lock")!r}',
             ) from None
         except (NotImplementedError, OSError) as error:
             if isinstance(error, NotImplementedError) or error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
