@@ -6,9 +6,10 @@ import contextlib
 import math
 import numbers
 import os
+from pathlib import Path
 from typing import Any, Protocol, cast
 
-from charrnn.errors import HyperParamsError, shown
+from charrnn.errors import HyperParamsError, WorkspaceError, shown
 
 
 class Check(Protocol):
@@ -33,6 +34,39 @@ def memory_bytes() -> int:
         return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     except (AttributeError, ValueError, OSError):
         return 2**46
+
+
+MOST_PATH = 4096
+"""Characters of the longest path of any system; a longer text is not a path."""
+
+
+def path_of(name: str, given: object) -> Path:
+    """Return a path that a user typed, with `~` expanded.
+
+    Raises
+    ------
+    WorkspaceError    it is not a path: a text in memory, a list of lines, ...
+    """
+    text = given if isinstance(given, str) else None
+    lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
+    if lines or (text is not None and ('\n' in text or len(text) > MOST_PATH)):
+        write = "'\\n'.join(lines)" if lines else 'text'
+        raise WorkspaceError(
+            f'{name}={shown(given)} is a text, and a path is needed.',
+            f"Path('t.txt').write_text({write}, encoding='utf-8'), then {name}='t.txt'"
+            if name == 'srcfile'
+            else f"{name}='workspaces/text'",
+        )
+    if not isinstance(given, str | os.PathLike):
+        raise WorkspaceError(f'{name}={shown(given)} is no path.', f'{name}={PATHS.get(name, "workspaces/text")!r}')
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # ~name of a user that does not exist
+        return Path(given)
+
+
+PATHS = {'srcfile': 'text.txt', 'path': 'state.safetensors'}
+"""An example of a path for each argument that is not a working directory."""
 
 
 def whole(least: int) -> Check:

@@ -7,16 +7,15 @@ here and one name in PURPOSES.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 
-from charrnn.arguments import whole
+from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError, shown
+from charrnn.errors import HyperParamsError, WorkspaceError
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
 from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain
@@ -125,13 +124,13 @@ class ModelState(metaclass=_OnePage):
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
         settings = MODELTYPES[modeltype].settings
-        source = Source(_path('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
+        source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
                 raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
-        workspace = Workspace(_path('usedir', usedir))
+        workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)
         return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
@@ -152,7 +151,7 @@ class ModelState(metaclass=_OnePage):
         Raises WorkspaceError (no run there), CheckpointError (nothing good
         is left, or a newer format).
         """
-        return cls._of(Run.load(Workspace(_path('dir', dir)), choose_device(device)))
+        return cls._of(Run.load(Workspace(path_of('dir', dir)), choose_device(device)))
 
     @classmethod
     def _of(cls, run: Run) -> Self:
@@ -248,8 +247,10 @@ class ModelState(metaclass=_OnePage):
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if not name.startswith('_') or name.startswith('__')]
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise _no_attribute(self, name)
+    if not TYPE_CHECKING:  # a type checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise _no_attribute(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).__slots__:
@@ -300,12 +301,6 @@ ModelState.__doc__ = f"""{ModelState.__doc__}{_table_of_verbs()}
 
     help(ModelState.trainmodel), or help(ms.trainmodel), has the details.
     """
-
-
-def _path(name: str, given: str | Path) -> Path:
-    if not isinstance(given, str | os.PathLike):
-        raise WorkspaceError(f'{name}={shown(given)} is no path.', f"{name}='a/path'")
-    return Path(given)
 
 
 def _announce_if_slow(source: Path) -> None:

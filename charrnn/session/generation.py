@@ -88,8 +88,11 @@ def generatestring(
     Raises CharSetError (an unknown symbol), SamplingError.
     """
     run = run_of(ms)
+    if isinstance(numchars, str) and not numchars.strip().isdecimal():
+        raise SamplingError(f'numchars={shown(numchars)} is a text, not a number.', f'prime={shown(numchars)}')
     numchars, temp = whole(0)('numchars', numchars, 500), real(0)('temp', temp, 0.5)
     before = prime_of(run, prime, errors)
+    run.attachments.refuse_waiting('samplefilter')
     draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
     streams = 1 if n is None else whole(1)('n', n)
     refuse_too_large(numchars, streams)
@@ -266,6 +269,7 @@ def temperatures(
     numchars, seed = whole(0)('numchars', numchars, 200), whole(0)('seed', seed, 0)
     temps = [real(0)('temp', temp, 1.0) for temp in temps]
     refuse_too_large(numchars, 1)
+    run.attachments.refuse_waiting('samplefilter')
     before, found = prime_of(run, prime, errors), list[TemperedSample]()
     model, level = run.learner.model, run.data.chars.level
     for temp in temps:

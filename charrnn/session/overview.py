@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from charrnn.arguments import path_of
 from charrnn.display.status import Status
 from charrnn.display.text import NOUNS, Text, printable, sparkline
 from charrnn.session.run import Run
@@ -56,7 +57,7 @@ def status(dir: str | Path) -> str:
     ----------
     dir : path    the working directory of the run
     """
-    workspace = Workspace(Path(dir))
+    workspace = Workspace(path_of('dir', dir))
     workspace.require_run()
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()

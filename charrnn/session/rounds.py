@@ -94,7 +94,9 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     run.refuse_while_training()
     learner = run.learner
     learner.refuse_if_torn()
-    run.attachments.refuse_waiting()
+    run.attachments.refuse_waiting('schedule', 'onreport')
+    if 'samplefilter' in run.attachments.waiting:
+        screen.say('The attached samplefilter waits: samples on the way are drawn without it.  Next: ms.reattach()')
     run.workspace.claim()
     run.refuse_changed_dataset()
     listener = RunListener(run, screen)

@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from charrnn.display.text import printable, shorten
-from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, warn
+from charrnn.display.text import printable
+from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
@@ -297,7 +297,11 @@ def run_of(ms: Session) -> Run:
     """
     run = getattr(ms, '_run', None)
     if not isinstance(run, Run):
-        raise TrainingError(f'{shorten(repr(ms), 60)} is no ModelState.', "ms = ModelState.load('workspaces/text')")
+        several = isinstance(ms, list | tuple)
+        step = (
+            'compare(*states) or plot(*states), with a star' if several else "ms = ModelState.load('workspaces/text')"
+        )
+        raise TrainingError(f'{shown(ms) if not several else "a list"} is no ModelState.', step)
     if run.process != os.getpid():  # torch would wait for ever for the threads that only the parent has
         raise OwnershipError(
             f'this is a forked copy of the process that opened {run.workspace.name!r}.',

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from charrnn.errors import AttachedError, TrainingError, shown, warn
+from charrnn.errors import AttachedError, shown, warn
 
 SUFFIX = '.dill'
 
@@ -126,13 +126,14 @@ class Attachments(Mapping[str, Attachment]):
                 )
             self._held[name] = replace(self._held[name], function=function)
 
-    def refuse_waiting(self) -> None:
-        """Raise TrainingError while loaded attachments are neither reattached nor detached."""
-        if self.waiting:
-            raise TrainingError(
-                f'this run has {", ".join(self.waiting)} attached, from another session and not opened.',
+    def refuse_waiting(self, *names: str) -> None:
+        """Raise AttachedError while one of `names` is loaded and neither reattached nor detached."""
+        waiting = [name for name in self.waiting if name in names]
+        if waiting:
+            raise AttachedError(
+                f'this run has {", ".join(waiting)} attached, from another session and not opened.',
                 'ms.attached shows the source; ms.reattach() runs that code and goes on with it, '
-                f'ms.detach({self.waiting[0]!r}) goes on without',
+                f'ms.detach({waiting[0]!r}) goes on without',
             )
 
     def save(self) -> dict[str, bytes]:

@@ -138,7 +138,7 @@ def test_load_does_not_open_what_is_attached_and_training_waits_for_a_decision(m
     ms = _loaded(ms.curdir)
     assert 'schedule=lambda moment: 0.01' in ms.attached['schedule'] and 'waits' in repr(ms.attached)
     before = moment(ms)
-    with pytest.raises(TrainingError, match='has schedule attached, from another session and not opened'):
+    with pytest.raises(AttachedError, match='has schedule attached, from another session and not opened'):
         train(ms, 1)
     assert moment(ms) == before
     ms.generatestring(3)

@@ -118,7 +118,7 @@ def test_a_directory_without_a_run_is_a_clear_error(tmp_path: Path) -> None:
             ModelState.load(tmp_path / name)
         assert 'Next: ModelState.initfromsrcfile' in str(caught.value)
     (tmp_path / 'file').touch()
-    with pytest.raises(WorkspaceError, match='is not a directory'):
+    with pytest.raises(WorkspaceError, match='is a file, and a run is a directory'):
         ModelState.load(tmp_path / 'file')
 
 
