@@ -54,6 +54,8 @@ class Measurements:
             found = evaluate_split(model, data.before(split), indices, T, each_window=screen.advance)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
-            self._sizes[split] = measure_text(data.text(split), data)
+            self._sizes[split] = measure_text(data.text(split), data, data.byte_before(split))
         ladder = self.ladder(split, screen)
-        return in_every_unit(found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level)
+        return in_every_unit(
+            found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level, in_sample=split == 'train'
+        )

@@ -108,6 +108,11 @@ class Dataset:
         data = self.chars.decode(indices).encode('utf-8', 'surrogateescape')
         return data if most is None else data[-most:]
 
+    def byte_before(self, name: str) -> bytes:
+        """Return the last byte of the text before a split; empty for 'train'."""
+        earlier = [split for split in SPLITS[: SPLITS.index(name)] if len(getattr(self, split))]
+        return self.text(earlier[-1], 1) if earlier else b''
+
     def __repr__(self) -> str:
         sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(self.sizes, SPLITS, strict=True) if size)
         return f'<Dataset {self.source!r}: {sizes} symbols>'
@@ -223,8 +228,10 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
         vocabulary = VOCABULARIES[facts['level']].from_facts(facts['vocabulary'])
         sizes, byte_sizes, source = _counts(facts['sizes']), facts['byte_sizes'], facts['source']
         byte_sizes = None if byte_sizes is None else _counts(byte_sizes)
-        if not isinstance(source, str) or not sizes[0]:
+        if not isinstance(source, str) or not sizes[0] or (byte_sizes is not None) != (facts['level'] == 'word'):
             raise ValueError
+        if byte_sizes is not None and any(size > 0 and not text for size, text in zip(sizes, byte_sizes, strict=True)):
+            raise ValueError  # a split without its text could not be measured
     except (KeyError, TypeError, ValueError, AttributeError):
         raise SourceTextError(
             f'{str(folder / FACTS)!r} does not describe a dataset.', 'a copy of the whole directory from a backup'

@@ -4,8 +4,9 @@
 
 The vocabulary holds the words of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by
 falling frequency (equal ones by code point).  Decoding puts one space between words and a line break for `<eos>`.
-Decoding loses unknown words, other white space and, with `lower`, capitals; ``unspoken`` returns them, because an
-honest score must pay for them.
+Decoding loses unknown words, other white space, a word `<eos>` of the text itself (it becomes a line break) and, with
+`lower`, capitals.  ``spelled`` returns all of that with its places, because an honest score must pay for it: indices
+and spelled parts together give back every text exactly.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ import numpy as np
 
 from charrnn.errors import CharSetError
 from charrnn.text.sources import Source, decoded_chunks, split_size
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside, refuse_surrogates
 
 UNKNOWN, END = '<unk>', '<eos>'
 TOKEN = re.compile(r'\n|\S+')
 BREAK = re.compile(r'\s')
+SURROGATE = re.compile('[\ud800-\udfff]')
 
 
-def tokens_of(text: str) -> list[str]:
-    """Return the words of a text, with `<eos>` for every line break."""
-    return [END if token == '\n' else token for token in TOKEN.findall(text)]
+def tokens_of(text: str, lower: bool = False) -> list[str]:
+    """Return the words of a text, in lower case if `lower`, with `<eos>` for every line break."""
+    return [END if token == '\n' else token.lower() if lower else token for token in TOKEN.findall(text)]
 
 
 class WordSet(Vocabulary[str]):
@@ -101,7 +103,7 @@ class WordSet(Vocabulary[str]):
         CharSetError    errors='strict', and a word is unknown
         """
         check_errors_argument(errors)
-        words = tokens_of(text.lower() if self.lower else text)
+        words = tokens_of(text, self.lower)
         if errors == 'strict':
             unknown = next((word for word in words if word not in self), None)
             if unknown is not None:
@@ -122,22 +124,38 @@ class WordSet(Vocabulary[str]):
         """Return a decoder that has been given no word yet."""
         return WordDecoder(self._words)
 
+    def spelled(self, text: str, continues: bool = False) -> Iterator[tuple[int, str]]:
+        """Yield each part of a text that decode(encode(text)) loses, with its place.
+
+        The indices of a text and these parts give the text back exactly.
+
+        Parameters
+        ----------
+        continues : bool       the text continues a line: a word stands before it
+        Yields
+        ------
+        place, part            2·i: the white space before symbol i, 2·i + 1: symbol i itself, 2·n: the end of the text
+        """
+        end, before, place = 0, 'a word' if continues else '\n', 0
+        for found in TOKEN.finditer(text):
+            token, gap = found[0], text[end : found.start()]
+            if gap != ('' if '\n' in (before, token) else ' '):
+                yield place, gap
+            if not self._comes_back(token):
+                yield place + 1, token
+            end, before, place = found.end(), token, place + 2
+        if end < len(text):
+            yield place, text[end:]
+
+    def _comes_back(self, token: str) -> bool:
+        """Return True if decoding gives back this word or line break as it is."""
+        if token == '\n':
+            return END in self
+        return token != END and token in self and not (self.lower and token != token.lower())
+
     def unspoken(self, text: str) -> Iterator[str]:
         """Yield what decode(encode(text)) loses, each as it must be spelled: a word, or white space."""
-        position, before = 0, ''
-        for found in TOKEN.finditer(text):
-            token, gap = found[0], text[position : found.start()]
-            expected = '' if before in ('', '\n') or token == '\n' else ' '
-            # A text may begin in the middle of a line, after a word that is not in it.
-            if gap != expected and not (before == '' and gap == ' '):
-                yield gap
-            read = END if token == '\n' else token.lower() if self.lower else token
-            comes_back = read in self and (read == token or token == '\n')
-            if not comes_back:
-                yield token
-            position, before = found.end(), token
-        if text[position:] not in ('', ' '):
-            yield text[position:]
+        return (part for _, part in self.spelled(text))
 
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
@@ -157,13 +175,17 @@ class WordSet(Vocabulary[str]):
     @classmethod
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
         """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the file sizes."""
-        sizes = [
-            sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, source.encoding)) for path in files
-        ]
+        sizes = []
+        for path in files:
+            size = 0
+            for piece in cls.pieces(path, source.encoding):
+                refuse_surrogates(path, bool(SURROGATE.search(piece)))
+                size += sum(1 for _ in TOKEN.finditer(piece))
+            sizes.append(size)
         left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()
         for piece in cls.pieces(files[0], source.encoding):
-            words = list(islice(tokens_of(piece.lower() if source.lower else piece), left))
+            words = list(islice(tokens_of(piece, source.lower), left))
             counts.update(words)
             left -= len(words)
             if not left:
@@ -173,6 +195,16 @@ class WordSet(Vocabulary[str]):
             others = [word for word in ranked if word != UNKNOWN][: source.vocab_size - 1]
             ranked = [*([UNKNOWN] if UNKNOWN in counts else []), *others]
         return cls(ranked, source.lower), sizes
+
+    def boundary(self, text: bytes, at: int) -> int:
+        """Return the first place of `text` from byte `at` on after a word or a line break, if a further one follows."""
+        decoded, end, place = text.decode('utf-8', 'surrogateescape'), 0, 0
+        for found in TOKEN.finditer(decoded):
+            if place >= at:
+                return place
+            place += len(decoded[end : found.end()].encode('utf-8', 'surrogateescape'))
+            end = found.end()
+        return len(text)
 
     def encode_piece(self, piece: str) -> Indices:
         """Return the indices of a piece; unknown words are 0."""
