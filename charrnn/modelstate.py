@@ -95,6 +95,8 @@ class ModelState(metaclass=_OnePage):
         init_checkpoint: bool = True,
         vocab_size: int | None = None,
         lower: bool = False,
+        punctuation: bool = False,
+        mincount: int = 1,
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -102,16 +104,20 @@ class ModelState(metaclass=_OnePage):
         The first int(trainfrac·size) symbols train, the rest validates; a
         directory with train.txt, valid.txt and test.txt is taken as it is
         split. `modeltype` is GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
-        LSTM, GRU or LSTMAttention; `level` 'char', 'byte' or 'word' (the
-        `vocab_size` most frequent; in `lower` case); `device` 'auto',
-        'cpu', 'cuda' or 'mps'. The weights are a function of `seed`.
+        LSTM, GRU or LSTMAttention; `level` 'char', 'byte' or 'word';
+        `device` 'auto', 'cpu', 'cuda' or 'mps'. The weights are a function
+        of `seed`. Words: `vocab_size` keeps the most frequent ones,
+        `mincount` those seen so often in the training text, the others
+        become <unk>; `lower` reads in lower case; `punctuation=True` splits
+        punctuation marks from words, and puts them back when it generates.
         help(HyperParams) explains the other arguments.
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
         hyper = HyperParams(**hyperparams)
         settings = family(modeltype).settings
-        source = Source(_path('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
+        path = _path('srcfile', srcfile)
+        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torture import TORTURE, count
 
-from charrnn import CharRNNError, ModelState, TrainingError, compare
+from charrnn import CharRNNError, ModelState, TrainingError, WordSet, compare
 from charrnn.evaluation import ladder
 from charrnn.session import measurements
+from charrnn.text.punctuation import Spacing
 
 ODD = [
     '\x85',
@@ -62,9 +63,10 @@ any_options = st.fixed_dictionaries(
         'trainfrac': st.sampled_from([0.5, 0.53, 0.7, 0.83, 0.9]),
         'lower': st.booleans(),
         'vocab_size': st.sampled_from([None, 2, 4]),
+        'punctuation': st.sampled_from([False, False, True]),
+        'mincount': st.sampled_from([1, 1, 2]),
     }
 )
-SPACE = re.compile(r'\n|\S+')
 DIRECTORIES = numbers()
 
 
@@ -114,7 +116,7 @@ def plain_costs(ms: ModelState, start: int, stop: int, ring: bool) -> torch.Tens
 
 def plain_spelling(ms: ModelState, text: str, before: str) -> float:
     """Return the cost of the parts of a text that the words of the run lose, and of the choice of their places."""
-    if ms.chars.level != 'word':
+    if not isinstance(ms.chars, WordSet):
         return 0.0
     known, lower, train = set(ms.chars.symbols), ms.chars.facts()['lower'], ms.data.text('train').decode()
     ends, letters = len(train.split()) + train.count('\n') + 1, Counter(train)
@@ -126,15 +128,17 @@ def plain_spelling(ms: ModelState, text: str, before: str) -> float:
 
     places: Counter[str] = Counter(['space'])
     chosen: Counter[str] = Counter()
-    nats, end, last = 0.0, 0, 'x' if before not in ('', '\n') and text[:1].isspace() else '\n'
-    for found in SPACE.finditer(text):
+    continues = before not in ('', '\n') and text[:1].isspace()
+    nats, end, last, spacing = 0.0, 0, 'x' if continues else '\n', Spacing(True, continues)
+    for found in ms.chars.pattern.finditer(text):
         word, gap = found[0], text[end : found.start()]
         read = '<eos>' if word == '\n' else word.lower() if lower else word
         kind = 'unknown' if read not in known or read == '<unk>' else 'known'
         comes_back = read in known and (word == '\n' or (word == read and word != '<eos>'))
+        expected = spacing.before(word) if ms.chars.punctuation else '' if '\n' in (last, word) else ' '
         places.update(['space', kind])
         for lost, part, place in (
-            (gap != ('' if '\n' in (last, word) else ' '), gap, 'space'),
+            (gap != expected, gap, 'space'),
             (not comes_back, word, kind),
         ):
             if lost:
@@ -188,7 +192,7 @@ def symbol_starts(ms: ModelState) -> list[int]:
     text, whole = ms.data.text('valid'), len(ms.data.text('train'))
     if ms.chars.level == 'byte':
         return list(range(whole, whole + len(text)))
-    pattern = SPACE if ms.chars.level == 'word' else re.compile(r'(?s).')
+    pattern = ms.chars.pattern if isinstance(ms.chars, WordSet) else re.compile(r'(?s).')
     ends = [found.end() for found in pattern.finditer(text.decode())]
     return [whole + len(text.decode()[:end].encode()) for end in [0, *ends[:-1]]]
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torture import TORTURE, count
 
-from charrnn import ByteSet, CharSet, CharSetError, SourceTextError, WordSet
+from charrnn import ByteSet, CharSet, CharSetError, HyperParamsError, SourceTextError, WordSet
+from charrnn.text.punctuation import Spacing
 from charrnn.text.sources import Source
 from charrnn.text.wordset import tokens_of
 
@@ -34,20 +35,23 @@ WORDS = [
 ]
 MARKS = ['.', ',', '"', "'", '’', '(', ')', '--', '-', '—', '/', '…', '_', '3.14', 'don’t', '<', '>', '«', '。']
 any_text = st.lists(st.sampled_from(SPACES + WORDS + MARKS), max_size=30).map(''.join)
-any_words = st.builds(
-    WordSet,
-    any_text.map(tokens_of).flatmap(lambda known: st.lists(st.sampled_from(['<eos>', '<unk>', 'a', *known]))),
-    lower=st.booleans(),
-)
+
+
+@st.composite
+def any_words(draw: st.DrawFn) -> WordSet:
+    """Return a vocabulary with some of the words of some text."""
+    lower, punctuation = draw(st.booleans()), draw(st.booleans())
+    known = tokens_of(draw(any_text), lower, punctuation)
+    return WordSet(draw(st.lists(st.sampled_from(['<eos>', '<unk>', 'a', *known]))), lower, punctuation)
 
 
 def restore(words: WordSet, indices: list[int], spelled: dict[int, str], continues: bool) -> str:
     """Return the text that indices and spelled parts stand for: the inverse of encode and spelled, written plainly."""
-    known, text, before = list(words), '', 'a word' if continues else '\n'
+    known, text, spacing = list(words), '', Spacing(words.punctuation, continues)
     for i, index in enumerate(indices):
         word = spelled.get(2 * i + 1, '\n' if known[index] == '<eos>' else known[index])
-        text += spelled.get(2 * i, '' if '\n' in (before, word) else ' ') + word
-        before = word
+        gap = spacing.before(word)
+        text += spelled.get(2 * i, gap) + word
     return text + spelled.get(2 * len(indices), '')
 
 
@@ -62,7 +66,7 @@ def assert_nothing_is_lost(words: WordSet, text: str, continues: bool = False) -
 
 
 @settings(max_examples=20_000 if TORTURE else 200, deadline=None)
-@given(any_words, any_text, st.booleans())
+@given(any_words(), any_text, st.booleans())
 def test_indices_and_spelled_parts_give_back_every_text(words: WordSet, text: str, continues: bool) -> None:
     assert_nothing_is_lost(words, text, continues)
     count('texts that indices and spelled parts gave back')
@@ -75,6 +79,82 @@ def test_a_text_of_known_words_is_decoded_except_for_white_space(text: str) -> N
     decoded = words.decode(words.encode(text))
     assert tokens_of(decoded) == tokens_of(text)
     assert words.decode(words.encode(decoded)) == decoded
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'the cat, the dog; and (so) on.',
+        'She said: "don’t go!" and "stay..."',
+        "It's well-known: 3.14 or 1,000 at 10:30 in the U.S.A!",
+        'yes--no, and/or, either—or; 50% of $9 #1',
+        '“Go,” he said. ‘Why?’… «Warum?»',
+        'a [b] {c} (“d”), "e".\n"f" g\n"h\n"i" ¿qué? ¡sí!',
+        'the <unk>, and <unk>.\n',
+    ],
+)
+def test_punctuation_comes_back_by_rule(text: str) -> None:
+    words = WordSet(tokens_of(text, punctuation=True), punctuation=True)
+    assert words.decode(words.encode(text)) == text and not list(words.unspoken(text))
+
+
+def test_marks_are_words_of_their_own() -> None:
+    text = 'Don’t stop, "well-known" Mr. X--stay (3.14)! e\u0301té हिन्दी। <eos> <unk>'
+    shown = 'Don’t|stop|,|"|well-known|"|Mr|.|X|--|stay|(|3.14|)|!|e\u0301té|हिन्दी|।|<|eos|>|<unk>'
+    assert tokens_of(text, punctuation=True) == shown.split('|')
+    words = WordSet(['<eos>', 'a', ',', '-'], punctuation=True)
+    assert list(words.spelled('a , a\n')) == [(2, ' ')], 'a space before a comma is paid'
+    assert list(words.spelled('a,a')) == [(1, 'a,a')], 'an unknown word'
+    assert [part for _, part in words.spelled('a- a')] == [''], 'an absent space is paid'
+
+
+@settings(max_examples=20_000 if TORTURE else 100, deadline=None)
+@given(any_text, st.data())
+def test_drawn_words_are_read_again_as_the_same_words(text: str, data: st.DataObject) -> None:
+    """A sample is scored again as the words that were drawn, whatever stands next to one another."""
+    words = WordSet(tokens_of(text + '\n - -- ---- a', punctuation=True), punctuation=True)
+    indices = data.draw(st.lists(st.integers(0 if words.holds_unknown else 1, len(words) - 1), max_size=20))
+    assert words.encode(words.decode(indices)).tolist() == indices
+    count('lists of words and marks that were decoded and read again')
+
+
+def test_words_seen_seldom_are_unknown(tmp_path: Path) -> None:
+    path = tmp_path / 'text'
+    path.write_text('b a b c\nb a d e\n' + 'new ' * 8)
+    words, _ = WordSet.scan(Source(path, 'word', trainfrac=0.5, mincount=2), [path])
+    assert list(words.symbols) == ['b', 'a'], 'of the training text alone; ties do not matter'
+    one, _ = WordSet.scan(Source(path, 'word', trainfrac=0.5, mincount=2, vocab_size=2), [path])
+    assert list(one.symbols) == ['b']
+    with pytest.raises(HyperParamsError, match='seen more than 3 times') as caught:
+        WordSet.scan(Source(path, 'word', trainfrac=0.5, mincount=4), [path])
+    assert 'Next: mincount=3' in str(caught.value)
+
+
+@pytest.mark.parametrize('level', ['char', 'byte'])
+@pytest.mark.parametrize(
+    ('option', 'value'), [('punctuation', True), ('mincount', 2), ('lower', True), ('vocab_size', 9)]
+)
+def test_options_for_words_are_refused_at_other_levels(level: str, option: str, value: Any) -> None:
+    with pytest.raises(HyperParamsError, match=f'{option} belongs to words, and level={level!r}'):
+        Source(Path('text'), level, **{option: value})
+    assert getattr(Source(Path('text'), 'word', **{option: value}), option) == value
+
+
+@pytest.mark.parametrize(
+    'facts', [{'punctuation': 1}, {'punctuation': True}, {'words_and_marks': 'a'}, {'words': []}, {'lower': 0}]
+)
+def test_facts_of_a_stranger_are_checked(facts: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        WordSet.from_facts({'words': ['a'], 'lower': False, 'punctuation': 'words_and_marks' in facts, **facts})
+
+
+def test_options_that_are_not_given_leave_no_trace_in_the_facts() -> None:
+    assert WordSet(['a']).facts() == {'words': ['a'], 'lower': False}
+    marked = WordSet(['a', ','], punctuation=True)
+    assert marked.facts() == {'words_and_marks': ['a', ','], 'lower': False, 'punctuation': True}
+    assert WordSet.from_facts(marked.facts()) == marked == eval(repr(marked)) != WordSet(['a', ','])
+    with pytest.raises(KeyError):
+        marked.facts()['words']  # read by every charrnn that does not know the option, which thus refuses the run
 
 
 @pytest.mark.parametrize('lower', [False, True])
