@@ -27,7 +27,7 @@ MOST_BYTES = 64 * 2**20
 FAR_ABOVE = 1.0
 """Nats above the uniform rung from which a loss is called diverged; untrained weights stay within a few hundredths."""
 PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
-UNKNOWN_WORDS = '; words it does not know are charged letter by letter'
+UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,16 @@ class Evaluation(Tabular):
             loss += ', in one block: too short a text for an error bar'
         has_words = not math.isnan(self.word_perplexity)
         words = f'{self.word_perplexity:.4g} per word of the text' if has_words else 'no words in the text'
-        rungs = [f'{rung} {nats:.4f}' for rung, nats in self.ladder.items()]
-        ladder = f'{rungs[0]}; fitted on this same text: {", ".join(rungs[1:])}' if self.in_sample else ', '.join(rungs)
+        rungs = {rung: f'{rung} {nats:.4f}' for rung, nats in self.ladder.items()}
+        free = [rungs.pop('uniform')] if self.in_sample and 'uniform' in rungs else []
+        fitted = ', '.join(rungs.values())
         rows = [
             ('loss', loss),
             ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
-            *([('', PER_WORD + UNKNOWN_WORDS * (self.level == 'word'))] if has_words else []),
-            ('ladder', ladder),
+            *[('', PER_WORD)] * has_words,
+            *[('', UNKNOWN_WORDS)] * (self.level == 'word'),
+            ('ladder', '; '.join([*free, f'fitted on this same text: {fitted}' if self.in_sample else fitted])),
             ('protocol', self.protocol),
         ]
         return Table((Column(''), Column('')), rows, after=self._note())
