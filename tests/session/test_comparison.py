@@ -96,3 +96,12 @@ def test_xz_stands_where_it_belongs() -> None:
     table.text_bytes, table.xz_bits_per_byte = 99, 2.0
     assert [line.split()[0] for line in repr(table).splitlines()[1:4]] == ['good', 'xz', 'bad']
     assert 'inf' in repr(table) and 'nan' not in repr(table)
+
+
+def test_the_rest_of_a_character_is_scored_by_no_model(make_run: MakeRun) -> None:
+    """The validation split of bytes begins in the middle of a character, and a model of characters is beside it."""
+    text = 'a' + '€' * 100
+    states = [make_run('b', text=text, level='byte', trainfrac=0.9), make_run('c', text=text, trainfrac=0.8)]
+    assert states[0].data.text('valid')[:1] == '€'.encode()[2:]
+    assert compare(*states).text_bytes == 30 == len(states[0].data.text('valid')) - 1
+    assert compare(states[0]).text_bytes == 31 and states[0].evaluate().symbols == 31
