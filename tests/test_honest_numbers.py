@@ -1,4 +1,4 @@
-"""Law: evaluate and compare give the numbers of a plain computation, for every text, level and split."""
+"""Law 17: evaluate and compare give the numbers of a plain computation, for every text, level and split."""
 
 import math
 import re

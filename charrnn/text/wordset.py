@@ -212,7 +212,7 @@ class WordSet(Vocabulary[str]):
             most = max(counts.values())
             raise HyperParamsError(
                 f'mincount={source.mincount}, and no word of the training text is seen more than {most:,} times.',
-                f'mincount={most}, or less',
+                f'mincount={most}',
             )
         return cls(ranked, source.lower, source.punctuation), sizes
 
