@@ -94,6 +94,8 @@ class ModelState(metaclass=_OnePage):
         init_checkpoint: bool = True,
         vocab_size: int | None = None,
         lower: bool = False,
+        punctuation: bool = False,
+        mincount: int = 1,
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -117,6 +119,10 @@ class ModelState(metaclass=_OnePage):
         vocab_size : int         of words: keep the most frequent ones;
                                  by default all
         lower : bool             of words: read the text in lower case
+        punctuation : bool       of words: split punctuation from words,
+                                 and put it back in generated text
+        mincount : int           of words: keep those that the training
+                                 text has at least so often
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
@@ -124,7 +130,8 @@ class ModelState(metaclass=_OnePage):
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
         settings = MODELTYPES[modeltype].settings
-        source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, vocab_size, lower)
+        path = path_of('srcfile', srcfile)
+        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)

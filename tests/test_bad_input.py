@@ -72,7 +72,7 @@ from charrnn import (
         ),
         ({'level': 'syllable'}, HyperParamsError, "no level 'syllable'", "level='char'"),
         ({'level': 'word', 'vocab_size': 1}, HyperParamsError, 'vocab_size=1', ''),
-        ({'vocab_size': 99}, HyperParamsError, "belong to words, and level='char'", "level='word'"),
+        ({'vocab_size': 99}, HyperParamsError, "vocab_size belongs to words, and level='char'", "level='word'"),
         ({'modeltype': 'LSTM', 'tied': True, 'emsize': 4}, HyperParamsError, 'emsize=4 and state_size=6', 'emsize=6'),
         ({'modeltype': 'GRUEncode', 'tied': True}, HyperParamsError, 'GRUEncode has no tied', 'modeltype of RNN_TANH'),
         ({'modeltype': 'LSTM', 'memory': 3}, HyperParamsError, 'LSTM has no memory', 'modeltype of LSTMAttention'),

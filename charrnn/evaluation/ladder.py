@@ -45,6 +45,15 @@ def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
     }
 
 
+def in_order(ladder: dict[str, float]) -> dict[str, float]:
+    """Return a ladder with its rungs in the order above; a file may have them in another one.
+
+    >>> in_order({'3-gram': 1.0, 'uniform': 4.0, 'unigram': 3.0, 'xz': 2.0})
+    {'uniform': 4.0, 'unigram': 3.0, '3-gram': 1.0, 'xz': 2.0}
+    """
+    return {rung: ladder[rung] for rung in sorted(ladder, key=lambda rung: (rung == 'xz', rung[:3] != 'uni', rung))}
+
+
 def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
     """Return the number of times that each index occurs, shape (V,)."""
     counts = np.zeros(vocab_size, dtype=np.int64)

@@ -101,7 +101,7 @@ def evaluate_split(
         last = min(first + T, longest)
         nats, carry = window_nats(model, symbols_of(first - 1, last), carry)
         inside = np.arange(first, last) < lengths  # (lanes, window)
-        sums.append((nats * inside).sum(1))
+        sums.append(np.where(inside, nats, 0).sum(1))  # a product would make nan of an infinite cost outside
         counts.append(inside.sum(1))
     total, scored = np.concatenate(sums), np.concatenate(counts)
     total, scored = total[scored > 0], scored[scored > 0]

@@ -3,6 +3,7 @@
 A char or byte model encodes a text without loss, so its loss is the whole cost.  A word model does not: decoding loses
 unknown words, capitals (with `lower`), and white space other than one space or a line break.  What is lost is added to
 the cost: it is spelled character by character, with an end mark, under the unigram of the training text's characters.
+Where a spelled part does not stand for <unk>, its place is paid too: choosing k of n places costs log(n! / k! (n-k)!).
 So a word model with a small vocabulary does not win by encoding all other words as <unk>.
 """
 
@@ -23,6 +24,11 @@ from charrnn.text.wordset import WordSet
 MOST_BYTES = 64 * 2**20
 """The unigram of characters is fitted on this many bytes at the end of the training text."""
 
+FAR_ABOVE = 1.0
+"""Nats above the uniform rung from which a loss is called diverged; untrained weights stay within a few hundredths."""
+PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
+UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
+
 
 @dataclass(frozen=True)
 class TextSize:
@@ -31,7 +37,7 @@ class TextSize:
     Parameters
     ----------
     bytes, chars : int       of the text as UTF-8
-    words : int              strings between white space, plus line breaks
+    words : int              strings between white space, plus line breaks; 0 for other white space alone
     spelling_nats : float    the cost of what a word vocabulary cannot encode; 0 for characters and bytes
     """
 
@@ -41,21 +47,28 @@ class TextSize:
     spelling_nats: float
 
 
-def measure_text(text: bytes, data: Dataset) -> TextSize:
-    """Return the size of a text for the vocabulary of `data`; its training split gives the unigram of characters."""
+def measure_text(text: bytes, data: Dataset, before: bytes = b'') -> TextSize:
+    """Return the size of a text for the vocabulary of `data`; its training split gives the unigram of characters.
+
+    `before` is the last byte before the text in its source, if there is one: a space that parts a word before the text
+    from its first word comes back in decoding, and is free.
+    """
     decoded = text.decode('utf-8', 'surrogateescape')
     words = len(decoded.split()) + decoded.count('\n')
-    spelling = spelling_nats(decoded, data.chars, data) if isinstance(data.chars, WordSet) else 0.0
+    continues = before not in (b'', b'\n') and text[:1].isspace()
+    spelling = spelling_nats(decoded, data.chars, data, continues) if isinstance(data.chars, WordSet) else 0.0
     return TextSize(len(text), len(decoded), words, spelling)
 
 
-def spelling_nats(text: str, words: WordSet, data: Dataset) -> float:
+def spelling_nats(text: str, words: WordSet, data: Dataset, continues: bool = False) -> float:
     """Return the cost, in nats, of spelling the parts of a text that the word vocabulary cannot encode.
 
     The alphabet is the characters of the training text with one added to each count, an end mark that is as frequent
     as words are, and one more symbol, of count 1, for all other code points; each of these costs log(1,114,112) more.
+    Which places are spelled is paid for too, given their number: among the white spaces, the symbols with index 0, and
+    the other symbols.  For index 0 that is nothing, unless the vocabulary itself holds <unk>.
     """
-    spelled = list(words.unspoken(text))
+    spelled = list(words.spelled(text, continues))
     if not spelled:
         return 0.0
     training = data.text('train', MOST_BYTES).decode('utf-8', 'replace')
@@ -66,7 +79,20 @@ def spelling_nats(text: str, words: WordSet, data: Dataset) -> float:
     other = math.log(total) + math.log(CODE_POINTS)
     cost = np.where(known, math.log(total) - np.log(counts + 1), other)
     end = math.log(total) - math.log(ends + 1)
-    return float(cost[code_points(''.join(spelled))].sum()) + end * len(spelled)
+    unknown = words.encode(text, errors='replace') == 0
+    places = np.array([place for place, _ in spelled])
+    symbols = unknown[places[places % 2 == 1] // 2]  # for each spelled symbol, True if its index is 0
+    chosen = (
+        _log_choices(len(unknown) + 1, int((places % 2 == 0).sum()))
+        + _log_choices(int(unknown.sum()), int(symbols.sum()))
+        + _log_choices(int((~unknown).sum()), int((~symbols).sum()))
+    )
+    return float(cost[code_points(''.join(part for _, part in spelled))].sum()) + end * len(spelled) + chosen
+
+
+def _log_choices(n: int, k: int) -> float:
+    """Return the logarithm of the number of ways to choose k of n places."""
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 @fitted
@@ -81,10 +107,11 @@ class Evaluation(Tabular):
     symbols : int            the number of symbols scored, each once
     bits_per_char, bits_per_byte : float     of the text as UTF-8; for words with the cost of spelling
     perplexity : float       e^nats, per symbol
-    word_perplexity : float  per word of the text at any level; a line break counts as a word
+    word_perplexity : float  per word of the text at any level; a line break counts as a word; nan without any
     ladder : dict            baselines of the same split, in nats per symbol: see evaluation/ladder.py
     protocol : str           the split, the symbols scored, the lanes and the warm-up
     level : str              'char', 'byte' or 'word'
+    in_sample : bool         True for 'train': all rungs but the uniform one were fitted on the text they measure
     """
 
     nats: float
@@ -97,14 +124,16 @@ class Evaluation(Tabular):
     ladder: dict[str, float] = field(default_factory=dict)
     protocol: str = ''
     level: str = 'char'
+    in_sample: bool = False
 
     def __repr__(self) -> str:
-        ladder = ', '.join(f'{rung!r}: {nats:.4f}' for rung, nats in self.ladder.items())
+        ladder = ', '.join(f'{rung!r}: {_written(nats, ".4f")}' for rung, nats in self.ladder.items())
         return (
-            f'Evaluation(nats={self.nats:.4f}, stderr={self.stderr:.4f}, symbols={self.symbols}, '
-            f'bits_per_char={self.bits_per_char:.4f}, bits_per_byte={self.bits_per_byte:.4f}, '
-            f'perplexity={self.perplexity:.4g}, word_perplexity={self.word_perplexity:.4g}, '
-            f'ladder={{{ladder}}}, protocol={self.protocol!r}, level={self.level!r})'
+            f'Evaluation(nats={_written(self.nats, ".4f")}, stderr={_written(self.stderr, ".4f")}, '
+            f'symbols={self.symbols}, bits_per_char={_written(self.bits_per_char, ".4f")}, '
+            f'bits_per_byte={_written(self.bits_per_byte, ".4f")}, perplexity={_written(self.perplexity, ".4g")}, '
+            f'word_perplexity={_written(self.word_perplexity, ".4g")}, ladder={{{ladder}}}, '
+            f'protocol={self.protocol!r}, level={self.level!r}{", in_sample=True" if self.in_sample else ""})'
         )
 
     def __str__(self) -> str:
@@ -112,20 +141,42 @@ class Evaluation(Tabular):
 
     def table(self) -> Table:
         """Return a row for each unit, the ladder and the protocol."""
-        nouns, words = NOUNS[self.level], f'{self.word_perplexity:.4g} per word of the text, spelling included'
+        loss = f'{self.nats:.4f}{error_bar(self.stderr)} nats/{self.level} over {self.symbols:,} {NOUNS[self.level]}'
+        if math.isnan(self.stderr):
+            loss += ', in one block: too short a text for an error bar'
+        has_words = not math.isnan(self.word_perplexity)
+        words = f'{self.word_perplexity:.4g} per word of the text' if has_words else 'no words in the text'
+        rungs = {rung: f'{rung} {nats:.4f}' for rung, nats in self.ladder.items()}
+        free = [rungs.pop('uniform')] if self.in_sample and 'uniform' in rungs else []
+        fitted = ', '.join(rungs.values())
         rows = [
-            ('loss', f'{self.nats:.4f} ± {self.stderr:.4f} nats/{self.level} over {self.symbols:,} {nouns}'),
+            ('loss', loss),
             ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
-            ('ladder', ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())),
+            *[('', PER_WORD)] * has_words,
+            *[('', UNKNOWN_WORDS)] * (self.level == 'word'),
+            ('ladder', '; '.join([*free, f'fitted on this same text: {fitted}' if self.in_sample else fitted])),
             ('protocol', self.protocol),
         ]
-        is_worse = self.nats >= self.ladder.get('unigram', math.inf)
-        note = f'not better than the unigram rung: counting {nouns} does as well' if is_worse else ''
-        return Table((Column(''), Column('')), rows, after=note)
+        return Table((Column(''), Column('')), rows, after=self._note())
+
+    def _note(self) -> str:
+        """Return a line about a loss that is no better than a simple rung; empty if it is better."""
+        uniform, unigram = self.ladder.get('uniform', math.inf), self.ladder.get('unigram', math.inf)
+        if self.nats > uniform + FAR_ABOVE:
+            return (
+                f'far worse than guessing blindly ({uniform:.2f}): the training has diverged.  '
+                "Next: ms.restore('best'), then ms.sethyperparams(learnrate=...)"
+            )
+        if self.nats >= unigram > 0:  # 0: the text repeats one symbol
+            unit = 'letter' if self.level == 'char' else self.level
+            return f'no better than guessing by {unit} frequency ({unigram:.2f}): train longer'
+        return ''
 
 
-def in_every_unit(score: SplitScore, size: TextSize, ladder: dict[str, float], label: str, level: str) -> Evaluation:
+def in_every_unit(
+    score: SplitScore, size: TextSize, ladder: dict[str, float], label: str, level: str, in_sample: bool
+) -> Evaluation:
     """Return the Evaluation for a measured loss and the size of its text; its protocol begins with `label`."""
     total = score.nats * score.symbols + size.spelling_nats
     part = 'whole split' if score.is_whole else f'{score.symbols:,} of {score.size:,} symbols'
@@ -134,15 +185,35 @@ def in_every_unit(score: SplitScore, size: TextSize, ladder: dict[str, float], l
         score.nats,
         score.stderr,
         score.symbols,
-        total / math.log(2) / max(size.chars, 1),
-        total / math.log(2) / max(size.bytes, 1),
-        _exp(score.nats),
-        _exp(total / max(size.words, 1)),
+        total / math.log(2) / size.chars,
+        total / math.log(2) / size.bytes,
+        perplexity(score.nats),
+        word_perplexity(total, size),
         ladder,
         f'{label}{part}, {score.lanes} lanes, {reads}',
         level,
+        in_sample,
     )
 
 
-def _exp(nats: float) -> float:
-    return math.inf if nats >= 700 else math.exp(nats)  # nan stays nan
+def _written(number: float, form: str) -> str:
+    """Return a number as Python reads it: also nan and inf."""
+    return format(number, form) if math.isfinite(number) else f'float({str(number)!r})'
+
+
+def error_bar(stderr: float) -> str:
+    """Return a standard error as it follows a number; nothing for nan, the standard error of a single block."""
+    return '' if math.isnan(stderr) else f' ± {stderr:.4f}'
+
+
+def perplexity(nats: float) -> float:
+    """Return e^nats; inf beyond the largest float, nan for nan."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
+def word_perplexity(total: float, size: TextSize) -> float:
+    """Return the perplexity per word of a text that costs `total` nats; nan for a text without words."""
+    return perplexity(total / size.words) if size.words else math.nan

@@ -10,7 +10,7 @@ from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
 from charrnn.evaluation.ladder import xz_bytes
 from charrnn.evaluation.protocol import evaluate_split
-from charrnn.evaluation.units import measure_text
+from charrnn.evaluation.units import error_bar, measure_text, word_perplexity
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -25,8 +25,8 @@ class ComparedModel:
     name : str               the working directory
     level, modeltype : str
     weights : int
-    bits_per_byte, stderr : float
-    word_perplexity : float
+    bits_per_byte, stderr : float     stderr is nan for a single block
+    word_perplexity : float           nan for a text without words
     """
 
     name: str
@@ -51,7 +51,7 @@ class Comparison(Tabular, tuple[ComparedModel, ...]):
     xz_bits_per_byte: float
 
     def table(self) -> Table:
-        """Return a row for each model, and one for xz."""
+        """Return a row for each model and one for xz, best first."""
         columns = [
             Column(''),
             Column('level'),
@@ -62,17 +62,19 @@ class Comparison(Tabular, tuple[ComparedModel, ...]):
         ]
         rows = [
             (
+                row.bits_per_byte,
                 row.name,
                 row.level,
                 row.modeltype,
                 count(row.weights),
-                f'{row.bits_per_byte:.4f} ± {row.stderr:.4f}',
-                f'{row.word_perplexity:.4g}',
+                f'{row.bits_per_byte:.4f}{error_bar(row.stderr)}',
+                None if math.isnan(row.word_perplexity) else f'{row.word_perplexity:.4g}',
             )
             for row in self
         ]
-        rows.append(('xz', '', '', '', f'{self.xz_bits_per_byte:.4f}', ''))
-        return Table(columns, rows, after=f'on the same {self.text_bytes:,} bytes of held-out text')
+        rows.append((self.xz_bits_per_byte, 'xz', '', '', '', f'{self.xz_bits_per_byte:.4f}', ''))
+        shown = [row[1:] for row in sorted(rows, key=lambda row: row[0])]
+        return Table(columns, shown, after=f'on the same {self.text_bytes:,} bytes of held-out text')
 
 
 @known_names_only
@@ -80,9 +82,10 @@ def compare(*states: Session) -> Comparison:
     """Compare models of any level on the same text.
 
     One table, in bits per byte of held-out text, best first. The text is
-    the common end of all validation splits (from the first line break on,
-    where they begin at different places), so no model has trained on any
-    of it. A word model pays for the words it cannot spell.
+    the common end of all validation splits, so no model has trained on
+    any of it. Where they begin at different places, it begins after the
+    first line break, or at the first place where a symbol of every model
+    ends. A word model pays for the words it cannot spell.
     Raises TrainingError (there is no such text, or no model).
     """
     if not states:
@@ -97,16 +100,44 @@ def compare(*states: Session) -> Comparison:
             'these models do not validate on the same text.',
             'runs on the same file, or on one directory with train.txt and valid.txt',
         )
-    if any(len(text) != len(common) for text in texts):
-        common = common[common.find(b'\n') + 1 :]
-    if not common:
-        raise TrainingError('the validation splits have no whole line in common.', 'runs on a longer text')
+    begin = [len(text) - len(common) for text in texts]  # of the common text, in each validation split
+    start = _common_start(runs, texts, begin)
+    if start == len(common):
+        raise TrainingError(
+            f'the validation splits have {len(common):,} bytes in common, and nowhere in them does a symbol of every '
+            'model begin.',
+            'runs with the same trainfrac, or on a longer text',
+        )
+    common = common[start:]
     rows = [_compare_one(run, text[: len(text) - len(common)], common) for run, text in zip(runs, texts, strict=True)]
     result = Comparison(sorted(rows, key=lambda row: row.bits_per_byte))
     result.text_bytes = len(common)
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
     result.xz_bits_per_byte = xz_bytes(earliest.data, common) * 8 / len(common)
     return result
+
+
+def _common_start(runs: list[Run], texts: list[bytes], begin: list[int]) -> int:
+    """Return the first place of the common text where a symbol of every model begins; its length if there is none.
+
+    Where the validation splits begin at different places, places after its first line break are preferred.
+
+    Parameters
+    ----------
+    texts : list of bytes    the validation splits
+    begin : list of int      where the common text begins in each
+    """
+    size = len(texts[0]) - begin[0]
+    line = texts[0].find(b'\n', begin[0]) + 1 - begin[0]
+    for start in (line, 0) if any(begin) and line > 0 else (0,):
+        before = -1
+        while before < start < size:
+            before = start
+            for run, text, first in zip(runs, texts, begin, strict=True):
+                start = max(start, run.data.chars.boundary(text, first + start) - first)
+        if start < size:
+            return start
+    return size
 
 
 def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
@@ -117,7 +148,7 @@ def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
     split = data.indices[start : data.train_size + len(data.valid)]
     found = evaluate_split(model, data.indices[:start], split, run.learner.hyper.seq_len)
     assert found is not None, 'nothing stops it'
-    size = measure_text(common, data)
+    size = measure_text(common, data, dropped[-1:] or data.byte_before('valid'))
     total = found.nats * found.symbols + size.spelling_nats
     per_byte = 1 / (math.log(2) * size.bytes)
     return ComparedModel(
@@ -127,5 +158,5 @@ def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
         sum(p.numel() for p in model.parameters()),
         total * per_byte,
         found.stderr * found.symbols * per_byte,
-        math.exp(min(total / size.words, 700)),
+        word_perplexity(total, size),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from charrnn.display.progress import Screen
-from charrnn.evaluation.ladder import baseline_ladder, unigram_nats
+from charrnn.evaluation.ladder import baseline_ladder, in_order, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.units import Evaluation, TextSize, in_every_unit, measure_text
 from charrnn.models import LanguageModel
@@ -37,7 +37,7 @@ class Measurements:
                 screen.say('measuring the baselines, once for this text ...')
             self._ladders[split] = baseline_ladder(self.data, split)
             self.workspace.keep_ladders(self.data.digest, self._ladders)
-        return dict(self._ladders[split])
+        return in_order(self._ladders[split])
 
     def unigram(self) -> float:
         """Return the unigram rung of the validation split, which is quick to compute."""
@@ -54,6 +54,8 @@ class Measurements:
             found = evaluate_split(model, data.before(split), indices, T, each_window=screen.advance)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
-            self._sizes[split] = measure_text(data.text(split), data)
+            self._sizes[split] = measure_text(data.text(split), data, data.byte_before(split))
         ladder = self.ladder(split, screen)
-        return in_every_unit(found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level)
+        return in_every_unit(
+            found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level, in_sample=split == 'train'
+        )

@@ -93,6 +93,10 @@ class ByteSet(Vocabulary[bytes]):
         """Return the one ByteSet, and the number of bytes in each file."""
         return cls(), [sum(map(len, byte_chunks(path))) for path in files]
 
+    def boundary(self, text: bytes, at: int) -> int:
+        """Return `at`: no place is inside a byte."""
+        return at
+
     def encode_piece(self, piece: bytes) -> Indices:
         """Return the bytes themselves."""
         return np.frombuffer(piece, dtype=np.uint8)

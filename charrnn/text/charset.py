@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source, decoded_chunks
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside, refuse_surrogates
 
 UNKNOWN = '\ufffd'
 CODE_POINTS = 0x110000  # one more than the largest code point
@@ -177,11 +177,14 @@ class CharSet(Vocabulary[str]):
                 seen[code_points(text)] = True
                 size += len(text)
             sizes.append(size)
-            if seen[0xD800:0xE000].any():  # some encodings, such as utf-7, can spell half a character
-                raise SourceTextError(
-                    f'{str(path)!r} holds half of a surrogate pair.', 'encoding=..., the encoding of the file'
-                )
+            refuse_surrogates(path, bool(seen[0xD800:0xE000].any()))
         return cls(map(chr, np.flatnonzero(seen))), sizes
+
+    def boundary(self, text: bytes, at: int) -> int:
+        """Return the first place of `text` from byte `at` on that is not inside a character."""
+        while at < len(text) and text[at] & 0xC0 == 0x80:  # the second, third or fourth byte of a character
+            at += 1
+        return at
 
     def encode_piece(self, piece: str) -> Indices:
         """Return the indices of a piece of the text that was scanned."""

@@ -15,14 +15,14 @@ from typing import IO, Any
 
 import numpy as np
 
-from charrnn.arguments import LARGEST
+from charrnn.arguments import LARGEST, whole
 from charrnn.display.text import NOUNS, fitted
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
-from charrnn.text.wordset import TOKEN, WordSet
+from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
@@ -111,6 +111,11 @@ class Dataset:
         data = self.chars.to_bytes(indices)
         return data if most is None else data[-most:]
 
+    def byte_before(self, name: str) -> bytes:
+        """Return the last byte of the text before a split; empty for 'train'."""
+        earlier = [split for split in SPLITS[: SPLITS.index(name)] if len(getattr(self, split))]
+        return self.text(earlier[-1], 1) if earlier else b''
+
     def __repr__(self) -> str:
         sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(self.sizes, SPLITS, strict=True) if size)
         return f'<Dataset {self.source!r}: {sizes} symbols>'
@@ -164,7 +169,7 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     else:
         written = iter(bytes_of)
         byte_sizes = [sum(next(written)) if path is not None else 0 for path in files]
-    facts = {
+    facts: dict[str, Any] = {
         'sizes': sizes,
         'byte_sizes': byte_sizes if keeps else None,
         'level': source.level,
@@ -172,6 +177,8 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
         'source': os.fsencode(source.path).decode('utf-8', 'replace'),
         'encoding': source.encoding,
     }
+    if source.mincount != 1:
+        facts['mincount'] = source.mincount
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
 
 
@@ -194,8 +201,8 @@ def _encode_file(
         out.write(indices.data)
         if text is not None:
             head, tail = piece, ''
-            if boundary is not None and written + len(indices) > boundary:
-                cut = _end_of_word(piece, max(0, boundary - written))
+            if boundary is not None and written + len(indices) > boundary and isinstance(vocabulary, WordSet):
+                cut = _end_of_word(vocabulary, piece, max(0, boundary - written))
                 head, tail = piece[:cut], piece[cut:]
             before += text.write(head.encode())
             after += text.write(tail.encode())
@@ -205,10 +212,10 @@ def _encode_file(
     return before, after
 
 
-def _end_of_word(text: str, count: int) -> int:
+def _end_of_word(words: WordSet, text: str, count: int) -> int:
     """Return the offset at which the first `count` words and line breaks of a text end."""
     end = 0
-    for _, found in zip(range(count), TOKEN.finditer(text), strict=False):
+    for _, found in zip(range(count), words.pattern.finditer(text), strict=False):
         end = found.end()
     return end
 
@@ -226,9 +233,12 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
         vocabulary = VOCABULARIES[facts['level']].from_facts(facts['vocabulary'])
         sizes, byte_sizes, source = _counts(facts['sizes']), facts['byte_sizes'], facts['source']
         byte_sizes = None if byte_sizes is None else _counts(byte_sizes)
-        if not isinstance(source, str) or not sizes[0]:
+        whole(1)('mincount', facts.get('mincount', 1))
+        if not isinstance(source, str) or not sizes[0] or (byte_sizes is not None) != (facts['level'] == 'word'):
             raise ValueError
-    except (KeyError, TypeError, ValueError, AttributeError):
+        if byte_sizes is not None and any(size > 0 and not text for size, text in zip(sizes, byte_sizes, strict=True)):
+            raise ValueError  # a split without its text could not be measured
+    except (KeyError, TypeError, ValueError, AttributeError, HyperParamsError):
         raise SourceTextError(
             f'{str(folder / FACTS)!r} does not describe a dataset.', 'a copy of the whole directory from a backup'
         ) from None

@@ -22,6 +22,8 @@ from charrnn.text.formats import HEAD, refuse_other_format
 LEVELS = ('char', 'byte', 'word')
 SPLITS = ('train', 'valid', 'test')
 DEFAULT_TRAINFRAC = 0.9
+WORD_OPTIONS = {'vocab_size': None, 'lower': False, 'punctuation': False, 'mincount': 1}
+"""The options for words, with their defaults."""
 CHUNK_BYTES = 4 * 2**20
 
 
@@ -37,6 +39,8 @@ class Source:
     trainfrac : float       the first int(trainfrac·size) symbols of one file train; a directory takes only the default
     vocab_size : int        for words: the most frequent words to keep, `<unk>` counted; None keeps all
     lower : bool            for words: read the text in lower case
+    punctuation : bool      for words: each punctuation mark is a word of its own
+    mincount : int          for words: keep words that the training text holds at least as many times
     Raises
     ------
     HyperParamsError        an invalid value, or an option for words at another level
@@ -48,15 +52,22 @@ class Source:
     trainfrac: float = DEFAULT_TRAINFRAC
     vocab_size: int | None = None
     lower: bool = False
+    punctuation: bool = False
+    mincount: int = 1
 
     def __post_init__(self) -> None:
-        level, vocab_size, lower = self.level, self.vocab_size, truth('lower', self.lower)
+        level, vocab_size = self.level, self.vocab_size
         if not isinstance(level, str) or level not in LEVELS:
             raise HyperParamsError(f'no level {shown(level)}.', "level='char', 'byte' or 'word'")
         if vocab_size is not None:
             object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
-        if level != 'word' and (vocab_size is not None or lower):
-            raise HyperParamsError(f'vocab_size and lower belong to words, and level={shown(level)}.', "level='word'")
+        object.__setattr__(self, 'mincount', whole(1)('mincount', self.mincount, 2))
+        for name in ('lower', 'punctuation'):
+            truth(name, getattr(self, name))
+        given = [name for name in WORD_OPTIONS if getattr(self, name) != WORD_OPTIONS[name]]
+        if level != 'word' and given:
+            verb = 'belongs' if len(given) == 1 else 'belong'
+            raise HyperParamsError(f'{" and ".join(given)} {verb} to words, and level={shown(level)}.', "level='word'")
         if level == 'byte' and self.encoding != 'utf-8':
             raise HyperParamsError(
                 f"level='byte' reads the bytes as they are: encoding={shown(self.encoding)} would do nothing.",

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharSetError, HyperParamsError, shown
+from charrnn.errors import CharSetError, HyperParamsError, SourceTextError, shown
 from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
@@ -88,6 +88,13 @@ class Vocabulary(ABC, Generic[Piece]):
         """
 
     @abstractmethod
+    def boundary(self, text: bytes, at: int) -> int:
+        """Return the first place of `text` (UTF-8) from byte `at` on between two symbols, or before the first.
+
+        The place after the last symbol counts as the end of the text.
+        """
+
+    @abstractmethod
     def encode_piece(self, piece: Piece) -> Indices:
         """Return the indices of a piece of a source that was scanned."""
 
@@ -134,6 +141,14 @@ def check_errors_argument(errors: str) -> None:
     """Raise HyperParamsError unless `errors` is 'strict' or 'replace'."""
     if errors not in ('strict', 'replace'):
         raise HyperParamsError(f'errors={shown(errors)} is unknown.', "errors='strict' or errors='replace'")
+
+
+def refuse_surrogates(path: Path, found: bool) -> None:
+    """Raise SourceTextError if half of a surrogate pair was found; some encodings, such as utf-7, can spell one."""
+    if found:
+        raise SourceTextError(
+            f'{str(path)!r} holds half of a surrogate pair.', 'encoding=..., the encoding of the file'
+        )
 
 
 def outside(index: int, size: int) -> CharSetError:

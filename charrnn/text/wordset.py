@@ -1,11 +1,13 @@
-"""WordSet: words between white space, and the end of a line as a word of its own.
+"""WordSet: words between white space, and the end of a line as a word of its own; with `punctuation` also each mark.
 
     'the cat\\nsat'  ──►  the  cat  <eos>  sat  ──►  'the cat\\nsat'
 
 The vocabulary holds the words of the training text alone: index 0 is `<unk>`, the unknown word; the others follow by
-falling frequency (equal ones by code point).  Decoding puts one space between words and a line break for `<eos>`.
-Decoding loses unknown words, other white space and, with `lower`, capitals; ``unspoken`` returns them, because an
-honest score must pay for them.
+falling frequency (equal ones by code point).  Decoding puts one space between words and a line break for `<eos>`;
+punctuation.py has the rule for marks.
+Decoding loses unknown words, other white space, a word `<eos>` of the text itself (it becomes a line break) and, with
+`lower`, capitals.  ``spelled`` returns all of that with its places, because an honest score must pay for it: indices
+and spelled parts together give back every text exactly.
 """
 
 from __future__ import annotations
@@ -20,18 +22,20 @@ from typing import Any, Self
 import numpy as np
 
 from charrnn.display.text import fitted
-from charrnn.errors import CharSetError, shown
+from charrnn.errors import CharSetError, HyperParamsError, shown
+from charrnn.text.punctuation import MARKED_WORD, PLAIN_WORD, Spacing
 from charrnn.text.sources import Source, decoded_chunks, split_size
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside, refuse_surrogates
 
 UNKNOWN, END = '<unk>', '<eos>'
-TOKEN = re.compile(r'\n|\S+')
 BREAK = re.compile(r'\s')
+SURROGATE = re.compile('[\ud800-\udfff]')
 
 
-def tokens_of(text: str) -> list[str]:
-    """Return the words of a text, with `<eos>` for every line break."""
-    return [END if token == '\n' else token for token in TOKEN.findall(text)]
+def tokens_of(text: str, lower: bool = False, punctuation: bool = False) -> list[str]:
+    """Return the words of a text, in lower case if `lower`, with `<eos>` for every line break."""
+    found = (MARKED_WORD if punctuation else PLAIN_WORD).findall(text)
+    return [END if token == '\n' else token.lower() if lower else token for token in found]
 
 
 @fitted
@@ -50,16 +54,17 @@ class WordSet(Vocabulary[str]):
     ----------
     words : iterable of str    the symbols, in the order of their indices from 1 on (`<unk>`, if it is among them, is 0)
     lower : bool               read a text in lower case
+    punctuation : bool         read each punctuation mark as a word of its own
     """
 
-    __slots__ = ('_index', '_words', 'holds_unknown', 'lower')
+    __slots__ = ('_index', '_words', 'holds_unknown', 'lower', 'punctuation')
 
     level = 'word'
 
-    def __init__(self, words: Iterable[str], lower: bool = False) -> None:
+    def __init__(self, words: Iterable[str], lower: bool = False, punctuation: bool = False) -> None:
         given = list(dict.fromkeys(words))
         self.holds_unknown = UNKNOWN in given
-        self.lower = lower
+        self.lower, self.punctuation = lower, punctuation
         self._words = [UNKNOWN, *(word for word in given if word != UNKNOWN)]
         self._index = {word: i for i, word in enumerate(self._words)}
 
@@ -85,15 +90,21 @@ class WordSet(Vocabulary[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, WordSet):
             return NotImplemented
-        return (self._words, self.lower, self.holds_unknown) == (other._words, other.lower, other.holds_unknown)
+        return self.facts() == other.facts()
 
     def __hash__(self) -> int:
-        return hash((tuple(self._words), self.lower))
+        return hash((tuple(self._words), self.lower, self.punctuation))
 
     def __repr__(self) -> str:
         if len(self) <= 20:
-            return f'WordSet({list(self.symbols)!r}{", lower=True" if self.lower else ""})'
+            options = ''.join(f', {name}=True' for name in ('lower', 'punctuation') if getattr(self, name))
+            return f'WordSet({list(self.symbols)!r}{options})'
         return f'<WordSet of {len(self.symbols):,} words {self.symbols[0]!r} … {self.symbols[-1]!r}>'
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern of a word or a line break."""
+        return MARKED_WORD if self.punctuation else PLAIN_WORD
 
     def encode(self, text: str, errors: str = 'strict') -> Indices:
         """Return the index of every word and line break.
@@ -103,7 +114,7 @@ class WordSet(Vocabulary[str]):
         CharSetError    errors='strict', and a word is unknown
         """
         check_errors_argument(errors)
-        words = tokens_of(text.lower() if self.lower else text)
+        words = tokens_of(text, self.lower, self.punctuation)
         if errors == 'strict':
             unknown = next((word for word in words if word not in self), None)
             if unknown is not None:
@@ -115,7 +126,7 @@ class WordSet(Vocabulary[str]):
         return np.fromiter((get(word, 0) for word in words), dtype=self.dtype, count=len(words))
 
     def decode(self, indices: Iterable[int]) -> str:
-        """Return the text that `indices` spell: one space between words, a line break for `<eos>`."""
+        """Return the text that `indices` spell: a line break for `<eos>`, and spaces by the rule of punctuation.py."""
         decoder = self.decoder()
         decoder.feed(indices)
         return decoder.text
@@ -131,24 +142,40 @@ class WordSet(Vocabulary[str]):
 
     def decoder(self) -> WordDecoder:
         """Return a decoder that has been given no word yet."""
-        return WordDecoder(self._words)
+        return WordDecoder(self._words, self.punctuation)
+
+    def spelled(self, text: str, continues: bool = False) -> Iterator[tuple[int, str]]:
+        """Yield each part of a text that decode(encode(text)) loses, with its place.
+
+        The indices of a text and these parts give the text back exactly.
+
+        Parameters
+        ----------
+        continues : bool       the text continues a line: a word stands before it
+        Yields
+        ------
+        place, part            2·i: the white space before symbol i, 2·i + 1: symbol i itself, 2·n: the end of the text
+        """
+        end, place, spacing = 0, 0, Spacing(self.punctuation, continues)
+        for found in self.pattern.finditer(text):
+            token, gap = found[0], text[end : found.start()]
+            if gap != spacing.before(token):
+                yield place, gap
+            if not self._comes_back(token):
+                yield place + 1, token
+            end, place = found.end(), place + 2
+        if end < len(text):
+            yield place, text[end:]
+
+    def _comes_back(self, token: str) -> bool:
+        """Return True if decoding gives back this word or line break as it is."""
+        if token == '\n':
+            return END in self
+        return token != END and token in self and not (self.lower and token != token.lower())
 
     def unspoken(self, text: str) -> Iterator[str]:
         """Yield what decode(encode(text)) loses, each as it must be spelled: a word, or white space."""
-        position, before = 0, ''
-        for found in TOKEN.finditer(text):
-            token, gap = found[0], text[position : found.start()]
-            expected = '' if before in ('', '\n') or token == '\n' else ' '
-            # A text may begin in the middle of a line, after a word that is not in it.
-            if gap != expected and not (before == '' and gap == ' '):
-                yield gap
-            read = END if token == '\n' else token.lower() if self.lower else token
-            comes_back = read in self and (read == token or token == '\n')
-            if not comes_back:
-                yield token
-            position, before = found.end(), token
-        if text[position:] not in ('', ' '):
-            yield text[position:]
+        return (part for _, part in self.spelled(text))
 
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
@@ -167,56 +194,87 @@ class WordSet(Vocabulary[str]):
 
     @classmethod
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
-        """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the file sizes."""
-        sizes = [
-            sum(sum(1 for _ in TOKEN.finditer(piece)) for piece in cls.pieces(path, source.encoding)) for path in files
-        ]
+        """Return the `vocab_size` most frequent words of the training text, `<unk>` counted, and the file sizes.
+
+        Words that the training text holds fewer than `mincount` times are left out.
+        """
+        sizes, empty = [], cls([], source.lower, source.punctuation)
+        for path in files:
+            size = 0
+            for piece in cls.pieces(path, source.encoding):
+                refuse_surrogates(path, bool(SURROGATE.search(piece)))
+                size += sum(1 for _ in empty.pattern.finditer(piece))
+            sizes.append(size)
         left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()
         for piece in cls.pieces(files[0], source.encoding):
-            words = list(islice(tokens_of(piece.lower() if source.lower else piece), left))
+            words = list(islice(tokens_of(piece, source.lower, source.punctuation), left))
             counts.update(words)
             left -= len(words)
             if not left:
                 break
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        kept = [word for word in counts if counts[word] >= source.mincount and word != UNKNOWN]
+        ranked = sorted(kept, key=lambda word: (-counts[word], word))
         if source.vocab_size is not None:
-            others = [word for word in ranked if word != UNKNOWN][: source.vocab_size - 1]
-            ranked = [*([UNKNOWN] if UNKNOWN in counts else []), *others]
-        return cls(ranked, source.lower), sizes
+            ranked = ranked[: source.vocab_size - 1]
+        if UNKNOWN in counts:
+            ranked.append(UNKNOWN)
+        if counts and not ranked:
+            most = max(counts.values())
+            raise HyperParamsError(
+                f'mincount={source.mincount}, and no word of the training text is seen more than {most:,} times.',
+                f'mincount={most}',
+            )
+        return cls(ranked, source.lower, source.punctuation), sizes
+
+    def boundary(self, text: bytes, at: int) -> int:
+        """Return the first place of `text` from byte `at` on after a word or a line break, if a further one follows."""
+        decoded, end, place = text.decode('utf-8', 'surrogateescape'), 0, 0
+        for found in self.pattern.finditer(decoded):
+            if place >= at:
+                return place
+            place += len(decoded[end : found.end()].encode('utf-8', 'surrogateescape'))
+            end = found.end()
+        return len(text)
 
     def encode_piece(self, piece: str) -> Indices:
         """Return the indices of a piece; unknown words are 0."""
         return self.encode(piece, errors='replace')
 
     def facts(self) -> dict[str, Any]:
-        """Return the words in order, and `lower`."""
-        return {'words': list(self.symbols), 'lower': self.lower}
+        """Return the words in order, and the options.
+
+        With `punctuation`, the list has another name, so that a charrnn that does not know the option refuses the run.
+        """
+        words = list(self.symbols)
+        if self.punctuation:
+            return {'words_and_marks': words, 'lower': self.lower, 'punctuation': True}
+        return {'words': words, 'lower': self.lower}
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """Return the WordSet that ``facts`` describes."""
-        words, lower = facts['words'], facts['lower']
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(lower) is not bool:
-            raise ValueError('words must be a list of str, and lower a bool')
-        return cls(words, lower)
+        lower, punctuation = facts['lower'], facts.get('punctuation', False)
+        if type(lower) is not bool or type(punctuation) is not bool:
+            raise ValueError('lower and punctuation must be bool')
+        words = facts['words_and_marks' if punctuation else 'words']
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+            raise ValueError('words must be a list of str')
+        return cls(words, lower, punctuation)
 
 
 class WordDecoder(Decoder):
-    """The text of word indices: one space between words, a line break for `<eos>`."""
+    """The text of word indices: a line break for `<eos>`, and spaces by the rule of punctuation.py."""
 
-    __slots__ = ('_gap', '_words')
+    __slots__ = ('_spacing', '_words')
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], punctuation: bool) -> None:
         super().__init__()
-        self._words = words
-        self._gap = ''  # what separates the next word from the text: nothing at the beginning of a line
+        self._words, self._spacing = words, Spacing(punctuation)
 
     def push(self, index: int) -> None:
         """Add the word of an index; raise CharSetError if it is outside the vocabulary."""
         if not 0 <= index < len(self._words):
             raise outside(index, len(self._words))
-        word = self._words[index]
-        piece = '\n' if word == END else self._gap + word
-        self._pieces.append(piece)
-        self._gap = '' if piece == '\n' else ' '
+        word = '\n' if self._words[index] == END else self._words[index]
+        self._pieces.append(self._spacing.before(word) + word)

@@ -1,12 +1,13 @@
 """Bits per byte is the unit in which all levels compare: unknown words pay for their spelling."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from conftest import MakeRun, train, words
 
 from charrnn import Evaluation
-from charrnn.evaluation.units import measure_text, spelling_nats
+from charrnn.evaluation.units import measure_text, perplexity, spelling_nats
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 
@@ -77,11 +78,55 @@ def test_an_evaluation_prints_as_lines() -> None:
     assert str(worse) == (
         'loss        3.5000 ± 0.0100 nats/char over 1,000 characters\n'
         'bits        5.0494 per character, 5.0494 per byte\n'
-        'perplexity  33.12 per char, 1e+07 per word of the text, spelling included\n'
+        'perplexity  33.12 per char, 1e+07 per word of the text\n'
+        '            per word: as unsure as among that many words, at each word and line break of the text\n'
         'ladder      uniform 4.1744, unigram 3.3473\n'
         'protocol    valid: whole split\n'
-        'not better than the unigram rung: counting characters does as well'
+        'no better than guessing by letter frequency (3.35): train longer'
     )
     assert '>3.5000 ± 0.0100 nats/char over 1,000 characters</td>' in worse._repr_html_()
     assert eval(repr(worse)) == worse
-    assert 'not better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
+    assert 'no better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
+    assert 'by word frequency (3.35)' in str(replace(worse, level='word'))
+    assert 'charged letter by letter' in str(replace(worse, level='word')) and 'letter by' not in str(worse)
+    assert "ms.restore('best')" in str(replace(worse, nats=1e8)) and 'train longer' not in str(replace(worse, nats=1e8))
+
+
+def test_numbers_that_are_none_are_shown_in_words() -> None:
+    """Show neither nan nor a bound: a single block has no standard error, a text may have no words or cost too much."""
+    short = Evaluation(2.5, math.nan, 4, 5, 5, 12, math.nan, {'uniform': 0.0, 'unigram': 0.0}, 'valid: whole split')
+    shown = str(short)
+    assert '2.5000 nats/char over 4 characters, in one block: too short a text for an error bar' in shown
+    assert 'no words in the text' in shown and 'nan' not in shown and 'per word:' not in shown
+    again = eval(repr(short))
+    assert again.nats == 2.5 and math.isnan(again.stderr) and math.isnan(again.word_perplexity)
+    assert perplexity(709) == math.exp(709) and perplexity(710) == math.inf and math.isnan(perplexity(math.nan))
+    assert 'inf per word' in str(replace(short, word_perplexity=math.inf))
+
+
+def test_a_text_that_repeats_one_symbol_is_not_said_to_need_training() -> None:
+    flat = Evaluation(0.1, 0.01, 100, 0.1, 0.1, 1.1, 2.0, {'uniform': 0.0, 'unigram': 0.0})
+    assert 'train longer' not in str(flat) and 'diverged' not in str(flat)
+
+
+def test_rungs_fitted_on_the_measured_text_are_shown_as_such(make_run: MakeRun) -> None:
+    ms = make_run()
+    found = ms.evaluate('train')
+    assert found.in_sample and not ms.evaluate().in_sample and eval(repr(found)).in_sample
+    ladder = next(line for line in str(found).split('\n') if line.startswith('ladder'))
+    assert ladder.index('uniform') < ladder.index('; fitted on this same text: unigram') < ladder.index('xz')
+    assert 'fitted' not in str(ms.evaluate())
+
+
+def test_places_of_spelled_parts_are_paid(make_run: MakeRun) -> None:
+    """Charge for the choice of the spelled ones among the white spaces, known words, and words with index 0."""
+    ms = make_run(level='word', text='ab ab ba\n' * 50)
+
+    def cost(text: str) -> float:
+        return measure_text(text.encode(), ms.data).spelling_nats
+
+    one, two = cost('ab ab ab'), cost('ab  ab ab')
+    assert one == 0 and cost('ab  ab  ab') - 2 * two == pytest.approx(math.log(6) - 2 * math.log(4))
+    assert cost('xx') * 2 == pytest.approx(cost('xx xx')), 'index 0 says where unknown words are'
+    assert cost('<eos> ab') > 0 and cost('ab ') > 0 and cost(' ab') > 0
+    assert measure_text(b' ab', ms.data, b'b').spelling_nats == 0 < measure_text(b' ab', ms.data, b'\n').spelling_nats

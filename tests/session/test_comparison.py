@@ -1,5 +1,6 @@
 """Models of every level are compared on the same bytes of text."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from charrnn import Comparison, ModelState, TrainingError, compare
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.models import LanguageModel
 from charrnn.session import comparison
+from charrnn.session.comparison import ComparedModel
 from charrnn.text.vocabulary import Indices
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
@@ -62,3 +64,44 @@ def test_runs_on_different_texts_cannot_be_compared(make_run: MakeRun) -> None:
         compare()
     with pytest.raises(TrainingError, match='no validation split'):
         compare(one, make_run('all', trainfrac=1.0))
+
+
+def test_without_a_line_break_it_begins_where_symbols_of_every_model_begin(make_run: MakeRun) -> None:
+    """The common text would begin in the middle of a word, of which a word model scores nothing."""
+    text = 'the cat and the dog sat on a mat ' * 30
+    states = [make_run('c', text=text, trainfrac=0.9), make_run('w', text=text, level='word', trainfrac=0.8)]
+    table = compare(*states)
+    assert len(states[0].data.text('valid')) > table.text_bytes
+    held = text[-table.text_bytes :]
+    assert held[0] == ' ' and len(held) > len(states[0].data.text('valid')) - 5
+    assert held[1:].split()[0] in text.split()
+
+
+@pytest.mark.parametrize('end', [' ' * 40, '\t\xa0' * 20, '\x0c' * 40], ids=ascii)
+def test_held_out_white_space_has_no_perplexity_per_word(make_run: MakeRun, end: str) -> None:
+    text = 'the cat sat ' * 20 + end
+    states = [make_run(level, level=level, text=text) for level in ('char', 'byte')]
+    table = compare(*states)
+    assert all(math.isnan(row.word_perplexity) and math.isfinite(row.bits_per_byte) for row in table)
+    assert 'nan' not in repr(table) and sum(line.endswith(' -') for line in repr(table).splitlines()) == 2
+    with pytest.raises(TrainingError, match='nowhere in them does a symbol of every model begin'):
+        compare(*states, make_run('word', level='word', text=text))
+
+
+def test_xz_stands_where_it_belongs() -> None:
+    def row(name: str, bits: float) -> ComparedModel:
+        return ComparedModel(name, 'char', 'GRU', 9, bits, math.nan, math.inf)
+
+    table = Comparison([row('good', 1.0), row('bad', 3.0)])
+    table.text_bytes, table.xz_bits_per_byte = 99, 2.0
+    assert [line.split()[0] for line in repr(table).splitlines()[1:4]] == ['good', 'xz', 'bad']
+    assert 'inf' in repr(table) and 'nan' not in repr(table)
+
+
+def test_the_rest_of_a_character_is_scored_by_no_model(make_run: MakeRun) -> None:
+    """The validation split of bytes begins in the middle of a character, and a model of characters is beside it."""
+    text = 'a' + '€' * 100
+    states = [make_run('b', text=text, level='byte', trainfrac=0.9), make_run('c', text=text, trainfrac=0.8)]
+    assert states[0].data.text('valid')[:1] == '€'.encode()[2:]
+    assert compare(*states).text_bytes == 30 == len(states[0].data.text('valid')) - 1
+    assert compare(states[0]).text_bytes == 31 and states[0].evaluate().symbols == 31

@@ -159,3 +159,31 @@ def test_a_directory_is_taken_as_it_is_split(tmp_path: Path, level: str) -> None
     write_dataset(folder, Source(source, level), 1)
     data = read_back(folder, '')
     assert data.sizes[1] == 0 and data.text('test') == b'the end\n'
+
+
+def test_options_for_words_are_kept_only_where_they_are_given(tmp_path: Path) -> None:
+    path = tmp_path / 'text.txt'
+    path.write_text('the cat, the dog, the cat.\n' * 9)
+    plain, marked = tmp_path / 'plain', tmp_path / 'marked'
+    for folder, source in (
+        (plain, Source(path, 'word')),
+        (marked, Source(path, 'word', trainfrac=0.53, punctuation=True, mincount=9)),
+    ):
+        folder.mkdir()
+        write_dataset(folder, source, 2)
+    facts = json.loads((plain / 'dataset.json').read_text())
+    assert 'mincount' not in facts and facts['vocabulary'].keys() == {'words', 'lower'}
+    facts = json.loads((marked / 'dataset.json').read_text())
+    assert facts['mincount'] == 9 and facts['vocabulary']['words_and_marks'] == ['the', ',', 'cat']
+    data = read_dataset(marked, facts, '')
+    assert (data.text('train') + data.text('valid')).decode() == path.read_text()
+    for name in ('train', 'valid'):
+        assert data.chars.encode(data.text(name).decode(), 'replace').tolist() == data.split(name).tolist()
+    for wrong in (
+        {'mincount': 0},
+        {'mincount': 'x'},
+        {'byte_sizes': None},
+        {'byte_sizes': [sum(facts['byte_sizes']), 0, 0]},
+    ):
+        with pytest.raises(SourceTextError, match='does not describe a dataset'):
+            read_dataset(marked, {**facts, **wrong}, '')

@@ -17,6 +17,7 @@ VOCABULARIES: list[Vocabulary[Any]] = [
     ByteSet(),
     WordSet(['<eos>', 'the', 'cat']),
     WordSet(['the', '\n', '', '<unk>', ' '], lower=True),
+    WordSet(['<eos>', 'a', '"', '(', ',', '--', '-', '/', ''], punctuation=True),
 ]
 UTF8 = [0x61, 0xC3, 0xA9, 0xE2, 0x82, 0xAC, 0xED, 0xA0, 0x80, 0xF0, 0x9F, 0x98, 0x80, 0xF4, 0x90, 0xE0, 0xC0, 0xFF]
 some_bytes = st.one_of(

@@ -20,8 +20,8 @@ from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks,
         ({'level': 'word', 'vocab_size': 1}, 'vocab_size=1 is not a whole number of at least 2', 'vocab_size=10000'),
         ({'level': 'word', 'vocab_size': 2.5}, 'vocab_size=2.5', ''),
         ({'level': 'word', 'lower': 1}, 'lower=1 is neither True nor False', 'lower=True'),
-        ({'vocab_size': 99}, "vocab_size and lower belong to words, and level='char'", "level='word'"),
-        ({'level': 'byte', 'lower': True}, "vocab_size and lower belong to words, and level='byte'", "level='word'"),
+        ({'vocab_size': 99}, "vocab_size belongs to words, and level='char'", "level='word'"),
+        ({'level': 'byte', 'lower': True}, "lower belongs to words, and level='byte'", "level='word'"),
     ],
 )
 def test_an_invalid_option_is_refused_when_the_source_is_made(given: dict[str, Any], why: str, following: str) -> None:
