@@ -8,6 +8,7 @@ import inspect
 import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 import pytest
 from conftest import MakeRun
@@ -143,17 +144,19 @@ def test_an_attribute_like_no_other_gets_no_suggestion(make_run: MakeRun) -> Non
 
 
 def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
-    ms = make_run()
+    ms: Any = make_run()
+    state: Any = ModelState
+    public: Any = charrnn
     for call, what, following in [
-        (lambda: ModelState.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
-        (lambda: ModelState.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
-        (lambda: charrnn.generatestring(), 'needs a ModelState', 'generatestring(ms) or ms.generatestring()'),
+        (lambda: state.initfromsrcfile('t.txt'), 'needs usedir', "ModelState.initfromsrcfile('t.txt', 'workspaces/text')"),
+        (lambda: state.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
+        (lambda: public.generatestring(), 'needs a ModelState', 'generatestring(ms) or ms.generatestring()'),
         (lambda: ms.trainmodel(1, 4, 50), 'at most 2 values', 'ms.trainmodel(1, 4, train_len=50)'),
         (lambda: ms.trainmodel(1, num_rounds=2), 'num_rounds is given twice', 'ms.trainmodel(1)'),
         (lambda: ms.trackneurons(), 'trackneurons needs text', "ms.trackneurons('some text')"),
     ]:  # fmt: skip
         with pytest.raises(HyperParamsError, match=what) as caught:
-            call()  # type: ignore[no-untyped-call]
+            call()
         assert caught.value.next_step == following
 
 

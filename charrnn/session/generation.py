@@ -88,8 +88,9 @@ def generatestring(
     Raises CharSetError (an unknown symbol), SamplingError.
     """
     run = run_of(ms)
-    if isinstance(numchars, str) and not numchars.strip().isdecimal():
-        raise SamplingError(f'numchars={shown(numchars)} is a text, not a number.', f'prime={shown(numchars)}')
+    given: object = numchars
+    if isinstance(given, str) and not given.strip().isdecimal():
+        raise SamplingError(f'numchars={shown(given)} is a text, not a number.', f'prime={shown(given)}')
     numchars, temp = whole(0)('numchars', numchars, 500), real(0)('temp', temp, 0.5)
     before = prime_of(run, prime, errors)
     run.attachments.refuse_waiting('samplefilter')

@@ -19,10 +19,10 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from charrnn.arguments import unknown_name
 from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
 from charrnn.modelstate import ModelState
+from charrnn.names import unknown_name
 from charrnn.sampling.sampler import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status

@@ -188,7 +188,7 @@ def unread_files(folder: Path) -> list[str]:
     """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
     wanted = [f'{name}.txt' for name in SPLITS]
     others = sorted(path.name for path in folder.glob('*') if path.suffix.lower() == '.txt' and path.name not in wanted)
-    meant = {}
+    meant: dict[str, str] = {}
     for name in others:
         stem = name.rpartition('.')[0].lower()
         split = next((split for split, names in OTHER_SPLITS.items() if stem in names), None)
