@@ -31,6 +31,7 @@ class Status:
     seq_len: int
     train_nats: float | None
     valid_nats: Sequence[tuple[int, float]]  # round and loss of each validation
+    best: tuple[int, float] | None  # round and loss of the best checkpoint
     checkpoint: int | None
     rounds_behind: int
     saved: bool
@@ -74,9 +75,8 @@ class Status:
         if not parts:
             return ''
         text = f'{", ".join(parts)} nats/{self.level}'
-        if len(self.valid_nats) > 1:
-            best_round, best = min(self.valid_nats, key=lambda scored: scored[1])
-            text += f', best {best:.2f} in round {best_round}'
+        if self.best:
+            text += f', best {self.best[1]:.2f} in round {self.best[0]}'
         return f'{text}  {sparkline([nats for _, nats in self.valid_nats])}'
 
     def _saved(self) -> str:

@@ -13,6 +13,7 @@ from charrnn.display.status import Status
 from charrnn.display.text import NOUNS, printable, sparkline
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
+from charrnn.storage.checkpoints import best_of
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
 from charrnn.text.sources import SPLITS
@@ -39,6 +40,7 @@ def status_of(run: Run) -> Status:
         seq_len=learner.hyper.seq_len,
         train_nats=trained[-1] if trained else None,
         valid_nats=run.history.validations(),
+        best=(run.best.round, run.best.nats) if run.best else None,
         checkpoint=run.saved.get('number'),
         rounds_behind=learner.round - run.saved.get('round', 0),
         saved=run.saved.get('position') == learner.position,
@@ -70,7 +72,8 @@ def status(dir: str | Path) -> str:
         lines.append(f'  newest   {_newest(rows[-1], level, workspace)}')
     if valid := history.validations():
         losses = [nats for _, nats in valid]
-        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}, best {min(losses):.4f}  {sparkline(losses)}')
+        best = f', best {found.nats:.4f} in checkpoint {found.number}' if (found := best_of(saved)) else ''
+        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}{best}  {sparkline(losses)}')
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)

@@ -5,8 +5,8 @@
                        schedule.dill, ...      attached functions, never unpickled here
                        manifest.json           sizes and SHA-256 of all, and of itself
 
-Numbers only grow.  The *last* checkpoint is the highest number that verifies; the *best* has the lowest validation loss
-over the whole split (`valid_nats` of the facts).  Both are derived from the folders, so that no pointer can be stale.
+Numbers only grow.  The *last* checkpoint is the highest number that verifies; the *best* is defined by ``best_of``.
+Both are derived from the folders, so that no pointer can be stale.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ class Checkpoint(NamedTuple):
     attached: dict[str, tuple[str, bytes]]
 
 
+class Best(NamedTuple):
+    """The best checkpoint of a run: its number, the round it was written in, and its validation loss in nats."""
+
+    number: int
+    round: int
+    nats: float
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -116,7 +124,8 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         facts = self.facts()
-        doomed = facts.keys() - {*sorted(facts)[-KEEP:], best_number(facts)}
+        best = best_of(facts)
+        doomed = facts.keys() - {*sorted(facts)[-KEEP:], *([best.number] if best else [])}
         # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:
             self.folder(number).rename(self.root / f'.{number:06d}.{os.getpid()}.tmp')
@@ -214,9 +223,9 @@ class Checkpoints:
                         troubles.append(error.what)
         return troubles
 
-    def best(self) -> int | None:
-        """Return the number of the best checkpoint; None if there is none yet."""
-        return best_number(self.facts())
+    def best(self) -> Best | None:
+        """Return the best checkpoint; None if there is none yet."""
+        return best_of(self.facts())
 
     def resolve(self, wanted: object) -> int:
         """Return the number of the checkpoint that `wanted` names: an existing number, or 'best'.
@@ -230,10 +239,10 @@ class Checkpoints:
             best = self.best()
             if best is None:
                 raise CheckpointError(
-                    'no checkpoint has a validation of the whole split, so none is best.',
+                    'no trained checkpoint has a validation of the whole split, so none is best.',
                     "ms.trainmodel() with valid_len=0, or ms.restore('last')",
                 )
-            return best
+            return best.number
         if isinstance(wanted, Integral) and int(wanted) in found:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
@@ -269,10 +278,15 @@ class Checkpoints:
         )
 
 
-def best_number(facts: Mapping[int, Facts]) -> int | None:
+def best_of(facts: Mapping[int, Facts]) -> Best | None:
     """Return the checkpoint with the lowest validation loss over the whole split, the earliest of equals, or None.
 
-    The untrained model is never best: else a run without whole validations could only go back to its beginning.
+    This is the one definition of best: each place that names a best one asks here, so that it can be restored.  The
+    untrained model counts only beside a trained one: a training that diverged goes back to it, and a run without
+    whole validations does not.
     """
-    scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None and f.get('position', 1)}
-    return min(scored, key=lambda n: (scored[n], n), default=None)
+    scored = {n: f for n, f in facts.items() if f['valid_nats'] is not None}
+    if not any(f['position'] for f in scored.values()):
+        return None
+    number = min(scored, key=lambda n: (scored[n]['valid_nats'], n))
+    return Best(number, scored[number]['round'], scored[number]['valid_nats'])

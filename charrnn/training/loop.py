@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from charrnn.errors import AttachedError
-from charrnn.evaluation.protocol import SplitScore, cut_into_lanes
+from charrnn.evaluation.protocol import SplitScore, cut_into_lanes, evaluate_split
 from charrnn.training.history import Row
 from charrnn.training.learner import Learner, Rate
 from charrnn.training.step import StepResult
 
 LOOKED_AT = 5
 """Windows of every lane in the validation of a report: random windows have no epoch to wait for."""
+
+FIRST_LOOK = 250_000
+"""Symbols of the validation split that the untrained loss is measured on, at most."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,16 @@ def validation_columns(found: SplitScore | None) -> dict[str, Any]:
     if found is None:
         return {'valid_nats': None, 'valid_stderr': None, 'valid_symbols': 0}
     return {'valid_nats': found.nats, 'valid_stderr': found.stderr, 'valid_symbols': found.symbols}
+
+
+def untrained_row(learner: Learner) -> Row:
+    """Return the first row of a history: the loss of the untrained model."""
+    data = learner.data
+    split = data.valid if len(data.valid) else data.train
+    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
+    if len(data.valid) or found is None:
+        return make_row('start', learner, **validation_columns(found))
+    return make_row('start', learner, train_nats=found.nats, **validation_columns(None))
 
 
 def validate(learner: Learner, windows: int, stop: Stop, listener: Listener) -> SplitScore | None:

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import files_below, train
+from conftest import MakeRun, files_below, moment, train
 
-from charrnn import ModelState, WorkspaceError
+from charrnn import CheckpointError, ModelState, WorkspaceError
 from charrnn.__main__ import run_command
-from charrnn.session.fsck import fsck
+from charrnn.session.fsck import Finding, fsck
 from charrnn.session.overview import status
 
 
@@ -43,3 +43,41 @@ def test_an_incomplete_run_is_shown_as_far_as_it_goes(curdir: Path, tmp_path: Pa
     assert 'no readable checkpoint' in status(curdir) and 'no checkpoints yet' in status(curdir)
     with pytest.raises(WorkspaceError, match='there is no directory'):
         status(tmp_path / 'nothing')
+
+
+def assert_best_is_one(ms: ModelState) -> None:
+    """Raise AssertionError unless every place that names a best checkpoint names one loss, and it can be restored."""
+    said = re.search(r'best ([\d,.]+) in round (\d+)', repr(ms))
+    listed = [row for row in ms.checkpoints() if row.is_best]
+    screen = re.search(r'best ([\d.]+) in checkpoint (\d+)', status(ms.curdir))
+    assert bool(said) == bool(listed) == bool(screen)
+    if said is None or screen is None:
+        with pytest.raises(CheckpointError, match='none is best'):
+            ms.restore('best')
+        return
+    (best,) = listed
+    assert best.valid_nats == min(row.valid_nats for row in ms.checkpoints() if row.valid_nats is not None)
+    assert (int(said[2]), int(screen[2])) == (best.round, best.number)
+    assert float(said[1]) == pytest.approx(best.valid_nats, abs=0.005)
+    assert fsck(ms.curdir).findings[best.number] == Finding('checkpoint', best.number, '', 'best')
+    before = moment(ms)
+    other = ModelState.load(ms.curdir, device='cpu').restore('best')
+    assert other.evaluate().nats == pytest.approx(best.valid_nats, rel=1e-9)
+    assert moment(ms) == before
+
+
+@pytest.mark.parametrize('rate', [1e8, 0.01])
+@pytest.mark.parametrize('valid_len', [0, 1])
+def test_the_best_that_is_named_is_the_best_that_comes_back(make_run: MakeRun, rate: float, valid_len: int) -> None:
+    """Also after a training that diverged at finite losses, after a restore, and beside superseded checkpoints."""
+    ms = make_run(learnrate=rate)
+    assert_best_is_one(ms)
+    for _ in range(2):
+        train(ms, 5, valid_len=valid_len)
+        assert_best_is_one(ms)
+    if valid_len == 0:
+        assert (ms.restore('best').position == 0) == (rate == 1e8), 'the untrained model beats a diverged one'
+    ms.restore(2)
+    assert_best_is_one(ms)
+    train(ms, 1, valid_len=1)
+    assert_best_is_one(ms)

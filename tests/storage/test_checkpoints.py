@@ -9,7 +9,7 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import KEEP, Checkpoint, Checkpoints, best_number
+from charrnn.storage.checkpoints import KEEP, Checkpoint, Checkpoints, best_of
 from charrnn.storage.sealed import NewerFormatError
 
 SENSE = {
@@ -42,7 +42,7 @@ def test_the_last_few_and_the_best_are_kept_and_numbers_only_grow(tmp_path: Path
     assert store.resolve('best') == 3
     assert store.read_newest('x', lambda found: found)[0].number == 9
     assert write(tmp_path) == 10
-    assert best_number({1: {'valid_nats': None}}) is None
+    assert best_of({1: {'valid_nats': None, 'position': 8}}) is None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
 
 
@@ -162,7 +162,7 @@ def test_the_damaged_are_neither_counted_nor_dropped(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1] + b'?')
     store = Checkpoints(tmp_path)
     found, troubles = store.read_newest('x', lambda found: found)
-    assert found.number == 1 and len(troubles) == 4 and store.best() == 1
+    assert found.number == 1 and len(troubles) == 4 and store.best() == (1, 1, 2.0)
     for _ in range(6):
         store.write({'a': torch.zeros(1)}, {**SENSE, 'valid_nats': None})
     assert store.numbers() == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
@@ -219,7 +219,7 @@ def test_best_is_the_lowest_whole_split_validation(make_run: MakeRun) -> None:
     scored = {row.number: row.valid_nats for row in table if row.valid_nats is not None}
     assert len(scored) == 4, 'three rounds and the untrained beginning'
     best = min(scored, key=lambda n: scored[n])
-    assert best_number({1: {'valid_nats': 1.0, 'position': 0}, 2: {'valid_nats': None, 'position': 8}}) is None
+    assert best_of({1: {'valid_nats': 1.0, 'position': 0}, 2: {'valid_nats': None, 'position': 8}}) is None
     assert [row.number for row in table if row.is_best] == [best]
     ms.restore('best')
     assert ms.evaluate().nats == pytest.approx(scored[best], rel=1e-12)
