@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.display.notebook import NotebookProgress
-from charrnn.display.text import NOUNS, count, printable
+from charrnn.display.text import count, number, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,17 +58,15 @@ class Screen:
         ends = row['kind'] == 'round'
         parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
         if row.get('train_nats') is not None:
-            parts.append(f'train {row["train_nats"]:.3f}{" (mean of the round)" if ends else ""}')
+            parts.append(f'train {_loss(row["train_nats"], 3)}{" (mean of the round)" if ends else ""}')
         if row.get('valid_nats') is not None:
-            parts.append(f'valid {row["valid_nats"]:.4f}')
+            parts.append(f'valid {_loss(row["valid_nats"], 4)}')
         parts[-1] += f' nats/{self.level}'
         if unigram is not None:
             parts.append(f'unigram {unigram:.3f}')
         if row.get('chars_per_second'):
             parts.append(f'{count(row["chars_per_second"])} {self.level}s/s')
         self.say('  '.join(parts), style='bold' if ends else '')
-        if unigram is not None and row['valid_nats'] >= unigram:
-            self.say(f'  not yet better than the unigram rung: counting {NOUNS[self.level]} does as well')
         if row.get('sample'):
             self.say(
                 ''.join(f'  │ {line}\n' for line in _BLANK_LINES.sub('\n\n', printable(row['sample'])).split('\n')),
@@ -126,6 +124,10 @@ class Screen:
             self._progress.advance(self._tasks[-1])
         else:
             self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')
+
+
+def _loss(nats: float, digits: int) -> str:
+    return f'{nats:.{digits}f}' if nats < 1000 else number(nats)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from charrnn.display.standing import guessing
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import NOUNS
 from charrnn.evaluation.protocol import SplitScore
@@ -119,8 +120,8 @@ class Evaluation(Tabular):
             ('ladder', ', '.join(f'{rung} {nats:.4f}' for rung, nats in self.ladder.items())),
             ('protocol', self.protocol),
         ]
-        is_worse = self.nats >= self.ladder.get('unigram', math.inf)
-        note = f'not better than the unigram rung: counting {nouns} does as well' if is_worse else ''
+        unigram = self.ladder.get('unigram', math.inf)
+        note = guessing(self.level, unigram) if self.nats >= unigram else ''
         return Table((Column(''), Column('')), rows, after=note)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from charrnn.display.standing import Course, standing_of
 from charrnn.display.status import Status
 from charrnn.display.text import NOUNS, printable, sparkline
 from charrnn.session.run import Run
@@ -23,6 +24,7 @@ from charrnn.training.history import History, is_sound
 def status_of(run: Run) -> Status:
     """Return the plain values of the status lines: no tensors, no disk, no wait for a GPU."""
     learner, data, trained = run.learner, run.data, run.history.column('train_nats')
+    standing = standing_of(course_of(run, slow=False))
     return Status(
         directory=run.workspace.name,
         modeltype=run.modeltype,
@@ -46,8 +48,29 @@ def status_of(run: Run) -> Status:
         saved=run.saved.get('position') == learner.position,
         torn=learner.torn,
         diverged=learner.diverged,
+        finding=standing.words,
+        following=standing.next_step,
         attached=tuple(run.attachments),
         waiting=tuple(run.attachments.waiting),
+    )
+
+
+def course_of(run: Run, *, slow: bool = True) -> Course:
+    """Return the numbers that decide where a run stands; with `slow=False` those that are there at once."""
+    learner = run.learner
+    trained = run.history.column('train_nats') if learner.symbols else []
+    uniform, unigram = run.measurements.guesses(slow=slow)
+    return Course(
+        updates=learner.position // learner.hyper.seq_len,
+        round_updates=learner.epoch_windows(),
+        train_nats=trained[-1] if trained else None,
+        valid_nats=run.history.validations(),
+        best=(run.best.round, run.best.nats) if run.best else None,
+        uniform=uniform,
+        unigram=unigram,
+        learnrate=learner.learnrate,
+        optimizer=learner.hyper.optimizer,
+        level=run.data.chars.level,
     )
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
+from charrnn.display.standing import standing_of
 from charrnn.hyperparams import HyperParams
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.hooks import own
+from charrnn.session.overview import course_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.training.history import Row
@@ -98,6 +100,8 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
             while rounds < plan.rounds and not stop.requested:
                 rounds += 1
                 row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
+                if not stop.requested:
+                    listener.tell_standing()
         except KeyboardInterrupt:
             tell_stopped_at_once(screen, learner.torn)
             raise
@@ -124,6 +128,7 @@ class RunListener:
 
     def __init__(self, run: Run, screen: Screen) -> None:
         self.run, self.screen = run, screen
+        self._finding = ''
         self._react: Callable[[Row], object] | None = own(run.attachments, 'onreport')
 
     def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
@@ -141,9 +146,17 @@ class RunListener:
     def record(self, row: Row) -> None:
         """Keep a row, show it, then hand a copy to the user's `onreport`."""
         kept = self.run.record(row)
-        self.screen.show(row, self.run.measurements.unigram() if row.get('valid_nats') is not None else None)
+        unigram = self.run.measurements.guesses()[1] if row.get('valid_nats') is not None else None
+        self.screen.show(row, unigram)
         if self._react:
             self._react(dict(kept))
+
+    def tell_standing(self) -> None:
+        """Say where the run stands after a round, unless an earlier round of this call ended with the same finding."""
+        standing = standing_of(course_of(self.run))
+        if standing.words and standing.finding != self._finding:
+            self.screen.say(f'  {standing.words}.  Next: {standing.next_step}')
+        self._finding = standing.finding
 
     def save(self) -> int:
         """Write a checkpoint; return its number."""

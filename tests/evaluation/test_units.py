@@ -80,8 +80,8 @@ def test_an_evaluation_prints_as_lines() -> None:
         'perplexity  33.12 per char, 1e+07 per word of the text, spelling included\n'
         'ladder      uniform 4.1744, unigram 3.3473\n'
         'protocol    valid: whole split\n'
-        'not better than the unigram rung: counting characters does as well'
+        'no better than guessing by letter frequency (3.35)'
     )
     assert '>3.5000 ± 0.0100 nats/char over 1,000 characters</td>' in worse._repr_html_()
     assert eval(repr(worse)) == worse
-    assert 'not better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
+    assert 'no better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
