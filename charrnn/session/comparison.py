@@ -81,7 +81,8 @@ def compare(*states: Session) -> Comparison:
     One table, in bits per byte of held-out text, best first. The text is
     the common end of all validation splits (from the first line break on,
     where they begin at different places), so no model has trained on any
-    of it. A word model pays for the words it cannot spell.
+    of it. The words that a word model does not know are
+    charged letter by letter.
     Raises TrainingError (there is no such text, or no model).
     """
     if not states:

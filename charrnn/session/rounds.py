@@ -165,15 +165,12 @@ class RunListener:
 
 def tell_stopped(screen: Screen, checkpoint: int) -> None:
     """Report the first Ctrl-C: the window was finished, and everything is saved."""
-    screen.say(f'Stopped at a window’s end, saved as checkpoint {checkpoint}.  Next: ms.trainmodel() goes on from here')
+    screen.say(f'Stopped after the current update; saved as checkpoint {checkpoint}.  Next: ms.trainmodel() goes on')
 
 
 def tell_stopped_at_once(screen: Screen, torn: bool) -> None:
     """Report the second Ctrl-C, and if it cut an update in half."""
     if torn:
-        screen.say(
-            'Stopped at once, in the middle of an update: the weights are half updated and belong to no checkpoint.  '
-            'Next: ms.restore()'
-        )
+        screen.say('Stopped at once, in the middle of an update: the weights are half updated.  Next: ms.restore()')
     else:
-        screen.say('Stopped at once, between two updates: nothing is torn.  Next: ms.newcheckpoint() keeps it')
+        screen.say('Stopped at once. The model is intact but not saved.  Next: ms.newcheckpoint()')
