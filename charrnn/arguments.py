@@ -155,7 +155,17 @@ OTHER_NAMES = {
 ARGUMENTS_OF = {
     **{
         name: f'ms.trainmodel({name}=...)'
-        for name in ('num_rounds', 'batchsize', 'train_len', 'valid_len', 'print_every', 'save_minutes')
+        for name in (
+            'num_rounds',
+            'batchsize',
+            'train_len',
+            'valid_len',
+            'print_every',
+            'save_minutes',
+            'minutes',
+            'keep',
+            'quiet',
+        )
     },
     **{name: f'generatestring(ms, {name}=...)' for name in ('temp', 'numchars', 'prime')},
 }

@@ -24,13 +24,13 @@ _BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be mostly bl
 
 
 class Screen:
-    """The screen that training prints on, one for each call of trainmodel."""
+    """The screen that training prints on, one for each call of trainmodel; a quiet one prints nothing."""
 
-    def __init__(self, console: Console | None = None, level: str = 'char') -> None:
+    def __init__(self, console: Console | None = None, level: str = 'char', *, quiet: bool = False) -> None:
         from rich.console import Console
 
         self.level = level
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, soft_wrap=True, quiet=quiet)
         self._progress: Any = None  # rich's, or a NotebookProgress
         self._tasks: list[Any] = []
 
@@ -81,7 +81,7 @@ class Screen:
         """
         animated = False
         with self._survive_closed_output():
-            animated = self.console.is_terminal or self.console.is_jupyter
+            animated = not self.console.quiet and (self.console.is_terminal or self.console.is_jupyter)
         if not animated:
             yield
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +18,7 @@ from charrnn.session.hooks import own
 from charrnn.session.overview import course_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
+from charrnn.storage.checkpoints import KEEP
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import FIRST_LANES
@@ -32,13 +36,20 @@ def trainmodel(
     print_every: int = 100,
     clear_state: bool = False,
     save_minutes: float = 10,
+    minutes: float = 0,
+    keep: int | None = None,
+    quiet: bool = False,
 ) -> TrainReport:
     """Train on from the run's present place.
 
-    A round is `train_len` windows of `batchsize` lanes (0: the windows of
-    an epoch), then a validation over `valid_len` windows (0: the whole
-    split), then a checkpoint; inside it, one more every `save_minutes`. A
-    loss line and a sample come every `print_every` windows (0: none).
+    A round is `train_len` training steps (0: once through the text), then a
+    validation over `valid_len` windows (0: the whole split), then a
+    checkpoint; inside it, one more every `save_minutes`. A training step
+    learns from a window of each of the `batchsize` lanes. A loss line and a
+    sample come every `print_every` steps (0: none). `minutes` trains round
+    after round for that long, at most `num_rounds` if that is more than 1;
+    the last round then ends early. `keep` newest checkpoints stay, and the
+    best (None: as last time, 5 at first). `quiet=True` prints nothing.
     `batchsize=None` is as last time, 16 at first; new lanes read the text
     before their place, `clear_state=True` begins with zeros. Ctrl-C ends
     the round at a window's end and saves; a second one stops at once.
@@ -47,17 +58,21 @@ def trainmodel(
     (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
     """
     run = run_of(ms)
+    num_rounds, minutes = whole(1)('num_rounds', num_rounds), real(0)('minutes', minutes, 10)
     plan = RoundPlan(
-        rounds=whole(1)('num_rounds', num_rounds),
+        rounds=sys.maxsize if minutes and num_rounds == 1 else num_rounds,
         windows=whole(0)('train_len', train_len, 0),
         valid_len=whole(0)('valid_len', valid_len, 0),
         print_every=whole(0)('print_every', print_every, 100),
         save_minutes=real(0)('save_minutes', save_minutes, 10),
+        deadline=time.monotonic() + 60 * minutes if minutes else math.inf,
     )
+    run.keep = run.keep if keep is None else whole(1)('keep', keep, KEEP)
+    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
     clear_state = truth('clear_state', clear_state)
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
     with StopRequest() as stop:
-        report = train(run, plan, lanes, clear_state, Screen(level=run.data.chars.level), stop)
+        report = train(run, plan, lanes, clear_state, screen, stop)
     if stop.ended_by is not None:  # the shell's exit status of a process that this signal ended
         raise SystemExit(128 + stop.ended_by)
     return report
@@ -97,7 +112,7 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     with learner.laid(lanes, clear_state=clear_state):
         run.training = True
         try:
-            while rounds < plan.rounds and not stop.requested:
+            while rounds < plan.rounds and not stop.requested and not (rounds and plan.is_over()):
                 rounds += 1
                 row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
                 if not stop.requested:

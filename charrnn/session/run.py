@@ -18,7 +18,7 @@ from charrnn.models import LanguageModel, drift, environment
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
-from charrnn.storage.checkpoints import Best, Checkpoint
+from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
@@ -42,6 +42,7 @@ class Run:
     ----------
     saved : dict             number, position and round of the checkpoint that was written or loaded last
     best : Best or None      the best checkpoint at that time
+    keep : int               newest checkpoints that stay, besides the best
     training : bool          True during trainmodel, when an attached function could call back
     """
 
@@ -51,6 +52,7 @@ class Run:
         self.history, self.attachments = History(level=learner.data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
         self.best: Best | None = None
+        self.keep = KEEP
         self.training = False
         self.process = os.getpid()
         self._files = threading.RLock()  # one thread at a time writes the files of the run
@@ -122,6 +124,7 @@ class Run:
         for trouble in [*troubles, *filter(None, workspace.extras().values())]:
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
+        run.keep = found.facts.get('keep', KEEP)  # of the directory, not of a moment: restore leaves it
         run._become(found, moment)
         workspace.open(marks)
         if waiting := run.attachments.waiting:
@@ -210,6 +213,8 @@ class Run:
             'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
             'environment': {'charrnn': __version__, **environment(learner.device, learner.model.engine)},
         }
+        if self.keep != KEEP:
+            facts['keep'] = self.keep
         pickled = self.attachments.save()
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}

@@ -17,7 +17,8 @@ Ms = TypeVar('Ms', bound=Session)
 def newcheckpoint(ms: Session) -> int:
     """Write a checkpoint of this moment; return its number.
 
-    The five newest are kept, and the best. Raises WorkspaceError (disk full, ...): nothing is lost.
+    The newest are kept (five, or trainmodel's `keep`) and the best. Raises
+    WorkspaceError (disk full, ...): nothing is lost.
     """
     return run_of(ms).save()
 

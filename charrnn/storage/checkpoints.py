@@ -29,7 +29,7 @@ from charrnn.storage.sealed import NewerFormatError, as_json, parse_json, read_s
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
-"""Number of newest checkpoints that are kept, besides the best."""
+"""Number of newest checkpoints that are kept, besides the best, if the facts of the newest have no `keep`."""
 
 LONGEST_NAME = 40
 """Maximum length of the name of an attached function."""
@@ -106,7 +106,9 @@ class Checkpoints:
         return self.root / f'{number:06d}'
 
     def write(self, tensors: Mapping[str, Tensor], facts: Facts, attached: Mapping[str, bytes] | None = None) -> int:
-        """Write a new checkpoint, drop the old ones beyond KEEP and best, and return its number.
+        """Write a new checkpoint, drop old ones, and return its number.
+
+        The newest ones stay, as many as the fact `keep` says, and the best.
 
         Raises
         ------
@@ -119,13 +121,13 @@ class Checkpoints:
         write_sealed(self.folder(number), {TENSORS: content, FACTS: as_json(facts).encode(), **opaque})
         # Dropped only now: the new one was read back and compared before it got its name.
         with contextlib.suppress(OSError):  # the new one is saved; the next save tries again
-            self._drop_old()
+            self._drop_old(facts.get('keep', KEEP))
         return number
 
-    def _drop_old(self) -> None:
+    def _drop_old(self, keep: int) -> None:
         facts = self.facts()
         best = best_of(facts)
-        doomed = facts.keys() - {*sorted(facts)[-KEEP:], *([best.number] if best else [])}
+        doomed = facts.keys() - {*sorted(facts)[-keep:], *([best.number] if best else [])}
         # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:
             self.folder(number).rename(self.root / f'.{number:06d}.{os.getpid()}.tmp')
@@ -247,7 +249,7 @@ class Checkpoints:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
         following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
-        raise CheckpointError(f'no checkpoint {wanted!r}; there: {there} ({KEEP} newest and the best stay).', following)
+        raise CheckpointError(f'no checkpoint {wanted!r}; there: {there} (the newest and the best stay).', following)
 
     def _parsed(self, number: int, content: bytes) -> Facts:
         """Return the facts from a verified file, after a check of their types: the author of the run is not trusted."""
@@ -264,6 +266,9 @@ class Checkpoints:
                 possible &= 0 <= value < (LARGEST if types is int else math.inf)
             if not possible:
                 raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
+        keep = facts.get('keep', KEEP)
+        if type(keep) is not int or not 1 <= keep < LARGEST:
+            raise self._senseless(number, f'the keep in {FACTS} is invalid')
         for name in ('attached', 'environment'):
             if not isinstance(facts.get(name, {}), dict):
                 raise self._senseless(number, f'the {name} in {FACTS} is invalid')

@@ -5,6 +5,7 @@ Round boundaries change nothing that is learned: only what is measured, printed 
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class RoundPlan:
     valid_len : int          windows of every evaluation lane to validate on; 0 is the whole split
     print_every : int        windows from report to report; 0 reports nothing
     save_minutes : float     from checkpoint to checkpoint inside a round
+    deadline : float         of time.monotonic(); from then on no window begins, except the first of a round
     """
 
     rounds: int = 1
@@ -41,6 +43,11 @@ class RoundPlan:
     valid_len: int = 0
     print_every: int = 100
     save_minutes: float = 10
+    deadline: float = math.inf
+
+    def is_over(self) -> bool:
+        """Return True if the time of the plan is spent."""
+        return time.monotonic() >= self.deadline
 
 
 class Stop(Protocol):
@@ -226,7 +233,7 @@ def _train_windows(
             found = validate(learner, 0, stop, listener)
             if found:
                 listener.record(make_row('validation', learner, **validation_columns(found)))
-        if stop.requested:
+        if stop.requested or (whole.windows and plan.is_over()):
             return
         step = learner.train_window(own_rate)
         whole.add(step)

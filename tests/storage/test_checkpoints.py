@@ -9,8 +9,8 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import KEEP, Checkpoint, Checkpoints, best_of
-from charrnn.storage.sealed import NewerFormatError
+from charrnn.storage.checkpoints import FACTS, KEEP, TENSORS, Checkpoint, Checkpoints, best_of
+from charrnn.storage.sealed import NewerFormatError, as_json, write_sealed
 
 SENSE = {
     **dict.fromkeys(('position', 'symbols', 'round', 'seed', 'history_length', 'seconds'), 1),
@@ -44,6 +44,30 @@ def test_the_last_few_and_the_best_are_kept_and_numbers_only_grow(tmp_path: Path
     assert write(tmp_path) == 10
     assert best_of({1: {'valid_nats': None, 'position': 8}}) is None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
+
+
+def test_keep_says_how_many_stay_and_lasts(make_run: MakeRun) -> None:
+    ms = make_run()
+    ms.trainmodel(9, 3, train_len=2, keep=7, print_every=0)
+    best = [row.number for row in ms.checkpoints() if row.is_best]
+    assert {row.number for row in ms.checkpoints()} == {*range(4, 11), *best}
+    again = ModelState.load(ms.curdir, device='cpu')
+    again.restore(5)
+    train(again, 2)
+    assert len(again.checkpoints()) >= 7, 'a restore does not go back to five'
+    again.trainmodel(2, 3, train_len=1, valid_len=1, keep=1, print_every=0)
+    best = [row.number for row in again.checkpoints() if row.is_best]
+    assert {row.number for row in again.checkpoints()} == {13, *best}, 'the newest and the best stay always'
+    assert 'keep' not in Checkpoints(make_run('plain').curdir / 'checkpoints').facts()[1], 'only if it is not five'
+
+
+@pytest.mark.parametrize('keep', [0, -1, True, 2.0, '7', None, 2**60])
+def test_a_keep_from_a_file_is_checked(tmp_path: Path, keep: object) -> None:
+    store = Checkpoints(tmp_path)
+    write_sealed(store.folder(1), {TENSORS: b'', FACTS: as_json({**SENSE, 'valid_nats': None, 'keep': keep}).encode()})
+    assert store.facts() == {}
+    with pytest.raises(CheckpointError, match='the keep in'):
+        store.read(1)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
