@@ -245,6 +245,16 @@ def test_values_print_as_one_line_that_evaluates() -> None:
     )
 
 
+def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
+    hyper = HyperParams(layers=3, optimizer='sgd')
+    shown = repr(hyper)
+    assert eval(shown) == eval(str(hyper)) == hyper
+    values = {line.split('=')[0].strip(): '# default' in line for line in shown.splitlines()[1:-1]}
+    assert list(values) == list(hyper.facts())
+    assert {name for name, is_default in values.items() if not is_default} == {'layers', 'optimizer'}
+    assert str(hyper) == "HyperParams(layers=3, optimizer='sgd')"
+
+
 def test_importing_prints_nothing_and_reaches_for_no_device() -> None:
     done = subprocess.run([sys.executable, '-W', 'error', '-c', 'import charrnn'], capture_output=True, check=True)
     assert done.stdout == done.stderr == b''
