@@ -14,7 +14,7 @@ from charrnn.shell.commands import run_command
 
 BANNER = f"""charrnn {charrnn.__version__}
   ms = ModelState.initfromsrcfile('text.txt', 'workspaces/text')   begin a run
-  ms.trainmodel(num_rounds=3)                                      train it; Ctrl-C stops it and loses nothing
+  ms.trainmodel(num_rounds=3)                                      train it; Ctrl-C stops and saves
   generatestring(ms, temp=0.5)                                     draw text from it
   ms = ModelState.load('workspaces/text')                          open it another day
   help(ModelState) lists everything else.

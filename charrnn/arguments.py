@@ -80,16 +80,15 @@ def whole(least: int) -> Check:
         spelled = _spelled(value)
         is_valid = spelled >= least and spelled == int(spelled)
         suggested = int(spelled) if is_valid else max(least, 1) if default is None else default
-        raise HyperParamsError(
-            f'{name}={shown(value)} is not a whole number of at least {least}.', f'{name}={suggested}'
-        )
+        raise HyperParamsError(f'{name}={shown(value)} must be a whole number, {least} or more.', f'{name}={suggested}')
 
     return check
 
 
 def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open_high: bool = False) -> Check:
     """Return a check for finite real numbers between `low` and `high`; the check returns a plain float."""
-    left, right = '(' if open_low else '[', ')' if open_high else ']'
+    bounds = f'more than {low:g}' if open_low else f'{low:g} or more'
+    bounds += f' and {"less than" if open_high else "at most"} {high:g}' if high < LARGEST_REAL else ''
 
     def is_inside(number: float) -> bool:
         return (number > low if open_low else number >= low) and (number < high if open_high else number <= high)
@@ -102,9 +101,7 @@ def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open
                     return number
         spelled = _spelled(value)
         suggested = spelled if is_inside(spelled) else 0.5 if default is None else default
-        raise HyperParamsError(
-            f'{name}={shown(value)} is not a finite number in {left}{low:g}, {high:g}{right}.', f'{name}={suggested:g}'
-        )
+        raise HyperParamsError(f'{name}={shown(value)} must be a finite number, {bounds}.', f'{name}={suggested:g}')
 
     return check
 

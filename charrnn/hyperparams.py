@@ -41,7 +41,9 @@ def hyper(default: Any, check: Check, meaning: str, *, changes: bool = True) -> 
 class HyperParams:
     """The settings of a model and its training; immutable and validated.
 
-    >>> HyperParams(layers=3)
+    The prompt shows every value; str and print show those that differ from the defaults.
+
+    >>> print(HyperParams(layers=3))
     HyperParams(layers=3)
     >>> HyperParams(layers=3).state_size
     128
@@ -95,6 +97,12 @@ class HyperParams:
             object.__setattr__(self, f.name, f.metadata['check'](f.name, getattr(self, f.name), f.default))
 
     def __repr__(self) -> str:
+        lines = (f'    {f.name}={getattr(self, f.name)!r},' for f in fields(self))
+        marks = ('  # default' if getattr(self, f.name) == f.default else '' for f in fields(self))
+        shown = (f'{line:<26}{mark}'.rstrip() for line, mark in zip(lines, marks, strict=True))
+        return '\n'.join(['HyperParams(', *shown, ')'])
+
+    def __str__(self) -> str:
         given = (f'{f.name}={getattr(self, f.name)!r}' for f in fields(self) if getattr(self, f.name) != f.default)
         return f'HyperParams({", ".join(given)})'
 

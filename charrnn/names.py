@@ -23,6 +23,7 @@ _SYNONYMS = {
     'learnrate': 'lr learn_rate learning_rate learningrate base_lr initial_lr init_lr new_rate eta step',
     'level': 'token_level tokenizer tokenization unit granularity',
     'lower': 'lowercase lower_case to_lower do_lower_case uncased',
+    'mincount': 'min_freq min_word_freq min_count min_df min_frequency',
     'modeltype': 'model rnn_type cell cell_type rnn model_type arch architecture network net type rnn_cell model_name',
     'n': 'num_samples n_samples num_texts num_return_sequences num_sequences samples how_many repeat best_of',
     'num_rounds': 'epochs n_epochs nb_epoch nb_epochs num_epochs max_epochs rounds epoch iterations n_iter '
@@ -74,9 +75,9 @@ OTHER_VALUES = {
     'use_cuda': ('device', "device='cuda'"),
     'gpu': ('device', "device='cuda'"),
     'use_gpu': ('device', "device='cuda'"),
-    'verbose': ('print_every', 'print_every=0 prints nothing, print_every=10 reports often'),
-    'verbosity': ('print_every', 'print_every=0 prints nothing, print_every=10 reports often'),
-    'silent': ('print_every', 'print_every=0 prints nothing'),
+    'verbose': ('quiet', 'quiet=True prints nothing, print_every=10 reports often'),
+    'verbosity': ('quiet', 'quiet=True prints nothing, print_every=10 reports often'),
+    'silent': ('quiet', 'quiet=True'),
 }
 """Names whose value here is not the value that was given: the argument, and what to type."""
 

@@ -21,9 +21,13 @@ KEEP_FRAMES = 'CHARRNN_TRACEBACK'
 
 SETTINGS = tuple(f.name for f in fields(HyperParams))
 TAKERS = {
-    **dict.fromkeys(('num_rounds', 'batchsize', 'train_len', 'valid_len', 'print_every', 'save_minutes'), 'trainmodel'),
-    **dict.fromkeys(('temp', 'numchars', 'prime'), 'generatestring'),
-    **dict.fromkeys(('trainfrac', 'level', 'modeltype', 'encoding', 'vocab_size'), 'initfromsrcfile'),
+    name: verb
+    for verb, names in {
+        'trainmodel': 'num_rounds batchsize train_len valid_len print_every save_minutes minutes keep quiet',
+        'generatestring': 'temp numchars prime',
+        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount',
+    }.items()
+    for name in names.split()
 }
 """The verb that takes an argument, for arguments that users give to other verbs by mistake."""
 EXAMPLES = {

@@ -64,7 +64,7 @@ def test_a_session_in_a_notebook(notebook: Notebook) -> None:
     assert not any('ipywidgets' in text for text in shown)
     assert shown[-1].startswith('TrainReport(') and any('round 1 ends' in text for text in shown)
     shown = notebook.run('ms.trainmodel(num_rounds=10_000, batchsize=4, print_every=0)', interrupt_at='round 3 ends')
-    assert any('Stopped at a window’s end, saved as checkpoint' in text for text in shown)
+    assert any('Stopped after the current update; saved as checkpoint' in text for text in shown)
     assert shown[-1].startswith('TrainReport(') and 'interrupted=True' in shown[-1]
     assert 'interrupted=False' in notebook.run('ms.trainmodel(train_len=3, print_every=0)')[-1]
     assert 'best' in notebook.run('ms.checkpoints()')[-1]

@@ -83,7 +83,7 @@ def test_ctrl_c_comes_back_to_the_prompt_with_a_checkpoint(prompt: pexpect.spawn
     prompt.sendline('r = ms.trainmodel(num_rounds=1000, batchsize=4, print_every=0)')
     prompt.expect('round 2 ends')
     prompt.sendintr()
-    prompt.expect('Stopped at a window’s end, saved as checkpoint \\d+')
+    prompt.expect('Stopped after the current update; saved as checkpoint \\d+')
     prompt.expect_exact(PROMPT)
     assert 'True' in ask(prompt, 'r.interrupted')
     assert 'checkpoint' in ask(prompt, 'ms')

@@ -156,7 +156,7 @@ def test_the_fixed_signatures() -> None:
 
     assert arguments(ModelState.trainmodel) == (
         '(ms, num_rounds=1, batchsize=None, *, train_len=0, valid_len=0, '
-        'print_every=100, clear_state=False, save_minutes=10)'
+        'print_every=100, clear_state=False, save_minutes=10, minutes=0, keep=None, quiet=False)'
     )
     begin = arguments(ModelState.initfromsrcfile)
     assert begin.startswith(
@@ -218,13 +218,13 @@ def test_the_status_line(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp
     assert repr(ms).splitlines()[0] == "ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu"
     assert repr(ms).splitlines()[1:3] == ['  data   630 train + 70 valid characters', '  now    not yet trained']
     assert repr(ms).splitlines()[-1] == '  saved  checkpoint 1.  Next: ms.trainmodel()'
-    train(ms, 30, valid_len=0)
+    train(ms, 100, valid_len=0)
     status = repr(ms)
     assert re.fullmatch(
         r"ModelState 'run'  GRUEncode 2x6, 15 chars, 718 weights, cpu\n"
         r'  data   630 train \+ 70 valid characters\n'
-        r'  now    epoch 1\.14, round 1, 3 lanes of 8\n'
-        r'  loss   train 2\.\d\d, valid 2\.\d\d nats/char, best 2\.\d\d in round 1  █▁\n'
+        r'  now    epoch 3\.81, round 1, 3 lanes of 8\n'
+        r'  loss   train \d\.\d\d, valid \d\.\d\d nats/char, best \d\.\d\d in round 1  █▁\n'
         r'  saved  checkpoint 2\.  Next: generatestring\(ms, temp=0\.5\)',
         status,
     )
@@ -245,6 +245,16 @@ def test_values_print_as_one_line_that_evaluates() -> None:
         'TrainReport(rounds=1, windows=2, symbols=3, epoch=0.5, train_nats=1.25, valid_nats=None, '
         'checkpoint=4, seconds=0.25, interrupted=False)'
     )
+
+
+def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
+    hyper = HyperParams(layers=3, optimizer='sgd')
+    shown = repr(hyper)
+    assert eval(shown) == eval(str(hyper)) == hyper
+    values = {line.split('=')[0].strip(): '# default' in line for line in shown.splitlines()[1:-1]}
+    assert list(values) == list(hyper.facts())
+    assert {name for name, is_default in values.items() if not is_default} == {'layers', 'optimizer'}
+    assert str(hyper) == "HyperParams(layers=3, optimizer='sgd')"
 
 
 def test_importing_prints_nothing_and_reaches_for_no_device() -> None:

@@ -94,7 +94,7 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ('trainmodel', 'lr', 0.0005, r'ms.sethyperparams\(learnrate=0.0005\)'),
         ('trainmodel', 'state_size', 9, r'a new run: ModelState.initfromsrcfile\(..., state_size=9\)'),
         ('trainmodel', 'n_epochs', 3, 'num_rounds=3'),
-        ('trainmodel', 'verbose', 0, 'print_every=0 prints nothing'),
+        ('trainmodel', 'verbose', 0, 'quiet=True prints nothing'),
         ('trainmodel', 'gamma', 0.5, r'ms.sethyperparams\(anneal=0.5\)'),
         ('sethyperparams', 'batch_size', 8, r'ms.trainmodel\(batchsize=8\)'),
         ('initfromsrcfile', 'traifrac', 0.8, 'trainfrac=0.8'),
@@ -148,7 +148,7 @@ def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
     state: Any = ModelState
     public: Any = charrnn
     for call, what, following in [
-        (lambda: state.initfromsrcfile('t.txt'), 'needs usedir', "ModelState.initfromsrcfile('t.txt', 'workspaces/text')"),
+        (lambda: state.initfromsrcfile('t'), 'needs usedir', "ModelState.initfromsrcfile('t', 'workspaces/text')"),
         (lambda: state.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
         (lambda: public.generatestring(), 'needs a ModelState', 'generatestring(ms) or ms.generatestring()'),
         (lambda: ms.trainmodel(1, 4, 50), 'at most 2 values', 'ms.trainmodel(1, 4, train_len=50)'),

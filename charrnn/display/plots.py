@@ -83,22 +83,47 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     for nats in runs[0].ladder.values():
         ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
     ax.set_ylim(min([low, *drawn_before]), max([high, *drawn_before]))
-    for name, nats in labels(runs[0].ladder, (high - low) / 25):
+    names = labels(runs[0].ladder, (high - low) / 25)
+    _make_room(ax, max((len(name) for name, _ in names), default=0))
+    for name, nats in names:
         ax.annotate(
             name, (0.005, nats), xycoords=('axes fraction', 'data'), fontsize=8, color='grey', ha='left', va='bottom'
         )
     ax.set_xlabel(over)
     ax.set_ylabel(f'nats/{runs[0].unit}')
+    handles = ax.get_legend_handles_labels()[0]
     if len(runs) == 1:
         rates = [(row[column], row['learnrate']) for row in runs[0].rows if row.get('learnrate') is not None]
         side = ax.twinx()
-        side.plot(*zip(*rates, strict=True), color='grey', linewidth=0.8, alpha=0.5, drawstyle='steps-post')
+        style = {'color': 'grey', 'linewidth': 0.8, 'alpha': 0.5, 'drawstyle': 'steps-post', 'label': 'learning rate'}
+        (line,) = side.plot(*zip(*rates, strict=True), **style)
+        handles.append(line)
         side.set_ylabel('learning rate', color='grey')
         side.set_ylim(
             0, 1.5 * max(rate for _, rate in rates) or 1
         )  # so that a constant rate does not lie on a baseline
-    ax.legend(fontsize=8, loc='upper center')  # losses fall, so the top is free
+    ax.legend(
+        handles=handles,
+        fontsize=8,
+        loc='lower center',
+        bbox_to_anchor=(0.5, 1),
+        ncols=min(len(runs), 4) if len(runs) > 1 else 4,
+    )
     return ax
+
+
+def _make_room(ax: Any, letters: int) -> None:
+    """Move the left edge so far that labels of that many letters stand beside the curves, which begin at 0."""
+    share = 0.02 + 0.011 * letters  # of the width of the axes, in the font of the labels
+    left, right = ax.get_xlim()
+    ax.set_xlim(min(left, -right * share / (1 - share)), right)
+
+
+def is_interactive() -> bool:
+    """Return True if matplotlib shows pictures without being asked, as in a notebook."""
+    import matplotlib
+
+    return bool(matplotlib.is_interactive())
 
 
 def span(trained: Sequence[float], measured: Sequence[float]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from charrnn.display.notebook import NotebookProgress
-from charrnn.display.text import NOUNS, count, fitting, printable
+from charrnn.display.text import count, fitting, number, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,16 +24,16 @@ _BLANK_LINES = re.compile('\n{3,}')  # an early sample of words can be mostly bl
 
 
 class Screen:
-    """The screen that training prints on, one for each call of trainmodel."""
+    """The screen that training prints on, one for each call of trainmodel; a quiet one prints nothing."""
 
     words: Callable[[str], str] = staticmethod(str)
     """A function that each text passes through; the command line puts next steps into the words of a shell."""
 
-    def __init__(self, console: Console | None = None, level: str = 'char') -> None:
+    def __init__(self, console: Console | None = None, level: str = 'char', *, quiet: bool = False) -> None:
         from rich.console import Console
 
         self.level = level
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, soft_wrap=True, quiet=quiet)
         self._progress: Any = None  # rich's, or a NotebookProgress
         self._tasks: list[Any] = []
 
@@ -60,17 +60,15 @@ class Screen:
         ends = row['kind'] == 'round'
         parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
         if row.get('train_nats') is not None:
-            parts.append(f'train {row["train_nats"]:.3f}{" (mean of the round)" if ends else ""}')
+            parts.append(f'train {_loss(row["train_nats"], 3)}{" (mean of the round)" if ends else ""}')
         if row.get('valid_nats') is not None:
-            parts.append(f'valid {row["valid_nats"]:.4f}')
+            parts.append(f'valid {_loss(row["valid_nats"], 4)}')
         parts[-1] += f' nats/{self.level}'
         if unigram is not None:
             parts.append(f'unigram {unigram:.3f}')
         if row.get('chars_per_second'):
             parts.append(f'{count(row["chars_per_second"])} {self.level}s/s')
         self.say('  '.join(parts), style='bold' if ends else '')
-        if unigram is not None and row['valid_nats'] >= unigram:
-            self.say(f'  not yet better than the unigram rung: counting {NOUNS[self.level]} does as well')
         if row.get('sample'):
             self.say(
                 ''.join(f'  │ {line}\n' for line in _BLANK_LINES.sub('\n\n', printable(row['sample'])).split('\n')),
@@ -85,7 +83,7 @@ class Screen:
         """
         animated = False
         with self._survive_closed_output():
-            animated = self.console.is_terminal or self.console.is_jupyter
+            animated = not self.console.quiet and (self.console.is_terminal or self.console.is_jupyter)
         if not animated:
             yield
             return
@@ -128,6 +126,10 @@ class Screen:
             self._progress.advance(self._tasks[-1])
         else:
             self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')
+
+
+def _loss(nats: float, digits: int) -> str:
+    return f'{nats:.{digits}f}' if nats < 1000 else number(nats)
 
 
 @contextlib.contextmanager

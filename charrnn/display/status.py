@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charrnn.display.text import NOUNS, count, fitting, printable, shorten, sparkline
+from charrnn.display.text import NOUNS, count, fitting, number, printable, shorten, sparkline
 
 WIDTH = 80
 
@@ -31,11 +31,14 @@ class Status:
     seq_len: int
     train_nats: float | None
     valid_nats: Sequence[tuple[int, float]]  # round and loss of each validation
+    best: tuple[int, float] | None  # round and loss of the best checkpoint
     checkpoint: int | None
     rounds_behind: int
     saved: bool
     torn: bool
     diverged: bool
+    finding: str  # words about the training, or none
+    following: str  # what to type next
     attached: Sequence[str] = ()
     waiting: Sequence[str] = ()
 
@@ -47,7 +50,9 @@ class Status:
         loss = self._loss()
         if loss:
             lines.append(f'  loss   {loss}')
-        lines.append(f'  saved  {self._saved()}')
+        if self.finding:
+            lines.append(f'  {self.finding}')
+        lines.append(self._last())
         return '\n'.join(fitting(line)[:WIDTH] for line in lines)
 
     def html(self) -> str:
@@ -65,32 +70,36 @@ class Status:
         return f'epoch {self.epoch:.2f}, round {self.round}, {self.lanes} lanes of {self.seq_len}{attached}'
 
     def _loss(self) -> str:
-        parts = [f'train {self.train_nats:.2f}'] if self.train_nats is not None else []
+        parts = [f'train {number(self.train_nats)}'] if self.train_nats is not None else []
         if self.valid_nats:
             when, nats = self.valid_nats[-1]
             parts.append(
-                f'valid {nats:.2f}' + ('' if when == self.round else f' in round {when}' if when else ' untrained')
+                f'valid {number(nats)}' + ('' if when == self.round else f' in round {when}' if when else ' untrained')
             )
         if not parts:
             return ''
         text = f'{", ".join(parts)} nats/{self.level}'
-        if len(self.valid_nats) > 1:
-            best_round, best = min(self.valid_nats, key=lambda scored: scored[1])
-            text += f', best {best:.2f} in round {best_round}'
+        if self.best:
+            text += f', best {number(self.best[1])} in round {self.best[0]}'
         return f'{text}  {sparkline([nats for _, nats in self.valid_nats])}'
 
-    def _saved(self) -> str:
+    def _last(self) -> str:
+        saved, following = self._saved()
+        line = f'  saved  {saved}.  Next: {following}'
+        return line if len(line) <= WIDTH else f'  Next: {following}'
+
+    def _saved(self) -> tuple[str, str]:
+        """Return what is saved, and what to type next."""
         if self.torn:
-            return 'the weights are half updated.  Next: ms.restore()'
+            return 'the weights are half updated', 'ms.restore()'
         if self.diverged:
-            return 'the newest loss or gradient was not finite.  Next: ms.restore()'
+            return 'the newest loss or gradient was not finite', 'ms.restore()'
         if self.checkpoint is None:
-            return 'nothing yet.  Next: ms.newcheckpoint()'
+            return 'nothing yet', 'ms.newcheckpoint()'
         if not self.saved:
             rounds = self.rounds_behind
             behind = 'some windows' if not rounds else 'one round' if rounds == 1 else f'{rounds} rounds'
-            return f'checkpoint {self.checkpoint}, {behind} behind.  Next: ms.newcheckpoint()'
+            return f'checkpoint {self.checkpoint}, {behind} behind', 'ms.newcheckpoint()'
         if self.waiting:
-            return f'checkpoint {self.checkpoint}.  Next: ms.attached, then ms.reattach() or ms.detach'
-        following = 'generatestring(ms, temp=0.5)' if self.lanes else 'ms.trainmodel()'
-        return f'checkpoint {self.checkpoint}.  Next: {following}'
+            return f'checkpoint {self.checkpoint}', 'ms.attached, then ms.reattach() or ms.detach'
+        return f'checkpoint {self.checkpoint}', self.following

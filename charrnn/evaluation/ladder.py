@@ -34,15 +34,19 @@ ORDERS = {'char': 6, 'byte': 6, 'word': 3}
 def baseline_ladder(data: Dataset, name: str) -> dict[str, float]:
     """Return all rungs for the split called `name`, in nats per symbol."""
     split, order = data.split(name), ORDERS[data.chars.level]
-    unknown = data.chars.silent is not None and bool(
-        (split == data.chars.silent).any()
-    )  # then the unknown symbol is one of the targets
     return {
-        'uniform': math.log(len(data.chars.symbols) + unknown),
+        'uniform': uniform_nats(data, name),
         'unigram': unigram_nats(data.train, split, len(data.chars)),
         f'{order}-gram': ngram_nats(data.train, split, len(data.chars), order),
         'xz': xz_bytes(data, data.text(name)) * 8 * math.log(2) / len(split),
     }
+
+
+def uniform_nats(data: Dataset, name: str) -> float:
+    """Return the uniform rung of a split, in nats per symbol."""
+    silent = data.chars.silent
+    unknown = silent is not None and bool((data.split(name) == silent).any())  # then it is one of the targets
+    return math.log(len(data.chars.symbols) + unknown)
 
 
 def in_order(ladder: dict[str, float]) -> dict[str, float]:

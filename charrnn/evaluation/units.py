@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from charrnn.display.standing import guessing
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import NOUNS, fitted
 from charrnn.evaluation.protocol import SplitScore
@@ -169,8 +170,7 @@ class Evaluation(Tabular):
                 "Next: ms.restore('best'), then ms.sethyperparams(learnrate=...)"
             )
         if self.nats >= unigram > 0:  # 0: the text repeats one symbol
-            unit = 'letter' if self.level == 'char' else self.level
-            return f'no better than guessing by {unit} frequency ({unigram:.2f}): train longer'
+            return f'{guessing(self.level, unigram)}: train longer'
         return ''
 
 

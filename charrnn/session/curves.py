@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
-from charrnn.display.plots import Curves, draw
+from charrnn.display.plots import WIDTHS, Curves, draw, is_interactive
 from charrnn.display.progress import Screen
 from charrnn.errors import PlotError
 from charrnn.session.run import Run, Session, run_of
@@ -20,11 +22,31 @@ def plot(*states: Session, over: str = 'epochs', ax: Any = None) -> Any:
     run's baselines are lines, its checkpoints circles. Draws into the
     matplotlib Axes `ax`, by default new ones, and returns them: after
     that, plt.show() or .figure.savefig('runs.png').
-    Raises PlotError (no matplotlib, no losses yet, characters beside words).
+    Raises PlotError (no matplotlib, no losses yet, characters beside
+    words, runs on different texts).
     """
     if not states:
         raise PlotError('plot takes at least one ModelState.', 'plot(ms1, ms2)')
-    return draw([curves_of(run_of(ms)) for ms in states], over, ax)
+    runs = [run_of(ms) for ms in states]
+    if over in WIDTHS and len({run.data.chars.level for run in runs}) == 1:
+        refuse_different_texts(runs)
+    axes = draw([curves_of(run) for run in runs], over, ax)
+    if ax is None and hasattr(sys, 'ps1') and not is_interactive():  # a plain prompt shows no picture by itself
+        Screen().say('import matplotlib.pyplot as plt; plt.show() opens the picture')
+    return axes
+
+
+def refuse_different_texts(runs: Sequence[Run]) -> None:
+    """Raise PlotError if runs were not measured on the same text: their losses are not on one scale."""
+    if len({run.data.digest for run in runs}) == 1:
+        return
+    texts = [run.data.text('valid' if len(run.data.valid) else 'train') for run in runs]
+    common = min(texts, key=len)
+    if not all(text.endswith(common) for text in texts):
+        raise PlotError(
+            'these models do not validate on the same text: their losses cannot be compared.',
+            'plot(ms1) and plot(ms2) for one picture each',
+        )
 
 
 def curves_of(run: Run) -> Curves:

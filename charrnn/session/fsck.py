@@ -10,7 +10,7 @@ from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
 from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
 from charrnn.session.trust import checked, open_dataset
-from charrnn.storage.checkpoints import best_number
+from charrnn.storage.checkpoints import best_of
 from charrnn.storage.sealed import NewerFormatError, verify
 from charrnn.storage.workspace import Workspace
 from charrnn.training.history import is_sound
@@ -133,9 +133,9 @@ def fsck(dir: str | Path) -> Inspection:
             newer |= isinstance(error, NewerFormatError)
             if number in store.numbers():  # else the writer has dropped it meanwhile
                 troubles[number] = error.what
-    best, newest = best_number(good), max(good, default=None)
+    best, newest = best_of(good), max(good, default=None)
     findings += [
-        Finding('checkpoint', number, troubles.get(number, ''), 'best' if number == best else '')
+        Finding('checkpoint', number, troubles.get(number, ''), 'best' if best and number == best.number else '')
         for number in sorted(good.keys() | troubles.keys())
     ]
     journal, unreadable = workspace.read_history(is_sound)

@@ -39,12 +39,12 @@ class Hook:
 
 
 def _checked_schedule(schedule: Callable[..., Any]) -> Rate:
-    """Progress → the learning rate of the next window, a finite number of at least 0."""
+    """Progress → the learning rate of the next window, a finite number, 0 or more."""
 
     def rate(progress: Progress) -> float:
         found = schedule(progress)
         if isinstance(found, bool) or not isinstance(found, Real) or not 0 <= float(found) < math.inf:
-            raise raised('schedule', f'answered {shown(found)} to {progress}: not a finite number of at least 0')
+            raise raised('schedule', f'answered {shown(found)} to {progress}: it must be a finite number, 0 or more')
         return float(found)
 
     return rate
@@ -105,7 +105,7 @@ def attach(
     onreport: Callable[[dict[str, Any]], object] | None = None,
     samplefilter: Callable[[NDArray[np.float64], str], Any] | None = None,
 ) -> AttachedTable:
-    """Attach functions of your own to the run.
+    """Register functions of your own with the run.
 
     Functions or lambdas; the checkpoints keep them.
     `schedule(moment)` answers the learning rate of the next window;

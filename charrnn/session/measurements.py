@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from charrnn.display.progress import Screen
-from charrnn.evaluation.ladder import baseline_ladder, in_order, unigram_nats
+from charrnn.evaluation.ladder import baseline_ladder, in_order, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.units import Evaluation, TextSize, in_every_unit, measure_text
 from charrnn.models import LanguageModel
@@ -27,6 +29,7 @@ class Measurements:
         self.data, self.workspace = data, workspace
         self._ladders: dict[str, dict[str, float]] = {}
         self._sizes: dict[str, TextSize] = {}
+        self._guesses: tuple[float, float | None] | None = None
 
     def ladder(self, split: str, screen: Screen) -> dict[str, float]:
         """Return the baseline ladder of a split: known, on disk, or computed now."""
@@ -39,11 +42,19 @@ class Measurements:
             self.workspace.keep_ladders(self.data.digest, self._ladders)
         return in_order(self._ladders[split])
 
-    def unigram(self) -> float:
-        """Return the unigram rung of the validation split, which is quick to compute."""
-        if 'valid' in self._ladders:
-            return self._ladders['valid']['unigram']
-        return unigram_nats(self.data.train, self.data.valid, len(self.data.chars))
+    def guesses(self, *, slow: bool = True) -> tuple[float, float | None]:
+        """Return the uniform and the unigram rung of the validation split; without one, the uniform rung of training.
+
+        They are computed once.  With `slow=False`, a text that takes longer than a prompt may wait has no unigram.
+        """
+        if self._guesses is None:
+            data = self.data
+            split = 'valid' if len(data.valid) else 'train'
+            if not slow and len(data.indices) > SLOW_LADDER:
+                return math.log(len(data.chars.symbols)), None
+            unigram = unigram_nats(data.train, data.valid, len(data.chars)) if len(data.valid) else None
+            self._guesses = uniform_nats(data, split), unigram
+        return self._guesses
 
     def evaluate(self, model: LanguageModel, split: str, label: str, screen: Screen) -> Evaluation:
         """Return the loss of a model on a split, in every unit; `label` begins the protocol."""

@@ -2,30 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.errors import SamplingError, TrainingError
+from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.text import shorten
+from charrnn.errors import HyperParamsError, SamplingError, TrainingError
 from charrnn.evaluation.cost import read
 from charrnn.session.generation import indices_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
+SHOWN_UNITS, SHOWN_SYMBOLS = 8, 40
+"""The units and symbols that the prompt shows of an array of states."""
+
+
+class Neurons(Tabular, np.ndarray):
+    """An array of states that the prompt shows as a table: the symbols that were read beside the values.
+
+    Arrays made from it, such as slices, are shown as numpy shows them.
+    """
+
+    symbols: tuple[str, ...]
+    layer: int
+
+    def __new__(cls, states: NDArray[np.float32], symbols: Sequence[str], layer: int) -> Self:
+        """Return the states as such an array; `layer` is the one that the table shows."""
+        found = states.view(cls)
+        found.symbols, found.layer = tuple(symbols), layer
+        return found
+
+    def __array_finalize__(self, made_from: object) -> None:
+        self.symbols, self.layer = (), 0
+
+    def table(self) -> Table:
+        """Return a row for each symbol, with the units that change most."""
+        if not self.symbols:
+            return Table((), (), before=repr(np.asarray(self)))
+        shown = np.asarray(self if self.ndim == 2 else self[self.layer])
+        units = sorted(np.argsort(-shown.std(axis=1), kind='stable')[:SHOWN_UNITS].tolist())
+        columns = [Column(''), *(Column(f'unit {unit}', '+.2f', '>') for unit in units)]
+        rows = [(repr(symbol), *shown[units, time]) for time, symbol in enumerate(self.symbols[:SHOWN_SYMBOLS])]
+        more = len(self.symbols) - len(rows)
+        axes = '(unit, time)' if self.ndim == 2 else '(layer, unit, time)'
+        return Table(
+            columns,
+            rows,
+            before=f'layer {self.layer}: the {len(units)} of {len(shown)} units that change most',
+            after=(f'… {more:,} more symbols\n' if more > 0 else '')
+            + f'an array {axes} = {self.shape}; layer=0 is the lowest',
+        )
+
 
 @known_names_only
-def trackneurons(ms: Session, text: str, *, errors: str = 'strict') -> NDArray[np.float32]:
+def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int | None = None) -> NDArray[np.float32]:
     """Return every unit's state while a text is read.
 
-    (layer, unit, time): the hidden states after each symbol, from a state of zeros. Raises
-    CharSetError (an unknown symbol), SamplingError (no text).
+    (layer, unit, time): the hidden states after each symbol, from a state
+    of zeros; (unit, time) with `layer`, 0 for the lowest or -1 for the
+    highest. The prompt shows the units of one layer that change most,
+    beside the symbols. Raises CharSetError (an unknown symbol),
+    SamplingError (no text), HyperParamsError (no such layer).
     """
     run = run_of(ms)
+    layers = run.learner.hyper.layers
+    if layer is not None and not (type(layer) is int and -layers <= layer < layers):
+        raise HyperParamsError(f'no layer {shorten(repr(layer), 60)}: this run has {layers}.', f'layer={layers - 1}')
     ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
     model = run.learner.model
     states = [carry['h'][:, 0] for _, carry in read(model, ids, model.zero_carry(1), at_once=1)]
     found: NDArray[np.float32] = torch.stack(states, dim=-1).float().cpu().numpy()
-    return found
+    shown = layers - 1 if layer is None else layer % layers
+    symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]
+    return Neurons(found if layer is None else found[shown], symbols, shown)
 
 
 @known_names_only

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.arguments import path_of
+from charrnn.display.standing import Course, standing_of
 from charrnn.display.status import Status
 from charrnn.display.text import NOUNS, Text, printable, sparkline
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
+from charrnn.storage.checkpoints import best_of
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
 from charrnn.text.sources import SPLITS
@@ -23,6 +25,7 @@ from charrnn.training.history import History, is_sound
 def status_of(run: Run) -> Status:
     """Return the plain values of the status lines: no tensors, no disk, no wait for a GPU."""
     learner, data, trained = run.learner, run.data, run.history.column('train_nats')
+    standing = standing_of(course_of(run, slow=False))
     return Status(
         directory=run.workspace.name,
         modeltype=run.modeltype,
@@ -40,13 +43,35 @@ def status_of(run: Run) -> Status:
         seq_len=learner.hyper.seq_len,
         train_nats=trained[-1] if trained else None,
         valid_nats=run.history.validations(),
+        best=(run.best.round, run.best.nats) if run.best else None,
         checkpoint=run.saved.get('number'),
         rounds_behind=learner.round - run.saved.get('round', 0),
         saved=run.saved.get('position') == learner.position,
         torn=learner.torn,
         diverged=learner.diverged,
+        finding=standing.words,
+        following=standing.next_step,
         attached=tuple(run.attachments),
         waiting=tuple(run.attachments.waiting),
+    )
+
+
+def course_of(run: Run, *, slow: bool = True) -> Course:
+    """Return the numbers that decide where a run stands; with `slow=False` those that are there at once."""
+    learner = run.learner
+    trained = run.history.column('train_nats') if learner.symbols else []
+    uniform, unigram = run.measurements.guesses(slow=slow)
+    return Course(
+        updates=learner.position // learner.hyper.seq_len,
+        round_updates=learner.epoch_windows(),
+        train_nats=trained[-1] if trained else None,
+        valid_nats=run.history.validations(),
+        best=(run.best.round, run.best.nats) if run.best else None,
+        uniform=uniform,
+        unigram=unigram,
+        learnrate=learner.learnrate,
+        optimizer=learner.hyper.optimizer,
+        level=run.data.chars.level,
     )
 
 
@@ -76,7 +101,8 @@ def status(dir: str | Path) -> str:
         lines.append(f'  newest   {_newest(rows[-1], level, workspace)}')
     if valid := history.validations():
         losses = [nats for _, nats in valid]
-        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}, best {min(losses):.4f}  {sparkline(losses)}')
+        best = f', best {found.nats:.4f} in checkpoint {found.number}' if (found := best_of(saved)) else ''
+        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}{best}  {sparkline(losses)}')
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
+from charrnn.display.standing import standing_of
 from charrnn.hyperparams import HyperParams
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.hooks import own
+from charrnn.session.overview import course_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
+from charrnn.storage.checkpoints import KEEP
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
 from charrnn.training.learner import FIRST_LANES
@@ -30,6 +36,9 @@ def trainmodel(
     print_every: int = 100,
     clear_state: bool = False,
     save_minutes: float = 10,
+    minutes: float = 0,
+    keep: int | None = None,
+    quiet: bool = False,
 ) -> TrainReport:
     """Train on from the run's present place.
 
@@ -41,29 +50,40 @@ def trainmodel(
     num_rounds : int       rounds to train: windows, then a validation, then
                            a checkpoint
     batchsize : int        lanes; by default as last time, 16 at first
-    train_len : int        windows of a round; 0 is those of an epoch
+    train_len : int        training steps of a round, each a window of every
+                           lane; 0 is once through the text
     valid_len : int        windows of a validation; 0 is the whole split
     print_every : int      windows from report to report, each a line with
                            the loss and a sample; 0 is no reports
     clear_state : bool     begin with a carry of zeros; otherwise new lanes
                            read the text before their place
     save_minutes : float   minutes from checkpoint to checkpoint in a round
+    minutes : float        train round after round for so long, and at most
+                           num_rounds if that is more than 1; the last
+                           round then ends early
+    keep : int             newest checkpoints that stay, beside the best; by
+                           default as last time, 5 at first
+    quiet : bool           print nothing
 
     Raises TrainingError (too short a text), NonFiniteLossError
     (that window was not applied), OwnershipError, WorkspaceError (disk full, ...).
     """
     run = run_of(ms)
+    num_rounds, minutes = whole(1)('num_rounds', num_rounds), real(0)('minutes', minutes, 10)
     plan = RoundPlan(
-        rounds=whole(1)('num_rounds', num_rounds),
+        rounds=sys.maxsize if minutes and num_rounds == 1 else num_rounds,
         windows=whole(0)('train_len', train_len, 0),
         valid_len=whole(0)('valid_len', valid_len, 0),
         print_every=whole(0)('print_every', print_every, 100),
         save_minutes=real(0)('save_minutes', save_minutes, 10),
+        deadline=time.monotonic() + 60 * minutes if minutes else math.inf,
     )
+    run.keep = run.keep if keep is None else whole(1)('keep', keep, KEEP)
+    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
     clear_state = truth('clear_state', clear_state)
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
     with StopRequest() as stop:
-        report = train(run, plan, lanes, clear_state, Screen(level=run.data.chars.level), stop)
+        report = train(run, plan, lanes, clear_state, screen, stop)
     if stop.ended_by is not None:  # the shell's exit status of a process that this signal ended
         raise SystemExit(128 + stop.ended_by)
     return report
@@ -105,9 +125,11 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     with learner.laid(lanes, clear_state=clear_state):
         run.training = True
         try:
-            while rounds < plan.rounds and not stop.requested:
+            while rounds < plan.rounds and not stop.requested and not (rounds and plan.is_over()):
                 rounds += 1
                 row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
+                if not stop.requested:
+                    listener.tell_standing()
         except KeyboardInterrupt:
             tell_stopped_at_once(screen, learner.torn)
             raise
@@ -134,6 +156,7 @@ class RunListener:
 
     def __init__(self, run: Run, screen: Screen) -> None:
         self.run, self.screen = run, screen
+        self._finding = ''
         self._react: Callable[[Row], object] | None = own(run.attachments, 'onreport')
 
     def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
@@ -151,9 +174,17 @@ class RunListener:
     def record(self, row: Row) -> None:
         """Keep a row, show it, then hand a copy to the user's `onreport`."""
         kept = self.run.record(row)
-        self.screen.show(row, self.run.measurements.unigram() if row.get('valid_nats') is not None else None)
+        unigram = self.run.measurements.guesses()[1] if row.get('valid_nats') is not None else None
+        self.screen.show(row, unigram)
         if self._react:
             self._react(dict(kept))
+
+    def tell_standing(self) -> None:
+        """Say where the run stands after a round, unless an earlier round of this call ended with the same finding."""
+        standing = standing_of(course_of(self.run))
+        if standing.words and standing.finding != self._finding:
+            self.screen.say(f'  {standing.words}.  Next: {standing.next_step}')
+        self._finding = standing.finding
 
     def save(self) -> int:
         """Write a checkpoint; return its number."""
@@ -162,15 +193,12 @@ class RunListener:
 
 def tell_stopped(screen: Screen, checkpoint: int) -> None:
     """Report the first Ctrl-C: the window was finished, and everything is saved."""
-    screen.say(f'Stopped at a window’s end, saved as checkpoint {checkpoint}.  Next: ms.trainmodel() goes on from here')
+    screen.say(f'Stopped after the current update; saved as checkpoint {checkpoint}.  Next: ms.trainmodel() goes on')
 
 
 def tell_stopped_at_once(screen: Screen, torn: bool) -> None:
     """Report the second Ctrl-C, and if it cut an update in half."""
     if torn:
-        screen.say(
-            'Stopped at once, in the middle of an update: the weights are half updated and belong to no checkpoint.  '
-            'Next: ms.restore()'
-        )
+        screen.say('Stopped at once, in the middle of an update: the weights are half updated.  Next: ms.restore()')
     else:
-        screen.say('Stopped at once, between two updates: nothing is torn.  Next: ms.newcheckpoint() keeps it')
+        screen.say('Stopped at once. The model is intact but not saved.  Next: ms.newcheckpoint()')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -12,13 +13,12 @@ import torch
 
 from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
-from charrnn.evaluation.protocol import evaluate_split
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
-from charrnn.storage.checkpoints import Checkpoint
+from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
@@ -26,12 +26,9 @@ from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
-from charrnn.training.loop import make_row, validation_columns
+from charrnn.training.loop import make_row, untrained_row
 from charrnn.training.moment import Moment
 from charrnn.version import __version__
-
-FIRST_LOOK = 100_000
-"""Symbols of the validation split that the untrained loss is measured on, at most."""
 
 
 class Run:
@@ -44,6 +41,8 @@ class Run:
     Attributes
     ----------
     saved : dict             number, position and round of the checkpoint that was written or loaded last
+    best : Best or None      the best checkpoint at that time
+    keep : int               newest checkpoints that stay, besides the best
     training : bool          True during trainmodel, when an attached function could call back
     """
 
@@ -52,6 +51,8 @@ class Run:
         self.measurements = Measurements(learner.data, workspace)
         self.history, self.attachments = History(level=learner.data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
+        self.best: Best | None = None
+        self.keep = KEEP
         self.training = False
         self.process = os.getpid()
         self._files = threading.RLock()  # one thread at a time writes the files of the run
@@ -97,7 +98,7 @@ class Run:
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
                     'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
                 )
-            run.record(_untrained_row(run.learner))
+            run.record(untrained_row(run.learner))
             if init_checkpoint:
                 run.save()
         return run
@@ -123,6 +124,7 @@ class Run:
         for trouble in [*troubles, *filter(None, workspace.extras().values())]:
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
+        run.keep = found.facts.get('keep', KEEP)  # of the directory, not of a moment: restore leaves it
         run._become(found, moment)
         workspace.open(marks)
         if waiting := run.attachments.waiting:
@@ -211,6 +213,8 @@ class Run:
             'written': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
             'environment': {'charrnn': __version__, **environment(learner.device, learner.model.engine)},
         }
+        if self.keep != KEEP:
+            facts['keep'] = self.keep
         pickled = self.attachments.save()
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}
@@ -220,6 +224,8 @@ class Run:
 
     def _note_saved(self, number: int, moment: Moment) -> None:
         self.saved = {'number': number, 'position': moment.position, 'round': moment.round}
+        with contextlib.suppress(OSError):  # the moment is saved or loaded, whatever became of the others
+            self.best = self.workspace.checkpoints.best()
 
     def record(self, row: Row) -> Row:
         """Append a row to the history, also on disk; return the row as the history shows it."""
@@ -239,7 +245,8 @@ class Run:
         best = store.best()
         if best is None:
             return learner.model, 'present weights (no checkpoint is best yet), '
-        return self._own(store.read(best)).model(self.data, learner.device), f'checkpoint {best} (best), '
+        model = self._own(store.read(best.number)).model(self.data, learner.device)
+        return model, f'checkpoint {best.number} (best), '
 
     # ---- changing -------------------------------------------------------------------------------------------
 
@@ -308,12 +315,3 @@ def run_of(ms: Session) -> Run:
             f'ModelState.load({run.workspace.name!r}) here',
         )
     return run
-
-
-def _untrained_row(learner: Learner) -> Row:
-    data = learner.data
-    split = data.valid if len(data.valid) else data.train
-    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
-    if len(data.valid) or found is None:
-        return make_row('start', learner, **validation_columns(found))
-    return make_row('start', learner, train_nats=found.nats, **validation_columns(None))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from charrnn.display.tables import CheckpointRow, CheckpointTable
 from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
-from charrnn.storage.checkpoints import best_number
+from charrnn.storage.checkpoints import best_of
 
 Ms = TypeVar('Ms', bound=Session)
 
@@ -17,7 +17,8 @@ Ms = TypeVar('Ms', bound=Session)
 def newcheckpoint(ms: Session) -> int:
     """Write a checkpoint of this moment; return its number.
 
-    The five newest are kept, and the best. Raises WorkspaceError (disk full, ...): nothing is lost.
+    The newest are kept (five, or trainmodel's `keep`) and the best. Raises
+    WorkspaceError (disk full, ...): nothing is lost.
     """
     return run_of(ms).save()
 
@@ -26,7 +27,8 @@ def newcheckpoint(ms: Session) -> int:
 def restore(ms: Ms, checkpoint: int | str | None = None) -> Ms:
     """Go back to a checkpoint: a number, 'best' or 'last'.
 
-    'last' is the default. Later checkpoints stay, numbers only grow, and functions that this
+    'last' is the default; 'best' has the lowest validation loss over the
+    whole split. Later checkpoints stay, numbers only grow, and functions that this
     session has attached stay attached. Raises
     CheckpointError (it is not there, or damaged): nothing changed.
     """
@@ -43,8 +45,9 @@ def checkpoints(ms: Session) -> CheckpointTable:
 
 def table_of(facts: Mapping[int, dict[str, Any]], train_size: int) -> CheckpointTable:
     """Return the table of checkpoints from their facts, by number."""
-    best = best_number(facts)
+    best = best_of(facts)
+    number = best.number if best else None
     return CheckpointTable(
-        CheckpointRow(number, f['round'], f['symbols'] / train_size, f['valid_nats'], f['written'], number == best)
-        for number, f in sorted(facts.items())
+        CheckpointRow(n, f['round'], f['symbols'] / train_size, f['valid_nats'], f['written'], n == number)
+        for n, f in sorted(facts.items())
     )

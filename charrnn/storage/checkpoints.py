@@ -5,8 +5,8 @@
                        schedule.dill, ...      attached functions, never unpickled here
                        manifest.json           sizes and SHA-256 of all, and of itself
 
-Numbers only grow.  The *last* checkpoint is the highest number that verifies; the *best* has the lowest validation loss
-over the whole split (`valid_nats` of the facts).  Both are derived from the folders, so that no pointer can be stale.
+Numbers only grow.  The *last* checkpoint is the highest number that verifies; the *best* is defined by ``best_of``.
+Both are derived from the folders, so that no pointer can be stale.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from charrnn.storage.sealed import NewerFormatError, as_json, parse_json, read_s
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
-"""Number of newest checkpoints that are kept, besides the best."""
+"""Number of newest checkpoints that are kept, besides the best, if the facts of the newest have no `keep`."""
 
 LONGEST_NAME = 40
 """Maximum length of the name of an attached function."""
@@ -69,6 +69,14 @@ class Checkpoint(NamedTuple):
     attached: dict[str, tuple[str, bytes]]
 
 
+class Best(NamedTuple):
+    """The best checkpoint of a run: its number, the round it was written in, and its validation loss in nats."""
+
+    number: int
+    round: int
+    nats: float
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -98,7 +106,9 @@ class Checkpoints:
         return self.root / f'{number:06d}'
 
     def write(self, tensors: Mapping[str, Tensor], facts: Facts, attached: Mapping[str, bytes] | None = None) -> int:
-        """Write a new checkpoint, drop the old ones beyond KEEP and best, and return its number.
+        """Write a new checkpoint, drop old ones, and return its number.
+
+        The newest ones stay, as many as the fact `keep` says, and the best.
 
         Raises
         ------
@@ -111,12 +121,13 @@ class Checkpoints:
         write_sealed(self.folder(number), {TENSORS: content, FACTS: as_json(facts).encode(), **opaque})
         # Dropped only now: the new one was read back and compared before it got its name.
         with contextlib.suppress(OSError):  # the new one is saved; the next save tries again
-            self._drop_old()
+            self._drop_old(facts.get('keep', KEEP))
         return number
 
-    def _drop_old(self) -> None:
+    def _drop_old(self, keep: int) -> None:
         facts = self.facts()
-        doomed = facts.keys() - {*sorted(facts)[-KEEP:], best_number(facts)}
+        best = best_of(facts)
+        doomed = facts.keys() - {*sorted(facts)[-keep:], *([best.number] if best else [])}
         # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:
             self.folder(number).rename(self.root / f'.{number:06d}.{os.getpid()}.tmp')
@@ -214,9 +225,9 @@ class Checkpoints:
                         troubles.append(error.what)
         return troubles
 
-    def best(self) -> int | None:
-        """Return the number of the best checkpoint; None if there is none yet."""
-        return best_number(self.facts())
+    def best(self) -> Best | None:
+        """Return the best checkpoint; None if there is none yet."""
+        return best_of(self.facts())
 
     def resolve(self, wanted: object) -> int:
         """Return the number of the checkpoint that `wanted` names: an existing number, or 'best'.
@@ -230,16 +241,16 @@ class Checkpoints:
             best = self.best()
             if best is None:
                 raise CheckpointError(
-                    'no checkpoint has a validation of the whole split, so none is best.',
+                    'no trained checkpoint has a validation of the whole split, so none is best.',
                     "ms.trainmodel() with valid_len=0, or ms.restore('last')",
                 )
-            return best
+            return best.number
         if isinstance(wanted, Integral) and int(wanted) in found:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
         following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
         raise CheckpointError(
-            f'no checkpoint {shown(wanted)}; there: {there} ({KEEP} newest and the best stay).', following
+            f'no checkpoint {shown(wanted)}; there: {there} (the newest and the best stay).', following
         )
 
     def _parsed(self, number: int, content: bytes) -> Facts:
@@ -257,6 +268,9 @@ class Checkpoints:
                 possible &= 0 <= value < (LARGEST if types is int else math.inf)
             if not possible:
                 raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
+        keep = facts.get('keep', KEEP)
+        if type(keep) is not int or not 1 <= keep < LARGEST:
+            raise self._senseless(number, f'the keep in {FACTS} is invalid')
         for name in ('attached', 'environment'):
             if not isinstance(facts.get(name, {}), dict):
                 raise self._senseless(number, f'the {name} in {FACTS} is invalid')
@@ -271,10 +285,15 @@ class Checkpoints:
         )
 
 
-def best_number(facts: Mapping[int, Facts]) -> int | None:
+def best_of(facts: Mapping[int, Facts]) -> Best | None:
     """Return the checkpoint with the lowest validation loss over the whole split, the earliest of equals, or None.
 
-    The untrained model is never best: else a run without whole validations could only go back to its beginning.
+    This is the one definition of best: each place that names a best one asks here, so that it can be restored.  The
+    untrained model counts only beside a trained one: a training that diverged goes back to it, and a run without
+    whole validations does not.
     """
-    scored = {n: f['valid_nats'] for n, f in facts.items() if f.get('valid_nats') is not None and f.get('position', 1)}
-    return min(scored, key=lambda n: (scored[n], n), default=None)
+    scored = {n: f for n, f in facts.items() if f['valid_nats'] is not None}
+    if not any(f['position'] for f in scored.values()):
+        return None
+    number = min(scored, key=lambda n: (scored[n]['valid_nats'], n))
+    return Best(number, scored[number]['round'], scored[number]['valid_nats'])

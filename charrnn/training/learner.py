@@ -203,7 +203,7 @@ class Learner:
                 raise NonFiniteLossError(
                     f'window at position {self.position:,} (round {self.round}): loss {result.loss_nats} nats/symbol, '
                     f'gradient norm {result.grad_norm}. The update was not applied.',
-                    "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
+                    f'ms.restore(), then ms.sethyperparams(learnrate={rate / 10:.2g})',
                 )
             self.carry = carry
             self.position += T
@@ -226,7 +226,7 @@ class Learner:
         if self.diverged:
             raise NonFiniteLossError(
                 f'the newest window or validation (position {self.position:,}) was not finite: no checkpoint is made.',
-                "ms.restore() or ms.restore('best')",
+                'ms.restore()',
             )
 
     def epoch_ended(self) -> bool:
@@ -248,7 +248,7 @@ class Learner:
             raise NonFiniteLossError(
                 f'validation at position {self.position:,} (round {self.round}): {found.nats} nats/symbol. '
                 'The weights are finite but too large; no checkpoint was written.',
-                "ms.restore() or ms.restore('best'), then a smaller learnrate or clip in a new run",
+                f'ms.restore(), then ms.sethyperparams(learnrate={self.learnrate / 10:.2g})',
             )
         if found and found.is_whole and self.epoch_ended():
             self.schedule = self.schedule.judge(int(self.epoch), found.nats)

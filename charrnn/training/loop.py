@@ -5,19 +5,23 @@ Round boundaries change nothing that is learned: only what is measured, printed 
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from charrnn.errors import AttachedError
-from charrnn.evaluation.protocol import SplitScore, cut_into_lanes
+from charrnn.evaluation.protocol import SplitScore, cut_into_lanes, evaluate_split
 from charrnn.training.history import Row
 from charrnn.training.learner import Learner, Rate
 from charrnn.training.step import StepResult
 
 LOOKED_AT = 5
 """Windows of every lane in the validation of a report: random windows have no epoch to wait for."""
+
+FIRST_LOOK = 250_000
+"""Symbols of the validation split that the untrained loss is measured on, at most."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RoundPlan:
     valid_len : int          windows of every evaluation lane to validate on; 0 is the whole split
     print_every : int        windows from report to report; 0 reports nothing
     save_minutes : float     from checkpoint to checkpoint inside a round
+    deadline : float         of time.monotonic(); from then on no window begins, except the first of a round
     """
 
     rounds: int = 1
@@ -38,6 +43,11 @@ class RoundPlan:
     valid_len: int = 0
     print_every: int = 100
     save_minutes: float = 10
+    deadline: float = math.inf
+
+    def is_over(self) -> bool:
+        """Return True if the time of the plan is spent."""
+        return time.monotonic() >= self.deadline
 
 
 class Stop(Protocol):
@@ -146,6 +156,16 @@ def validation_columns(found: SplitScore | None) -> dict[str, Any]:
     return {'valid_nats': found.nats, 'valid_stderr': found.stderr, 'valid_symbols': found.symbols}
 
 
+def untrained_row(learner: Learner) -> Row:
+    """Return the first row of a history: the loss of the untrained model."""
+    data = learner.data
+    split = data.valid if len(data.valid) else data.train
+    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
+    if len(data.valid) or found is None:
+        return make_row('start', learner, **validation_columns(found))
+    return make_row('start', learner, train_nats=found.nats, **validation_columns(None))
+
+
 def validate(learner: Learner, windows: int, stop: Stop, listener: Listener) -> SplitScore | None:
     """Measure the validation split under a bar; return None if a stop was requested."""
     T = learner.hyper.seq_len
@@ -213,7 +233,7 @@ def _train_windows(
             found = validate(learner, 0, stop, listener)
             if found:
                 listener.record(make_row('validation', learner, **validation_columns(found)))
-        if stop.requested:
+        if stop.requested or (whole.windows and plan.is_over()):
             return
         step = learner.train_window(own_rate)
         whole.add(step)

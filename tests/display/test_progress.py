@@ -26,7 +26,6 @@ def test_rows_are_lines_and_samples_are_set_off() -> None:
         'round 1  epoch 0.50  train 2.000 nats/char  12k chars/s\n'
         '  │ a\n  │ [b]b\n\n'
         'round 1 ends  epoch 1.00  train 2.000 (mean of the round)  valid 3.5000 nats/char  unigram 3.300\n'
-        '  not yet better than the unigram rung: counting characters does as well\n'
     )
 
 

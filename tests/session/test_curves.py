@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +54,37 @@ def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None
     train(other, 3)
     labels = [line.get_label() for line in plot(run, other).lines]
     assert {'run train', 'run valid', 'other train', 'other valid'} <= set(labels)
+
+
+def test_runs_on_different_texts_are_refused(run: ModelState, make_run: MakeRun) -> None:
+    other = make_run('other', text='another text of the same letters ' * 20)
+    train(other, 2)
+    with pytest.raises(PlotError, match=r'do not validate on the same text.*\n  Next: plot\(ms1\) and plot\(ms2\)'):
+        plot(run, other)
+    shorter = make_run('shorter', trainfrac=0.95)
+    train(shorter, 2)
+    plot(run, shorter)  # the end of one text
+
+
+def test_the_learning_rate_is_in_the_legend_and_no_label_stands_on_a_curve(run: ModelState) -> None:
+    axes = run.plot()
+    assert 'learning rate' in [text.get_text() for text in axes.get_legend().get_texts()]
+    axes.figure.canvas.draw()
+    begins = axes.transData.transform((0, 0))[0]
+    assert all(text.get_window_extent().x1 < begins for text in axes.texts)
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1, 'above the curves'
+
+
+def test_a_plain_prompt_is_told_how_to_open_the_picture(
+    run: ModelState, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = run.plot()
+    assert capsys.readouterr().out == ''
+    monkeypatch.setattr(sys, 'ps1', '>>> ', raising=False)
+    run.plot(ax=axes)
+    assert capsys.readouterr().out == ''
+    run.plot()
+    assert capsys.readouterr().out == 'import matplotlib.pyplot as plt; plt.show() opens the picture\n'
 
 
 def test_a_second_picture_in_the_same_axes_hides_nothing_of_the_first(run: ModelState) -> None:

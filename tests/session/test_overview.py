@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from pathlib import Path
 
 import pytest
-from conftest import files_below, train
+from conftest import MakeRun, files_below, moment, train
 
-from charrnn import ModelState, WorkspaceError
-from charrnn.session.fsck import fsck
+from charrnn import CheckpointError, ModelState, WorkspaceError
+from charrnn.session.fsck import Finding, fsck
 from charrnn.session.overview import status
 from charrnn.shell.commands import run_command
 
@@ -43,3 +44,81 @@ def test_an_incomplete_run_is_shown_as_far_as_it_goes(curdir: Path, tmp_path: Pa
     assert 'no readable checkpoint' in status(curdir) and 'no checkpoints yet' in status(curdir)
     with pytest.raises(WorkspaceError, match='there is no directory'):
         status(tmp_path / 'nothing')
+
+
+def assert_best_is_one(ms: ModelState) -> None:
+    """Raise AssertionError unless every place that names a best checkpoint names one loss, and it can be restored."""
+    said = re.search(r'best ([\d,.]+) in round (\d+)', repr(ms))
+    listed = [row for row in ms.checkpoints() if row.is_best]
+    screen = re.search(r'best ([\d.]+) in checkpoint (\d+)', status(ms.curdir))
+    assert bool(said) == bool(listed) == bool(screen)
+    if said is None or screen is None:
+        with pytest.raises(CheckpointError, match='none is best'):
+            ms.restore('best')
+        return
+    (best,) = listed
+    assert best.valid_nats == min(row.valid_nats for row in ms.checkpoints() if row.valid_nats is not None)
+    assert (int(said[2]), int(screen[2])) == (best.round, best.number)
+    assert float(said[1]) == pytest.approx(best.valid_nats, abs=0.005)
+    assert fsck(ms.curdir).findings[best.number] == Finding('checkpoint', best.number, '', 'best')
+    before = moment(ms)
+    other = ModelState.load(ms.curdir, device='cpu').restore('best')
+    assert other.evaluate().nats == pytest.approx(best.valid_nats, rel=1e-9)
+    assert moment(ms) == before
+
+
+@pytest.mark.parametrize('rate', [1e8, 0.01])
+@pytest.mark.parametrize('valid_len', [0, 1])
+def test_the_best_that_is_named_is_the_best_that_comes_back(make_run: MakeRun, rate: float, valid_len: int) -> None:
+    """Also after a training that diverged at finite losses, after a restore, and beside superseded checkpoints."""
+    ms = make_run(learnrate=rate)
+    assert_best_is_one(ms)
+    for _ in range(2):
+        train(ms, 5, valid_len=valid_len)
+        assert_best_is_one(ms)
+    if valid_len == 0:
+        assert (ms.restore('best').position == 0) == (rate == 1e8), 'the untrained model beats a diverged one'
+    ms.restore(2)
+    assert_best_is_one(ms)
+    train(ms, 1, valid_len=1)
+    assert_best_is_one(ms)
+
+
+def test_a_training_that_diverged_at_finite_losses_is_named_and_its_advice_helps(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ms = make_run(learnrate=1e8)
+    train(ms, 10, valid_len=0)
+    advice = "ms.restore('best'), then ms.sethyperparams(learnrate=0.001)"
+    found = re.search(r'  valid [\d,]+ nats, far above guessing uniformly \(2\.71\): diverged', repr(ms))
+    assert found and repr(ms).endswith(f'  Next: {advice}')
+    assert f'{found[0]}.  Next: {advice}\n' in capsys.readouterr().out
+    train(ms, 10, valid_len=0)
+    assert len(repr(ms).splitlines()) == 6 and all(len(line) <= 80 for line in repr(ms).splitlines())
+    for call in advice.split(', then '):
+        exec(call, {'ms': ms})
+    train(ms, 10, valid_len=0)
+    assert 'diverged' not in repr(ms) and 'too few' in repr(ms)
+
+
+def test_a_run_with_few_updates_is_told_to_train_on(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    ms = make_run()
+    ms.trainmodel(2, 9, train_len=4, print_every=0)
+    told = [line for line in capsys.readouterr().out.splitlines() if 'too few' in line]
+    assert told == ['  4 updates are too few to learn from.  Next: ms.trainmodel(20)'], 'once, not in each round'
+    assert '  8 updates are too few to learn from\n' in repr(ms) and repr(ms).endswith('Next: ms.trainmodel(20)')
+    exec(repr(ms).rsplit('Next: ')[1], {'ms': ms})
+    assert 'too few' not in repr(ms)
+
+
+def test_a_text_that_is_learned_by_heart_is_named(make_run: MakeRun) -> None:
+    draws = random.Random(5)
+    text = ''.join(draws.choice('aaaaaaaabcdefghij') for _ in range(200))  # there is nothing to learn but counts
+    ms = make_run(text=text, trainfrac=0.75, layers=1, state_size=24)
+    for _ in range(6):
+        train(ms, 12, valid_len=0)
+    found = re.search('the validation loss has risen since round (\\d+): learning the text by heart', repr(ms))
+    assert found and repr(ms).endswith("Next: ms.restore('best')")
+    assert f'in round {found[1]} ' in repr(ms)
+    assert ms.restore('best').history[-1]['round'] == int(found[1])
+    assert 'by heart' not in repr(ms)

@@ -9,8 +9,8 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import KEEP, Checkpoint, Checkpoints, best_number
-from charrnn.storage.sealed import NewerFormatError
+from charrnn.storage.checkpoints import FACTS, KEEP, TENSORS, Checkpoint, Checkpoints, best_of
+from charrnn.storage.sealed import NewerFormatError, as_json, write_sealed
 
 SENSE = {
     **dict.fromkeys(('position', 'symbols', 'round', 'seed', 'history_length', 'seconds'), 1),
@@ -42,8 +42,32 @@ def test_the_last_few_and_the_best_are_kept_and_numbers_only_grow(tmp_path: Path
     assert store.resolve('best') == 3
     assert store.read_newest('x', lambda found: found)[0].number == 9
     assert write(tmp_path) == 10
-    assert best_number({1: {'valid_nats': None}}) is None
+    assert best_of({1: {'valid_nats': None, 'position': 8}}) is None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
+
+
+def test_keep_says_how_many_stay_and_lasts(make_run: MakeRun) -> None:
+    ms = make_run()
+    ms.trainmodel(9, 3, train_len=2, keep=7, print_every=0)
+    best = [row.number for row in ms.checkpoints() if row.is_best]
+    assert {row.number for row in ms.checkpoints()} == {*range(4, 11), *best}
+    again = ModelState.load(ms.curdir, device='cpu')
+    again.restore(5)
+    train(again, 2)
+    assert len(again.checkpoints()) >= 7, 'a restore does not go back to five'
+    again.trainmodel(2, 3, train_len=1, valid_len=1, keep=1, print_every=0)
+    best = [row.number for row in again.checkpoints() if row.is_best]
+    assert {row.number for row in again.checkpoints()} == {13, *best}, 'the newest and the best stay always'
+    assert 'keep' not in Checkpoints(make_run('plain').curdir / 'checkpoints').facts()[1], 'only if it is not five'
+
+
+@pytest.mark.parametrize('keep', [0, -1, True, 2.0, '7', None, 2**60])
+def test_a_keep_from_a_file_is_checked(tmp_path: Path, keep: object) -> None:
+    store = Checkpoints(tmp_path)
+    write_sealed(store.folder(1), {TENSORS: b'', FACTS: as_json({**SENSE, 'valid_nats': None, 'keep': keep}).encode()})
+    assert store.facts() == {}
+    with pytest.raises(CheckpointError, match='the keep in'):
+        store.read(1)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
@@ -162,7 +186,7 @@ def test_the_damaged_are_neither_counted_nor_dropped(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1] + b'?')
     store = Checkpoints(tmp_path)
     found, troubles = store.read_newest('x', lambda found: found)
-    assert found.number == 1 and len(troubles) == 4 and store.best() == 1
+    assert found.number == 1 and len(troubles) == 4 and store.best() == (1, 1, 2.0)
     for _ in range(6):
         store.write({'a': torch.zeros(1)}, {**SENSE, 'valid_nats': None})
     assert store.numbers() == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
@@ -219,7 +243,7 @@ def test_best_is_the_lowest_whole_split_validation(make_run: MakeRun) -> None:
     scored = {row.number: row.valid_nats for row in table if row.valid_nats is not None}
     assert len(scored) == 4, 'three rounds and the untrained beginning'
     best = min(scored, key=lambda n: scored[n])
-    assert best_number({1: {'valid_nats': 1.0, 'position': 0}, 2: {'valid_nats': None, 'position': 8}}) is None
+    assert best_of({1: {'valid_nats': 1.0, 'position': 0}, 2: {'valid_nats': None, 'position': 8}}) is None
     assert [row.number for row in table if row.is_best] == [best]
     ms.restore('best')
     assert ms.evaluate().nats == pytest.approx(scored[best], rel=1e-12)

@@ -39,7 +39,7 @@ def test_the_first_interrupt_ends_the_window_saves_and_says_so(
     assert report.interrupted and report.windows == 4 and report.rounds == 1
     assert stopped.position == 4 * 8
     assert report.valid_nats is None, 'an interrupted round does not validate'
-    assert 'Stopped at a window’s end, saved as checkpoint 2.  Next: ms.trainmodel()' in capsys.readouterr().out
+    assert 'Stopped after the current update; saved as checkpoint 2.  Next: ms.trainmodel()' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is handler
     resumed = ModelState.load(stopped.curdir, device='cpu')
     assert moment(resumed) == moment(stopped)
@@ -89,7 +89,7 @@ def test_a_second_interrupt_between_updates_tears_nothing(
         patch.setattr(nn.utils, 'get_total_norm', twice)
         with pytest.raises(KeyboardInterrupt):
             train(ms, 3)
-    assert 'nothing is torn' in capsys.readouterr().out
+    assert 'Stopped at once. The model is intact but not saved.  Next: ms.newcheckpoint()' in capsys.readouterr().out
     assert moment(ms) == whole
     ms.newcheckpoint()
 
