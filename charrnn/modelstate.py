@@ -15,7 +15,7 @@ import torch
 from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError
+from charrnn.errors import HyperParamsError, WorkspaceError, warn
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
 from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain
@@ -25,7 +25,7 @@ from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
-from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, remarks
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
@@ -139,7 +139,10 @@ class ModelState(metaclass=_OnePage):
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)
-        return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
+        ms = cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
+        for remark in remarks(source):
+            warn(remark)
+        return ms
 
     @classmethod
     @known_names_only

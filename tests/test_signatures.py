@@ -156,7 +156,7 @@ def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
         (lambda: ms.trackneurons(), 'trackneurons needs text', "ms.trackneurons('some text')"),
     ]:  # fmt: skip
         with pytest.raises(HyperParamsError, match=what) as caught:
-            call()
+            call()  # type: ignore[no-untyped-call]
         assert caught.value.next_step == following
 
 

@@ -162,7 +162,8 @@ class Ownership:
     def _sign(self) -> None:
         new = self.path / f'.writer.{os.getpid()}.tmp'
         since = time.strftime('%Y-%m-%d %H:%M:%S')
-        append_durably(new, as_line(0, {'kind': 'writer', 'pid': os.getpid(), 'host': platform.node(), 'since': since}))
+        line = as_line(0, {'kind': 'writer', 'pid': os.getpid(), 'host': platform.node(), 'since': since})
+        append_durably(new, line, end=0)  # an earlier attempt of this process may have failed in the middle of the line
         new.replace(self.writer_file)
 
     def who_writes(self) -> str:

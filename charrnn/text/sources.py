@@ -184,10 +184,33 @@ def _other_encoding(chunk: bytes, encoding: str) -> str:
     return "encoding='latin-1', 'cp1252', 'koi8-r', ..., the encoding of the text; level='byte' reads any file"
 
 
-def unread_files(folder: Path) -> list[str]:
+OTHER_SPLITS = {
+    'train': ('train', 'training', 'trn', 'tr'),
+    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
+    'test': ('test', 'tst', 'testing'),
+}
+"""Names that other people give to the files of a split, in lower case."""
+
+
+def remarks(source: Source) -> list[str]:
+    """Return what a user may not expect of a source that can be read: files that are not read, a byte order mark."""
+    files = source_files(source)
+    found = _unread(source.path) if len(files) > 1 else []
+    utf8 = source.level != 'byte' and codecs.lookup(source.encoding).name == 'utf-8'
+    for path in filter(None, files):
+        with open_source(path) as file:
+            if utf8 and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+                found.append(
+                    f'{str(path)!r} begins with a byte order mark, which counts as a character.  '
+                    "Next: encoding='utf-8-sig' leaves it out"
+                )
+    return found
+
+
+def _unread(folder: Path) -> list[str]:
     """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
     wanted = [f'{name}.txt' for name in SPLITS]
-    others = sorted(path.name for path in folder.glob('*') if path.suffix.lower() == '.txt' and path.name not in wanted)
+    others = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == '.txt' and path.name not in wanted)
     meant: dict[str, str] = {}
     for name in others:
         stem = name.rpartition('.')[0].lower()
@@ -196,15 +219,7 @@ def unread_files(folder: Path) -> list[str]:
             meant[name] = split
     if not others:
         return []
-    shown_names = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
+    named = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
     steps = [f'rename {name} to {split}.txt' for name, split in meant.items()]
-    step = f'  Next: {"; ".join(steps)}, and begin again' if steps else ''
-    return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {shown_names}.{step}']
-
-
-OTHER_SPLITS = {
-    'train': ('train', 'training', 'trn', 'tr'),
-    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
-    'test': ('test', 'tst', 'testing'),
-}
-"""Names that other people give to the files of a split, in lower case."""
+    step = f'  Next: {" and ".join(steps)}, and begin again' if steps else ''
+    return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.{step}']

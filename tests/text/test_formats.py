@@ -1,0 +1,122 @@
+"""A source that is no plain text is named, with what to type; nothing of a source is left out without a word."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import words
+
+from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceError
+
+SETTINGS: dict[str, Any] = {'layers': 1, 'state_size': 6, 'seq_len': 8, 'device': 'cpu'}
+
+
+def begin(path: Any, run: Path, **given: Any) -> ModelState:
+    return ModelState.initfromsrcfile(path, run, **{**SETTINGS, **given})
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'latin-1'])
+@pytest.mark.parametrize(
+    ('content', 'what', 'following'),
+    [
+        (words(300).encode('utf-16'), 'begins like UTF-16 text', "encoding='utf-16'$"),
+        (words(300).encode('utf-16-le'), 'begins like UTF-16-LE text', "encoding='utf-16-le'$"),
+        (words(300).encode('utf-16-be'), 'begins like UTF-16-BE text', "encoding='utf-16-be'$"),
+        (words(300).encode('utf-32'), 'begins like UTF-32 text', "encoding='utf-32'$"),
+        (gzip.compress(words(300).encode()), 'is a gzip file', 'gzip -dk '),
+        (b'PK\x03\x04' + bytes(range(256)), 'is a zip file, as .docx', 'unpack it, or save it as plain text'),
+        (b'%PDF-1.7 and so on' * 20, 'is a PDF file', 'pdftotext '),
+        (b'{\\rtf1 text' * 30, 'is an RTF file', 'save it as plain text'),
+    ],
+)
+def test_a_file_that_is_no_plain_text_is_named(
+    tmp_path: Path, content: bytes, what: str, following: str, encoding: str
+) -> None:
+    path = tmp_path / 'text'
+    path.write_bytes(content)
+    with pytest.raises(SourceTextError, match=what) as caught:
+        begin(path, tmp_path / 'run', encoding=encoding)
+    assert not (tmp_path / 'run').exists()
+    with pytest.raises(SourceTextError, match=f'Next: {following}'):
+        raise caught.value
+    if caught.value.next_step.startswith('encoding='):
+        named = caught.value.next_step.partition('=')[2].strip("'")
+        assert begin(path, tmp_path / 'run', encoding=named).data.text('train').startswith(words(300)[:200].encode())
+    assert len(begin(path, tmp_path / 'bytes', level='byte').data.train) == int(0.9 * len(content)), (
+        'bytes read any file'
+    )
+
+
+def test_the_next_step_for_a_wrong_byte_is_judged_by_the_others(tmp_path: Path) -> None:
+    few = ('Привет, мир. ' * 40).encode()[:-1] + b'\xff' + b' and so on'
+    for content, following in [(few, "errors='replace'"), ('déjà vu, été, là-bas ' * 9, "encoding='latin-1'")]:
+        path = tmp_path / 'text'
+        path.write_bytes(content if isinstance(content, bytes) else content.encode('latin-1'))
+        with pytest.raises(SourceTextError, match='is not utf-8 text') as caught:
+            begin(path, tmp_path / 'run')
+        assert caught.value.next_step.startswith(following)
+
+
+def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
+    (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
+    with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
+        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one').chars
+    assert '\ufeff' not in begin(tmp_path / 'text', tmp_path / 'two', encoding='utf-8-sig').chars
+    assert len(begin(tmp_path / 'text', tmp_path / 'three', level='byte').data.train) == int(0.9 * 303)
+
+
+@pytest.mark.parametrize('name', ['val.txt', 'dev.txt', 'validation.txt', 'Valid.txt'])
+def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: str) -> None:
+    for file in ('train.txt', name):
+        (tmp_path / file).write_text(words(300))
+    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, and begin again'):
+        begin(tmp_path, tmp_path / 'run')
+    (tmp_path / name).rename(tmp_path / 'valid.txt')
+    assert len(begin(tmp_path, tmp_path / 'two').data.valid) == 300
+
+
+def test_an_encoding_without_effect_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'text').write_text(words(300))
+    with pytest.raises(HyperParamsError, match='encoding=.koi8-r. would do nothing'):
+        begin(tmp_path / 'text', tmp_path / 'run', level='byte', encoding='koi8-r')
+
+
+def test_a_text_in_the_place_of_a_path_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = words(5000)
+    for given in (text, text.splitlines(), text.replace('\n', ' ')):
+        with pytest.raises(WorkspaceError, match='is a text, and a path is needed') as caught:
+            begin(given, tmp_path / 'run')
+        assert len(str(caught.value)) < 250 and caught.value.next_step.startswith("Path('t.txt').write_text(")
+        assert "srcfile='t.txt'" in caught.value.next_step
+    with pytest.raises(WorkspaceError) as caught:
+        ModelState.load(text)
+    assert len(str(caught.value)) < 250
+    step = "Path('t.txt').write_text(text, encoding='utf-8')"
+    exec(step, {'Path': Path, 'text': text})
+    assert begin('t.txt', tmp_path / 'run').data.source == 't.txt'
+
+
+def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'text.txt').write_text(words(300))
+    assert begin('~/text.txt', '~/run').curdir == tmp_path / 'run'
+    assert ModelState.load('~/run', device='cpu').curdir == tmp_path / 'run'
+
+
+def test_the_run_that_a_path_may_have_meant_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('verse.txt').write_text(words(300))
+    begin('verse.txt', 'runs/verse')
+    begin('verse.txt', 'runs/prose')
+    for given, following in [
+        ('runs', "ModelState.load('runs/prose') or ModelState.load('runs/verse')"),
+        ('runs/verse/checkpoints/000001', f"ModelState.load('{tmp_path}/runs/verse'), then ms.restore(1)"),
+        ('runs/verse/checkpoints', f"ModelState.load('{tmp_path}/runs/verse')"),
+        ('runs/vers', "ModelState.load('runs/verse')"),
+        ('verse.txt', "ModelState.initfromsrcfile('verse.txt', 'workspaces/verse')"),
+    ]:
+        with pytest.raises(WorkspaceError) as caught:
+            ModelState.load(given)
+        assert caught.value.next_step == following
