@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import stat
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> 
     try:
         if not stat.S_ISREG(path.lstat().st_mode):  # a link leads elsewhere, and reading a pipe would never end
             raise WorkspaceError('it is not a plain file', 'put it back, or delete it')
-        lines = path.read_bytes().split(b'\n')
+        lines = _settled(path).split(b'\n')
     except FileNotFoundError:
         return journal
     except WorkspaceError:
@@ -96,6 +97,15 @@ def read_journal(path: Path, is_sound: Callable[[Row], bool], *, bare: bool) -> 
             journal.damaged.append(place + 1)
         bare = bare and MARK not in line
     return journal
+
+
+def _settled(path: Path) -> bytes:
+    """Return the bytes of a file; read it again if another process may be in the middle of appending its last line."""
+    content = path.read_bytes()
+    if content and not content.endswith(b'\n'):
+        time.sleep(0.05)  # an append shows page by page, and takes microseconds
+        content = path.read_bytes()
+    return content
 
 
 def _read_line(line: bytes, bare_number: int | None) -> tuple[int, Row] | None:

@@ -154,5 +154,5 @@ def test_every_dropout_mask_acts(modeltype: str) -> None:
 
 
 def test_an_unknown_model_type_is_a_clear_error() -> None:
-    with pytest.raises(HyperParamsError, match=r"no modeltype 'GRUencode'\.\n  Next: modeltype='GRUEncode'"):
-        build_model('GRUencode', V, HyperParams(), 0)
+    with pytest.raises(HyperParamsError, match=r"no modeltype 'GRUencod'\.\n  Next: modeltype='GRUEncode'"):
+        build_model('GRUencod', V, HyperParams(), 0)

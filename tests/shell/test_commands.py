@@ -149,15 +149,15 @@ ERRORS = [
     ('trian ws', 2, "no command 'trian'; there are init, train", 'python -m charrnn --help'),
     ('generate ws --prime ж', 1, "'ж' (U+0436) at offset 0 is not among", '--errors replace reads it as U+FFFD'),
     ("generate ws --prime ''", 1, 'the prime is empty', "--prime $'\\n', or leave it out"),
-    ('generate ws --temp hot', 1, '--temp hot is not a finite number', '--temp 0.5'),
+    ('generate ws --temp hot', 1, '--temp hot must be a finite number', '--temp 0.5'),
     ('generate ws --errors no', 1, '--errors no is unknown', '--errors strict or --errors replace'),
-    ('train ws --num-rounds 0', 1, '--num-rounds 0 is not a whole number of at least 1', '--num-rounds 1'),
-    ('train ws --num-rounds 2.5', 1, '--num-rounds 2.5 is not a whole number', '--num-rounds 1'),
+    ('train ws --num-rounds 0', 1, '--num-rounds 0 must be a whole number, 1 or more', '--num-rounds 1'),
+    ('train ws --num-rounds 2.5', 1, '--num-rounds 2.5 must be a whole number', '--num-rounds 1'),
     ('train ws --batchsize 99999', 1, 'one window of 99999 lanes', '--batchsize'),
     ('train nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init text.txt nowhere begins one'),
     ('init ws.txt ws', 1, "'ws' already holds a run", 'python -m charrnn train ws'),
     ('init ws.txt w --optimizer adam', 1, "no optimizer 'adam'", '--optimizer rmsprop or --optimizer sgd'),
-    ('init ws.txt w --layers two', 1, '--layers two is not a whole number', '--layers 2'),
+    ('init ws.txt w --layers two', 1, '--layers two must be a whole number', '--layers 2'),
 ]
 
 

@@ -102,3 +102,13 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
     with watching(disk), pytest.raises(WorkspaceError, match=r'history\.jsonl.*No space left .* bytes needed'):
         append_rows(file, {4: ROWS[0]})
     assert file.read_bytes() == before
+
+
+def test_a_line_that_is_being_appended_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process sees an append page by page: the first read ends within the last line."""
+    path, read = tmp_path / 'history.jsonl', Path.read_bytes
+    append_rows(path, {0: ROWS[0], 1: ROWS[0]})
+    pieces = [read(path)[:-20]]
+    monkeypatch.setattr(Path, 'read_bytes', lambda file: pieces.pop() if pieces else read(file))
+    journal = read_journal(path, bare=False)
+    assert list(journal.rows) == [0, 1] and not journal.damaged and not pieces
