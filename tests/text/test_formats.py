@@ -12,7 +12,7 @@ from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceErro
 SETTINGS: dict[str, Any] = {'layers': 1, 'state_size': 6, 'seq_len': 8, 'device': 'cpu'}
 
 
-def begin(path: Any, run: Path, **given: Any) -> ModelState:
+def begin(path: Any, run: Any, **given: Any) -> ModelState:
     return ModelState.initfromsrcfile(path, run, **{**SETTINGS, **given})
 
 
@@ -50,9 +50,10 @@ def test_a_file_that_is_no_plain_text_is_named(
 
 def test_the_next_step_for_a_wrong_byte_is_judged_by_the_others(tmp_path: Path) -> None:
     few = ('Привет, мир. ' * 40).encode()[:-1] + b'\xff' + b' and so on'
-    for content, following in [(few, "errors='replace'"), ('déjà vu, été, là-bas ' * 9, "encoding='latin-1'")]:
+    latin = ('déjà vu, été, là-bas ' * 9).encode('latin-1')
+    for content, following in [(few, "errors='replace'"), (latin, "encoding='latin-1'")]:
         path = tmp_path / 'text'
-        path.write_bytes(content if isinstance(content, bytes) else content.encode('latin-1'))
+        path.write_bytes(content)
         with pytest.raises(SourceTextError, match='is not utf-8 text') as caught:
             begin(path, tmp_path / 'run')
         assert caught.value.next_step.startswith(following)
@@ -61,8 +62,8 @@ def test_the_next_step_for_a_wrong_byte_is_judged_by_the_others(tmp_path: Path) 
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
     with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
-        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one').chars
-    assert '\ufeff' not in begin(tmp_path / 'text', tmp_path / 'two', encoding='utf-8-sig').chars
+        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one').chars.symbols
+    assert '\ufeff' not in begin(tmp_path / 'text', tmp_path / 'two', encoding='utf-8-sig').chars.symbols
     assert len(begin(tmp_path / 'text', tmp_path / 'three', level='byte').data.train) == int(0.9 * 303)
 
 
