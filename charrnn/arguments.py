@@ -36,8 +36,8 @@ def memory_bytes() -> int:
         return 2**46
 
 
-MOST_PATH = 4096
-"""Characters of the longest path of any system; a longer text is not a path."""
+MOST_NAME = 255
+"""Characters of the longest name of a file; a text with a longer part is not a path."""
 
 
 def path_of(name: str, given: object) -> Path:
@@ -49,7 +49,8 @@ def path_of(name: str, given: object) -> Path:
     """
     text = given if isinstance(given, str) else None
     lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
-    if lines or (text is not None and ('\n' in text or len(text) > MOST_PATH)):
+    too_long = text is not None and any(len(part) > MOST_NAME for part in text.replace('\\', '/').split('/'))
+    if lines or (text is not None and ('\n' in text or too_long)):
         write = "'\\n'.join(lines)" if lines else 'text'
         raise WorkspaceError(
             f'{name}={shown(given)} is a text, and a path is needed.',

@@ -192,6 +192,7 @@ def test_invalid_training_arguments_are_refused(make_run: MakeRun, given: dict[s
         ('a short validation ' * 20, {'trainfrac': 0.999}),
     ],
 )
+@pytest.mark.filterwarnings('ignore:.*byte order mark')
 @pytest.mark.parametrize('modeltype', ['GRUEncode', 'GRUResize'])
 def test_unusual_texts_are_texts(make_run: MakeRun, modeltype: str, text: str, given: dict[str, Any]) -> None:
     ms = make_run(text=text, modeltype=modeltype, **given)

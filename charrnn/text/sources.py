@@ -162,7 +162,7 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 raise SourceTextError(
                     f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
                     f'{offset:,} ({error.reason}).',
-                    _other_encoding(chunk, encoding),
+                    "encoding='latin-1', 'cp1252', ..., the encoding of the text; level='byte' reads any file",
                 ) from None
             except UnicodeError as error:  # for example utf-16 without its byte order mark
                 raise SourceTextError(
@@ -173,15 +173,6 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 yield text
             if not chunk:
                 return
-
-
-def _other_encoding(chunk: bytes, encoding: str) -> str:
-    """Return what to type for a text with a byte that is not `encoding`, judged by the bytes around it."""
-    text = chunk.decode(encoding, 'replace')
-    wrong, other = text.count('\ufffd'), sum(1 for character in text if character > '\x7f') - text.count('\ufffd')
-    if other > 4 * wrong or wrong * 1000 < len(text):
-        return f"errors='replace', which reads {'it' if wrong == 1 else 'such bytes'} as U+FFFD"
-    return "encoding='latin-1', 'cp1252', 'koi8-r', ..., the encoding of the text; level='byte' reads any file"
 
 
 OTHER_SPLITS = {
@@ -221,5 +212,5 @@ def _unread(folder: Path) -> list[str]:
         return []
     named = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
     steps = [f'rename {name} to {split}.txt' for name, split in meant.items()]
-    step = f'  Next: {" and ".join(steps)}, and begin again' if steps else ''
+    step = f'  Next: {" and ".join(steps)}, and begin a run in another directory' if steps else ''
     return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.{step}']

@@ -48,17 +48,6 @@ def test_a_file_that_is_no_plain_text_is_named(
     )
 
 
-def test_the_next_step_for_a_wrong_byte_is_judged_by_the_others(tmp_path: Path) -> None:
-    few = ('Привет, мир. ' * 40).encode()[:-1] + b'\xff' + b' and so on'
-    latin = ('déjà vu, été, là-bas ' * 9).encode('latin-1')
-    for content, following in [(few, "errors='replace'"), (latin, "encoding='latin-1'")]:
-        path = tmp_path / 'text'
-        path.write_bytes(content)
-        with pytest.raises(SourceTextError, match='is not utf-8 text') as caught:
-            begin(path, tmp_path / 'run')
-        assert caught.value.next_step.startswith(following)
-
-
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
     with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
@@ -71,7 +60,7 @@ def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
 def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: str) -> None:
     for file in ('train.txt', name):
         (tmp_path / file).write_text(words(300))
-    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, and begin again'):
+    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, and begin a run'):
         begin(tmp_path, tmp_path / 'run')
     (tmp_path / name).rename(tmp_path / 'valid.txt')
     assert len(begin(tmp_path, tmp_path / 'two').data.valid) == 300
