@@ -48,7 +48,7 @@ def test_windows_of_another_length_leave_every_lane_where_it_is(make_run: MakeRu
         ({'layers': 3}, r'layers cannot change from 2 to 3: .*\n  Next: a new run: .*layers=3'),
         ({'optimizer': 'sgd'}, 'optimizer cannot change'),
         ({'lr': 1}, r'learnrate=... \(RMSProp step size'),
-        ({'dropout': 1.5}, 'dropout=1.5 is not'),
+        ({'dropout': 1.5}, 'dropout=1.5 must be'),
         ({'seq_len': 10_000}, 'seq_len=10000, and the text has 630 training symbols'),
         ({'learnrate': 0.5, 'tied': True}, 'tied cannot change'),
     ],
