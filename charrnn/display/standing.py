@@ -6,7 +6,7 @@
 | diverged   | worse than guessing uniformly, or than the unigram rung after a better   | the best, a smaller rate |
 |            | checkpoint; and the training loss is high too                            |                          |
 | memorising | validation has risen since the best round, training has fallen below it  | the best                 |
-| few        | fewer than FEW updates                                                   | train more rounds        |
+| few        | fewer than FEW updates, and a loss near the unigram rung                 | train more rounds        |
 | guessing   | no better than the unigram rung                                          | train more rounds        |
 | learning   | none of these                                                            | generate                 |
 
@@ -25,6 +25,8 @@ FEW = 100
 """Updates below which a loss tells nothing about a run."""
 OVERSHOOT = 1.0
 """Nats above the uniform rung that an untrained model, or the first few updates, may reach."""
+EARLY = 0.85
+"""Share of the unigram rung below which a loss shows that even few updates were enough to learn from."""
 RISE = 0.05
 """Nats above the best validation that are a rise and not noise."""
 SAFE_RATES = {'sgd': 0.1}
@@ -101,7 +103,7 @@ def standing_of(course: Course) -> Standing:
         words = f'the validation loss has risen since round {since}: learning the text by heart'
         back = "ms.restore('best')" + ('' if since else ', then ms.sethyperparams(dropout=0.3)')
         return Standing('memorising', words, back if course.best else 'ms.checkpoints()')
-    if few:
+    if few and nats > EARLY * (course.unigram or course.uniform):
         words = f'{course.updates} update{"s are" if course.updates > 1 else " is"} too few to learn from'
         return Standing('few', words, _train_on(course, FEW - course.updates))
     if is_guessing and course.unigram is not None:

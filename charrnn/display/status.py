@@ -81,7 +81,8 @@ class Status:
         text = f'{", ".join(parts)} nats/{self.level}'
         if self.best:
             text += f', best {number(self.best[1])} in round {self.best[0]}'
-        return f'{text}  {sparkline([nats for _, nats in self.valid_nats])}'
+        room = WIDTH - len(f'  loss   {text}  ')
+        return f'{text}  {sparkline([nats for _, nats in self.valid_nats], min(16, room))}' if room > 1 else text
 
     def _last(self) -> str:
         saved, following = self._saved()

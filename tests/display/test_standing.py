@@ -51,7 +51,13 @@ ROSE = [(round, 2.2 + 2 * (round - 20) / 130) for round in range(21, 151)]
             '18 updates are too few to learn from',
             'ms.trainmodel(20)',
         ),
-        ({'updates': 1, 'round_updates': 3000}, 'few', '1 update is too few to learn from', 'ms.trainmodel()'),
+        ({'updates': 52}, 'learning', '', 'generatestring(ms, temp=0.5)'),
+        (
+            {'updates': 1, 'round_updates': 3000, 'valid_nats': [(0, 3.6)]},
+            'few',
+            '1 update is too few to learn from',
+            'ms.trainmodel()',
+        ),
         (
             {'train_nats': 3.2, 'valid_nats': [(0, 3.6), (1, 3.1)], 'best': (1, 3.1)},
             'guessing',
@@ -116,7 +122,7 @@ def test_noise_and_a_single_rise_are_not_memorising() -> None:
 def test_the_rounds_that_are_suggested_are_enough_updates() -> None:
     for updates in range(1, FEW, 7):
         for round_updates in (1, 2, 6, 33, 99, 5000):
-            course = replace(POEM, updates=updates, round_updates=round_updates)
+            course = replace(POEM, updates=updates, round_updates=round_updates, valid_nats=[(1, 3.0)])
             found = standing_of(course).next_step
             rounds = int(found.removeprefix('ms.trainmodel(').removesuffix(')') or 1)
             assert updates + rounds * round_updates >= FEW, found

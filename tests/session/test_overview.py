@@ -11,6 +11,7 @@ import pytest
 from conftest import MakeRun, files_below, moment, train
 
 from charrnn import CheckpointError, ModelState, WorkspaceError
+from charrnn.display.text import sparkline
 from charrnn.session.fsck import Finding, fsck
 from charrnn.session.overview import status
 from charrnn.shell.commands import run_command
@@ -119,6 +120,7 @@ def test_a_text_that_is_learned_by_heart_is_named(make_run: MakeRun) -> None:
         train(ms, 12, valid_len=0)
     found = re.search('the validation loss has risen since round (\\d+): learning the text by heart', repr(ms))
     assert found and repr(ms).endswith("Next: ms.restore('best')")
+    assert repr(ms).splitlines()[3].endswith(sparkline([nats for _, nats in ms.history.validations()]))
     assert f'in round {found[1]} ' in repr(ms)
     assert ms.restore('best').history[-1]['round'] == int(found[1])
     assert 'by heart' not in repr(ms)
