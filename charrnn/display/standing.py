@@ -92,9 +92,7 @@ def standing_of(course: Course) -> Standing:
     few = course.updates < FEW
     fits_training = course.train_nats is not None and course.train_nats < (course.unigram or course.uniform)
     if nats > course.uniform + (OVERSHOOT if few else 0) and not fits_training:
-        far = 'far ' if nats > course.uniform + OVERSHOOT else ''
-        words = f'{kind} {number(nats)} nats, {far}above guessing uniformly ({course.uniform:.2f}): diverged'
-        return Standing('diverged', words, _way_back(course))
+        return Standing('diverged', f'{kind} {diverged(nats, course.uniform)}', _way_back(course))
     is_guessing = bool(course.valid_nats) and course.unigram is not None and nats >= course.unigram
     if is_guessing and not fits_training and course.best and course.best[1] < nats - OVERSHOOT:
         words = f'valid {number(nats)} nats, far above the best ({course.best[1]:.2f}): diverged'
@@ -110,6 +108,16 @@ def standing_of(course: Course) -> Standing:
         words = f'{guessing(course.level, course.unigram)}: train longer'
         return Standing('guessing', words, _train_on(course, course.updates))
     return Standing('learning', '', 'generatestring(ms, temp=0.5)')
+
+
+def diverged(nats: float, uniform: float) -> str:
+    """Return the words for a loss above the uniform rung, both in nats.
+
+    >>> diverged(179_551_326.0, 3.47)
+    '179,551,326 nats, far above guessing uniformly (3.47): diverged'
+    """
+    far = 'far ' if nats > uniform + OVERSHOOT else ''
+    return f'{number(nats)} nats, {far}above guessing uniformly ({uniform:.2f}): diverged'
 
 
 def guessing(level: str, unigram: float) -> str:

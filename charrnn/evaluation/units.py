@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from charrnn.display.standing import guessing
+from charrnn.display.standing import OVERSHOOT, diverged, guessing
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import NOUNS, fitted
 from charrnn.evaluation.protocol import SplitScore
@@ -25,8 +25,6 @@ from charrnn.text.wordset import WordSet
 MOST_BYTES = 64 * 2**20
 """The unigram of characters is fitted on this many bytes at the end of the training text."""
 
-FAR_ABOVE = 1.0
-"""Nats above the uniform rung from which a loss is called diverged; untrained weights stay within a few hundredths."""
 PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
 UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
 
@@ -164,11 +162,8 @@ class Evaluation(Tabular):
     def _note(self) -> str:
         """Return a line about a loss that is no better than a simple rung; empty if it is better."""
         uniform, unigram = self.ladder.get('uniform', math.inf), self.ladder.get('unigram', math.inf)
-        if self.nats > uniform + FAR_ABOVE:
-            return (
-                f'far worse than guessing blindly ({uniform:.2f}): the training has diverged.  '
-                "Next: ms.restore('best'), then ms.sethyperparams(learnrate=...)"
-            )
+        if self.nats > uniform + OVERSHOOT:
+            return f"{diverged(self.nats, uniform)}.  Next: ms.restore('best')"
         if self.nats >= unigram > 0:  # 0: the text repeats one symbol
             return f'{guessing(self.level, unigram)}: train longer'
         return ''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charrnn.display.tables import Column, Table, Tabular
@@ -94,8 +95,8 @@ def compare(*states: Session) -> Comparison:
     for run in runs:
         run.data.split('valid')  # or it says that there is none
     texts = [run.data.text('valid') for run in runs]
-    common = min(texts, key=len)
-    if any(not text.endswith(common) for text in texts):
+    common = common_end(texts)
+    if common is None:
         raise TrainingError(
             'these models do not validate on the same text.',
             'runs on the same file, or on one directory with train.txt and valid.txt',
@@ -115,6 +116,12 @@ def compare(*states: Session) -> Comparison:
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
     result.xz_bits_per_byte = xz_bytes(earliest.data, common) * 8 / len(common)
     return result
+
+
+def common_end(texts: Sequence[bytes]) -> bytes | None:
+    """Return the shortest of `texts` if all of them end with it, else None: then they are different texts."""
+    shortest = min(texts, key=len)
+    return shortest if all(text.endswith(shortest) for text in texts) else None
 
 
 def _common_start(runs: list[Run], texts: list[bytes], begin: list[int]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from charrnn.display.plots import WIDTHS, Curves, draw, is_interactive
 from charrnn.display.progress import Screen
 from charrnn.errors import PlotError
+from charrnn.session.comparison import common_end
 from charrnn.session.run import Run, Session, run_of
 from charrnn.session.snapshots import table_of
 from charrnn.signatures import known_names_only
@@ -40,9 +41,7 @@ def refuse_different_texts(runs: Sequence[Run]) -> None:
     """Raise PlotError if runs were not measured on the same text: their losses are not on one scale."""
     if len({run.data.digest for run in runs}) == 1:
         return
-    texts = [run.data.text('valid' if len(run.data.valid) else 'train') for run in runs]
-    common = min(texts, key=len)
-    if not all(text.endswith(common) for text in texts):
+    if common_end([run.data.text('valid' if len(run.data.valid) else 'train') for run in runs]) is None:
         raise PlotError(
             'these models do not validate on the same text: their losses cannot be compared.',
             'plot(ms1) and plot(ms2) for one picture each',
