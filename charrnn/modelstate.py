@@ -18,11 +18,10 @@ from charrnn.display.text import count
 from charrnn.errors import HyperParamsError, WorkspaceError, warn
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
-from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
-from charrnn.signatures import known_names_only, with_hyperparameters
+from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
 from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, remarks
@@ -260,7 +259,7 @@ class ModelState(metaclass=_OnePage):
     if not TYPE_CHECKING:  # a type checker would accept every name
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise _no_attribute(self, name)
+            raise no_attribute(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in type(self).__slots__:
@@ -270,28 +269,13 @@ class ModelState(metaclass=_OnePage):
             raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
         if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
             raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        raise _no_attribute(self, name)
+        raise no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             'a ModelState is not pickled, since it owns a directory and its lock: '
             'ms.newcheckpoint() saves it, ModelState.load(dir) brings it back'
         )
-
-
-def _no_attribute(ms: ModelState, name: str) -> AttributeError:
-    """Return the error for an unknown attribute, with what to type instead."""
-    settings, key = HyperParams.__dataclass_fields__, plain(name)
-    known = {
-        **{other: f'ms.hyper.{other}' for other in settings},
-        **{other: f'ms.{other}' for other in vars(ModelState)},
-    }
-    meant = [key, *OTHER_NAMES.get(key, ())]
-    step = ATTRIBUTES.get(key) or next((known[other] for other in meant if other in settings), '')
-    if not step and (near := nearest(name, known)):
-        step = known[near]
-    # With `obj` and without `name`, Python adds no suggestion of its own.
-    return AttributeError(f'a ModelState has no {name!r}.{f"  Next: {step}" if step else ""}', obj=ms)
 
 
 def _table_of_verbs() -> str:

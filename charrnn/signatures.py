@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from charrnn.errors import CharRNNError, HyperParamsError, shown
 from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings
-from charrnn.names import unknown_name
+from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain, unknown_name
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -107,7 +107,7 @@ def _does_not_fit(
     typed = [shown(value) for value in args[1:]]
     missing = [p.name for p in places[len(args) :] if p.default is p.empty and p.name not in given]
     if first.name == 'ms' and not args:
-        return HyperParamsError(f'{verb} needs a ModelState.', f'{verb}(ms) or ms.{verb}()')
+        return HyperParamsError(f'{verb} needs a ModelState.', f'ms.{verb}()')
     if len(args) > len(places):
         free = [p.name for p in others if p.kind is p.KEYWORD_ONLY and p.name not in given]
         extra = typed[len(places) - 1 :]
@@ -123,6 +123,20 @@ def _does_not_fit(
     twice = next(p.name for p in places[1 : len(args)] if p.name in given)
     call = [*typed, *(f'{name}={shown(value)}' for name, value in given.items() if name != twice)]
     return HyperParamsError(f'{twice} is given twice.', f'{written(verb)}({", ".join(call)})')
+
+
+def no_attribute(ms: object, name: str) -> AttributeError:
+    """Return the error for an unknown attribute of a ModelState, with what to type instead."""
+    key = plain(name)
+    known = {setting: f'ms.hyper.{setting}' for setting in SETTINGS} | {
+        other: f'ms.{other}' for other in vars(type(ms))
+    }
+    meant = next((other for other in (key, *OTHER_NAMES.get(key, ())) if other in SETTINGS), None) or nearest(
+        name, known
+    )
+    step = ATTRIBUTES.get(key) or (known[meant] if meant else '')
+    # With `obj` and without `name`, Python adds no suggestion of its own.
+    return AttributeError(f'a ModelState has no {name!r}.{f"  Next: {step}" if step else ""}', obj=ms)
 
 
 def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:

@@ -99,6 +99,8 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ('sethyperparams', 'batch_size', 8, r'ms.trainmodel\(batchsize=8\)'),
         ('initfromsrcfile', 'traifrac', 0.8, 'trainfrac=0.8'),
         ('initfromsrcfile', 'val_frac', 0.2, 'trainfrac=0.8'),
+        ('initfromsrcfile', 'valid_split', 0.1, 'trainfrac=0.9'),
+        ('initfromsrcfile', 'test_size', 200, 'trainfrac=0.9'),
         ('initfromsrcfile', 'Level', 'word', "level='word'"),
         ('initfromsrcfile', 'word_level', True, "level='word'"),
         ('initfromsrcfile', 'rnn_type', 'LSTM', "modeltype='LSTM'"),
@@ -150,7 +152,7 @@ def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
     for call, what, following in [
         (lambda: state.initfromsrcfile('t'), 'needs usedir', "ModelState.initfromsrcfile('t', 'workspaces/text')"),
         (lambda: state.load(), 'load needs dir', "ModelState.load('workspaces/text')"),
-        (lambda: public.generatestring(), 'needs a ModelState', 'generatestring(ms) or ms.generatestring()'),
+        (lambda: public.generatestring(), 'needs a ModelState', 'ms.generatestring()'),
         (lambda: ms.trainmodel(1, 4, 50), 'at most 2 values', 'ms.trainmodel(1, 4, train_len=50)'),
         (lambda: ms.trainmodel(1, num_rounds=2), 'num_rounds is given twice', 'ms.trainmodel(1)'),
         (lambda: ms.trackneurons(), 'trackneurons needs text', "ms.trackneurons('some text')"),

@@ -126,7 +126,7 @@ def sweep(folder: Path, *patterns: str) -> None:
 NEXT_STEPS = {
     errno.ENAMETOOLONG: 'a shorter name',
     errno.EIO: 'a directory on another disk: this one fails',
-    errno.EROFS: 'a directory on a disk that can be written',
+    errno.EROFS: 'a directory on a writable disk',
     errno.EACCES: 'change its permissions, or take another directory',
     errno.EPERM: 'change its permissions, or take another directory',
     errno.ENOTDIR: 'another directory: a part of this path is a file',

@@ -13,7 +13,6 @@ The last two belong to ownership.py, which decides whether this process may writ
 from __future__ import annotations
 
 import contextlib
-import difflib
 import shutil
 import stat
 import time
@@ -28,6 +27,7 @@ from charrnn.errors import CheckpointError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
+from charrnn.storage.lookup import no_run
 from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.sealed import (
     NewerFormatError,
@@ -41,19 +41,6 @@ from charrnn.storage.sealed import (
 )
 
 LADDERS = 'ladder.json'
-
-
-def is_run(folder: Path) -> bool:
-    """Return True if a directory looks like a run: it has a dataset and checkpoints."""
-    return (folder / 'dataset').is_dir() and (folder / 'checkpoints').is_dir()
-
-
-def runs_in(folder: Path) -> list[Path]:
-    """Return the runs in a folder of runs, by name; empty if the folder cannot be read."""
-    try:
-        return sorted(path for path in folder.iterdir() if is_run(path))
-    except OSError:
-        return []
 
 
 class Workspace:
@@ -158,7 +145,7 @@ class Workspace:
             self._ownership.refuse_links()
             if self.holds_run():
                 return
-            exists, is_file, begun = self.path.exists(), self.path.is_file(), is_sealed(self.dataset)
+            begun = is_sealed(self.dataset)
             trained = self._was_trained()
         if trained:
             raise WorkspaceError(
@@ -170,32 +157,8 @@ class Workspace:
                 f'{self.name!r} holds an encoded text but no checkpoint: its beginning was interrupted.',
                 f'ModelState.initfromsrcfile(..., {self.name!r}) begins it again',
             )
-        raise self._no_run(exists, is_file)
-
-    def _no_run(self, exists: bool, is_file: bool) -> WorkspaceError:
-        """Return the error for a path that is no run: where the run is that may be meant, or how one begins."""
-        begin = f"ModelState.initfromsrcfile('text.txt', {self.name!r}) begins one"
-        if is_file:
-            run = str(Path('workspaces') / (self.path.stem or 'text'))
-            step = f'ModelState.initfromsrcfile({self.name!r}, {run!r})'
-            return WorkspaceError(f'{self.name!r} is a file, and a run is a directory.', step)
-        for folder, number in ((self.path.parent.parent, self.path.name), (self.path.parent, '')):
-            if is_run(folder):
-                then = f', then ms.restore({int(number)})' if number.isdecimal() else ''
-                return WorkspaceError(
-                    f'{self.name!r} is a part of the run {str(folder)!r}.', f'ModelState.load({str(folder)!r}){then}'
-                )
-        if exists:
-            inside = [str(Path(self.name) / folder.name) for folder in runs_in(self.path)]
-            if inside:
-                return WorkspaceError(
-                    f'{self.name!r} holds {len(inside)} run{"s" if len(inside) > 1 else ""}, and is none itself.',
-                    ' or '.join(f'ModelState.load({name!r})' for name in inside[:5]),
-                )
-            return WorkspaceError(f'{self.name!r} holds no run.', begin)
-        near = difflib.get_close_matches(self.path.name, [folder.name for folder in runs_in(self.path.parent)], n=1)
-        step = f'ModelState.load({str(Path(self.name).parent / near[0])!r})' if near else begin
-        return WorkspaceError(f'there is no directory {self.name!r}.', step)
+        with explained(self.path, cannot_read):
+            raise no_run(self.name, self.path)
 
     def _was_trained(self) -> bool:
         """Return True if the history has more rows than the first one, which a beginning writes."""
