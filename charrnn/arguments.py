@@ -47,27 +47,21 @@ def path_of(name: str, given: object) -> Path:
     ------
     WorkspaceError    it is not a path: a text in memory, a list of lines, ...
     """
-    text = given if isinstance(given, str) else None
+    is_source = name == 'srcfile'
+    example = f'{name}={"text.txt" if is_source else "workspaces/text"!r}'
     lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
-    too_long = text is not None and any(len(part) > MOST_NAME for part in text.replace('\\', '/').split('/'))
-    if lines or (text is not None and ('\n' in text or too_long)):
+    text = isinstance(given, str) and ('\n' in given or any(len(part) > MOST_NAME for part in given.split('/')))
+    if lines or text:
         write = "'\\n'.join(lines)" if lines else 'text'
-        raise WorkspaceError(
-            f'{name}={shown(given)} is a text, and a path is needed.',
-            f"Path('t.txt').write_text({write}, encoding='utf-8'), then {name}='t.txt'"
-            if name == 'srcfile'
-            else f"{name}='workspaces/text'",
-        )
+        save = f"Path('text.txt').write_text({write}, encoding='utf-8'), then "
+        step = save + example if is_source else example
+        raise WorkspaceError(f'{name}={shown(given)} is a text, and a path is needed.', step)
     if not isinstance(given, str | os.PathLike):
-        raise WorkspaceError(f'{name}={shown(given)} is no path.', f'{name}={PATHS.get(name, "workspaces/text")!r}')
+        raise WorkspaceError(f'{name}={shown(given)} is no path.', example)
     try:
         return Path(given).expanduser()
     except RuntimeError:  # ~name of a user that does not exist
         return Path(given)
-
-
-PATHS = {'srcfile': 'text.txt', 'path': 'state.safetensors'}
-"""An example of a path for each argument that is not a working directory."""
 
 
 def whole(least: int) -> Check:

@@ -99,8 +99,8 @@ class HyperParams:
     def __repr__(self) -> str:
         lines = (f'    {f.name}={getattr(self, f.name)!r},' for f in fields(self))
         marks = ('  # default' if getattr(self, f.name) == f.default else '' for f in fields(self))
-        shown = (f'{line:<26}{mark}'.rstrip() for line, mark in zip(lines, marks, strict=True))
-        return '\n'.join(['HyperParams(', *shown, ')'])
+        rows = (f'{line:<26}{mark}'.rstrip() for line, mark in zip(lines, marks, strict=True))
+        return '\n'.join(['HyperParams(', *rows, ')'])
 
     def __str__(self) -> str:
         given = (f'{f.name}={getattr(self, f.name)!r}' for f in fields(self) if getattr(self, f.name) != f.default)

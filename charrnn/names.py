@@ -51,8 +51,7 @@ _SYNONYMS = {
     'temps': 'temperatures diversities',
     'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
     'train_len': 'steps max_steps num_windows windows steps_per_epoch max_iters num_batches batches max_batches iters',
-    'trainfrac': 'val_frac val_split validation_split valid_frac val_fraction valid_split test_size test_frac '
-    'train_frac train_split train_size split_ratio train_ratio train_fraction trainsplit train_test_split',
+    'trainfrac': 'train_frac train_split train_size split_ratio train_ratio train_fraction trainsplit train_test_split',
     'usedir': 'dir directory folder workspace workdir out_dir output_dir save_dir checkpoint_dir logdir name model_dir '
     'outdir to',
     'valid_len': 'validation_steps eval_iters eval_steps val_steps max_eval_batches',
@@ -60,9 +59,8 @@ _SYNONYMS = {
 }
 """For each argument here, what other libraries call it, in lower case."""
 
-HELD_OUT = frozenset(
-    ('val_frac', 'val_split', 'validation_split', 'valid_frac', 'val_fraction', 'test_size', 'test_frac')
-)
+_HELD_OUT = 'val_frac val_split validation_split valid_frac val_fraction valid_split test_size test_frac test_split'
+HELD_OUT = frozenset(_HELD_OUT.split())
 """Names of the share of a text that is held out; trainfrac is the rest."""
 
 OTHER_VALUES = {
@@ -90,7 +88,7 @@ _NO_ARGUMENT = {
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',
 }
 
-OTHER_NAMES: dict[str, tuple[str, ...]] = {}
+OTHER_NAMES: dict[str, tuple[str, ...]] = dict.fromkeys(HELD_OUT, ('trainfrac',))
 """Names of other libraries, in lower case, and the arguments here that each may mean."""
 for _meant, _names in _SYNONYMS.items():
     for _name in _names.split():
@@ -181,8 +179,8 @@ def unknown_name(
         found, there = nearest(name, known), nearest(name, elsewhere)
     if found is not None:
         step = known[found]
-        if key in HELD_OUT and isinstance(value, int | float) and 0 < value < 1:
-            step = f'{found}={1 - value:g}'
+        if key in HELD_OUT:
+            step = f'{found}={1 - value if isinstance(value, float) and 0 < value < 1 else 0.9:g}'
         return f'{here}: here it is {meanings[found]}.' if found in meanings else f'{here}.', step
     if there is not None:
         return f'{here} here.', elsewhere[there]

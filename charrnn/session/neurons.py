@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.display.tables import Column, Table, Tabular
-from charrnn.display.text import shorten
-from charrnn.errors import HyperParamsError, SamplingError, TrainingError
+from charrnn.errors import HyperParamsError, SamplingError, TrainingError, shown
 from charrnn.evaluation.cost import read
 from charrnn.session.generation import indices_of
 from charrnn.session.run import Run, Session, run_of
@@ -43,16 +42,16 @@ class Neurons(Tabular, np.ndarray):
         """Return a row for each symbol, with the units that change most."""
         if not self.symbols:
             return Table((), (), before=repr(np.asarray(self)))
-        shown = np.asarray(self if self.ndim == 2 else self[self.layer])
-        units = sorted(np.argsort(-shown.std(axis=1), kind='stable')[:SHOWN_UNITS].tolist())
+        states = np.asarray(self if self.ndim == 2 else self[self.layer])
+        units = sorted(np.argsort(-states.std(axis=1), kind='stable')[:SHOWN_UNITS].tolist())
         columns = [Column(''), *(Column(f'unit {unit}', '+.2f', '>') for unit in units)]
-        rows = [(repr(symbol), *shown[units, time]) for time, symbol in enumerate(self.symbols[:SHOWN_SYMBOLS])]
+        rows = [(repr(symbol), *states[units, time]) for time, symbol in enumerate(self.symbols[:SHOWN_SYMBOLS])]
         more = len(self.symbols) - len(rows)
         axes = '(unit, time)' if self.ndim == 2 else '(layer, unit, time)'
         return Table(
             columns,
             rows,
-            before=f'layer {self.layer}: the {len(units)} of {len(shown)} units that change most',
+            before=f'layer {self.layer}: the {len(units)} of {len(states)} units that change most',
             after=(f'… {more:,} more symbols\n' if more > 0 else '')
             + f'an array {axes} = {self.shape}; layer=0 is the lowest',
         )
@@ -71,14 +70,14 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int |
     run = run_of(ms)
     layers = run.learner.hyper.layers
     if layer is not None and not (type(layer) is int and -layers <= layer < layers):
-        raise HyperParamsError(f'no layer {shorten(repr(layer), 60)}: this run has {layers}.', f'layer={layers - 1}')
+        raise HyperParamsError(f'no layer {shown(layer)}: this run has {layers}.', f'layer={layers - 1}')
     ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
     model = run.learner.model
     states = [carry['h'][:, 0] for _, carry in read(model, ids, model.zero_carry(1), at_once=1)]
     found: NDArray[np.float32] = torch.stack(states, dim=-1).float().cpu().numpy()
-    shown = layers - 1 if layer is None else layer % layers
+    top = layers - 1 if layer is None else layer % layers
     symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]
-    return Neurons(found if layer is None else found[shown], symbols, shown)
+    return Neurons(found if layer is None else found[top], symbols, top)
 
 
 @known_names_only

@@ -23,21 +23,22 @@ _SAVE = 'save it as plain text (UTF-8) in the program that opens it'
 FORMATS = (
     (b'\x1f\x8b', 'a gzip file', 'gzip -dk {}'),
     (b'\xfd7zXZ\x00', 'an xz file', 'xz -dk {}'),
-    (b'BZh', 'a bzip2 file', 'bzip2 -dk {}'),
+    *((b'BZh%d1AY&SY' % level, 'a bzip2 file', 'bzip2 -dk {}') for level in range(1, 10)),
     (b'\x28\xb5\x2f\xfd', 'a zstd file', 'zstd -dk {}'),
     (b'PK\x03\x04', 'a zip file, as .docx, .odt, .xlsx and .epub files are', f'unpack it, or {_SAVE}'),
     (b'7z\xbc\xaf\x27\x1c', 'a 7z file', 'unpack it'),
-    (b'Rar!', 'a rar file', 'unpack it'),
-    (b'%PDF', 'a PDF file', 'pdftotext {}, or ' + _SAVE),
-    (b'{\\rtf', 'an RTF file', _SAVE),
+    (b'Rar!\x1a\x07', 'a rar file', 'unpack it'),
+    (b'%PDF-', 'a PDF file', 'pdftotext {}, or ' + _SAVE),
+    (b'{\\rtf1', 'an RTF file', _SAVE),
     (b'\xd0\xcf\x11\xe0', 'an old Office file (.doc, .xls)', _SAVE),
     (b'\x89PNG', 'a PNG picture', 'a file with text'),
     (b'\xff\xd8\xff', 'a JPEG picture', 'a file with text'),
-    (b'GIF8', 'a GIF picture', 'a file with text'),
+    (b'GIF87a', 'a GIF picture', 'a file with text'),
+    (b'GIF89a', 'a GIF picture', 'a file with text'),
     (b'\x7fELF', 'a program', 'a file with text'),
     (b'SQLite format 3', 'an SQLite database', 'export its text into a file'),
 )
-"""First bytes, what they begin, and what to do with such a file."""
+"""First bytes, what they begin, and what to do with such a file; long enough that no text begins so by chance."""
 
 
 def refuse_other_format(path: Path, head: bytes, encoding: str) -> None:

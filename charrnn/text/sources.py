@@ -184,7 +184,7 @@ OTHER_SPLITS = {
 
 
 def remarks(source: Source) -> list[str]:
-    """Return what a user may not expect of a source that can be read: files that are not read, a byte order mark."""
+    """Return remarks on a readable source: text files in its directory that are not read, and a byte order mark."""
     files = source_files(source)
     found = _unread(source.path) if len(files) > 1 else []
     utf8 = source.level != 'byte' and codecs.lookup(source.encoding).name == 'utf-8'

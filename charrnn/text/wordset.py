@@ -134,7 +134,7 @@ class WordSet(Vocabulary[str]):
     def decode_after(self, text: str, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell after `text`: with a space between, if `text` ends in a word."""
         decoder = self.decoder()
-        decoder.feed(self.encode(text, errors='replace'))
+        decoder.feed(self.encode(text[text.rfind('\n') + 1 :], errors='replace'))  # spaces depend on one line
         start = len(decoder.text)
         decoder.feed(indices)
         found = decoder.text[start:]
@@ -172,10 +172,6 @@ class WordSet(Vocabulary[str]):
         if token == '\n':
             return END in self
         return token != END and token in self and not (self.lower and token != token.lower())
-
-    def unspoken(self, text: str) -> Iterator[str]:
-        """Yield what decode(encode(text)) loses, each as it must be spelled: a word, or white space."""
-        return (part for _, part in self.spelled(text))
 
     @classmethod
     def pieces(cls, path: Path, encoding: str) -> Iterator[str]:

@@ -48,6 +48,14 @@ def test_a_file_that_is_no_plain_text_is_named(
     )
 
 
+def test_a_text_about_a_format_is_a_text(tmp_path: Path) -> None:
+    for number, start in enumerate(
+        ['BZhang wrote this. ', 'Rar! said the dog. ', '%PDF is a format. ', 'GIF8 or so. ']
+    ):
+        (tmp_path / 'text').write_text(start + words(300))
+        assert begin(tmp_path / 'text', tmp_path / str(number)).data.text('train').startswith(start.encode())
+
+
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
     with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
@@ -78,14 +86,14 @@ def test_a_text_in_the_place_of_a_path_is_recognised(tmp_path: Path, monkeypatch
     for given in (text, text.splitlines(), text.replace('\n', ' ')):
         with pytest.raises(WorkspaceError, match='is a text, and a path is needed') as caught:
             begin(given, tmp_path / 'run')
-        assert len(str(caught.value)) < 250 and caught.value.next_step.startswith("Path('t.txt').write_text(")
-        assert "srcfile='t.txt'" in caught.value.next_step
+        assert len(str(caught.value)) < 250 and caught.value.next_step.startswith("Path('text.txt').write_text(")
+        assert "srcfile='text.txt'" in caught.value.next_step
     with pytest.raises(WorkspaceError) as caught:
         ModelState.load(text)
     assert len(str(caught.value)) < 250
-    step = "Path('t.txt').write_text(text, encoding='utf-8')"
+    step = "Path('text.txt').write_text(text, encoding='utf-8')"
     exec(step, {'Path': Path, 'text': text})
-    assert begin('t.txt', tmp_path / 'run').data.source == 't.txt'
+    assert begin('text.txt', tmp_path / 'run').data.source == 'text.txt'
 
 
 def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
