@@ -95,6 +95,7 @@ class ModelState(metaclass=_OnePage):
         lower: bool = False,
         punctuation: bool = False,
         mincount: int = 1,
+        errors: str = 'strict',
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -122,6 +123,8 @@ class ModelState(metaclass=_OnePage):
                                  and put it back in generated text
         mincount : int           of words: keep those that the training
                                  text has at least so often
+        errors : str             'strict', or 'replace': bytes that are not
+                                 of the encoding are read as U+FFFD
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
@@ -130,7 +133,7 @@ class ModelState(metaclass=_OnePage):
         modeltype = modeltype_named(modeltype)
         settings = MODELTYPES[modeltype].settings
         path = path_of('srcfile', srcfile)
-        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount)
+        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount, errors)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arguments import memory_bytes, real, whole
+from charrnn.arguments import check_errors_argument, memory_bytes, real, whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
 from charrnn.errors import SamplingError, shown
@@ -22,7 +22,6 @@ from charrnn.sampling.state import State, read_prime
 from charrnn.session.hooks import own
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
-from charrnn.text.vocabulary import check_errors_argument
 
 BYTES_OF_A_SYMBOL = 64
 """Memory that a drawn symbol takes on the way to a text: its number, its index, as an int in a list, as a character."""

@@ -27,6 +27,8 @@ from charrnn.text.wordset import WordSet
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
+RARE = (('mincount', 1), ('errors', 'strict'))
+"""Options that the facts have only if they are not as usual, with their usual values."""
 
 
 @fitted
@@ -159,7 +161,7 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     boundary = sizes[0] if one else None
     with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
         bytes_of = [
-            _encode_file(path, vocabulary, source.encoding, size, out, text if keeps else None, boundary)
+            _encode_file(path, vocabulary, source, size, out, text if keeps else None, boundary)
             for path, size in zip(present, found, strict=True)
         ]
     if not keeps:
@@ -177,15 +179,14 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
         'source': os.fsencode(source.path).decode('utf-8', 'replace'),
         'encoding': source.encoding,
     }
-    if source.mincount != 1:
-        facts['mincount'] = source.mincount
+    facts |= {name: getattr(source, name) for name, usual in RARE if getattr(source, name) != usual}
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
 
 
 def _encode_file(
     path: Path,
     vocabulary: Vocabulary[Any],
-    encoding: str,
+    source: Source,
     size: int,
     out: IO[bytes],
     text: IO[bytes] | None,
@@ -196,7 +197,7 @@ def _encode_file(
     Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
     """
     written, before, after = 0, 0, 0
-    for piece in vocabulary.pieces(path, encoding):
+    for piece in vocabulary.pieces(path, source):
         indices = vocabulary.encode_piece(piece)
         out.write(indices.data)
         if text is not None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
+import math
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from charrnn.arguments import real, truth, whole
+from charrnn.arguments import check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -41,9 +43,10 @@ class Source:
     lower : bool            for words: read the text in lower case
     punctuation : bool      for words: each punctuation mark is a word of its own
     mincount : int          for words: keep words that the training text holds at least as many times
+    errors : str            'strict', or 'replace': bytes that are not `encoding` become U+FFFD; not used for bytes
     Raises
     ------
-    HyperParamsError        an invalid value, or an option for words at another level
+    HyperParamsError        an invalid value, or an option that would do nothing at this level
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Source:
     lower: bool = False
     punctuation: bool = False
     mincount: int = 1
+    errors: str = 'strict'
 
     def __post_init__(self) -> None:
         level, vocab_size = self.level, self.vocab_size
@@ -68,11 +72,13 @@ class Source:
         if level != 'word' and given:
             verb = 'belongs' if len(given) == 1 else 'belong'
             raise HyperParamsError(f'{" and ".join(given)} {verb} to words, and level={shown(level)}.', "level='word'")
-        if level == 'byte' and self.encoding != 'utf-8':
-            raise HyperParamsError(
-                f"level='byte' reads the bytes as they are: encoding={shown(self.encoding)} would do nothing.",
-                "leave encoding out, or level='char'",
-            )
+        check_errors_argument(self.errors)
+        for name, usual in (('encoding', 'utf-8'), ('errors', 'strict')):
+            if level == 'byte' and (value := getattr(self, name)) != usual:
+                raise HyperParamsError(
+                    f"level='byte' reads the bytes as they are: {name}={shown(value)} would do nothing.",
+                    f"leave {name} out, or level='char'",
+                )
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
 
@@ -132,22 +138,33 @@ def byte_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
-    """Yield the text of a file chunk by chunk, decoded strictly and otherwise unchanged.
+def decoder_of(encoding: str, errors: str = 'strict') -> codecs.IncrementalDecoder:
+    """Return a decoder that has been given no byte yet.
 
     Raises
     ------
     HyperParamsError    an unknown encoding, or a codec that is not for text
-    SourceTextError     names the offset and the value of the first byte that is not `encoding`
     """
     try:
-        decoder = codecs.getincrementaldecoder(encoding)('strict')
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
         if not isinstance(decoder.decode(b''), str):
             raise TypeError(encoding)
     except (LookupError, TypeError):  # unknown, or a codec from bytes to bytes or from text to text
         raise HyperParamsError(
             f'encoding={shown(encoding)} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
         ) from None
+    return decoder
+
+
+def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') -> Iterator[str]:
+    """Yield the text of a file chunk by chunk, decoded and otherwise unchanged.
+
+    Raises
+    ------
+    HyperParamsError    an unknown encoding, or a codec that is not for text
+    SourceTextError     errors='strict': names the offset and the value of the first byte that is not `encoding`
+    """
+    decoder = decoder_of(encoding, errors)
     with open_source(path) as file:
         read = 0
         while True:
@@ -162,7 +179,8 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 raise SourceTextError(
                     f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
                     f'{offset:,} ({error.reason}).',
-                    "encoding='latin-1', 'cp1252', ..., the encoding of the text; level='byte' reads any file",
+                    _few_replaced(path, encoding)
+                    + "encoding='latin-1', 'cp1252', ..., the encoding of the text; level='byte' reads any file",
                 ) from None
             except UnicodeError as error:  # for example utf-16 without its byte order mark
                 raise SourceTextError(
@@ -173,6 +191,37 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 yield text
             if not chunk:
                 return
+
+
+FEW = 1000
+"""Bad places are few if a text has at most one in so many bytes."""
+
+
+def replaced(path: Path, encoding: str, most: float = math.inf) -> int:
+    """Return the number of places of a file that are not `encoding`, each U+FFFD with errors='replace'.
+
+    The count ends above `most`.
+    """
+    replacing, ignoring = decoder_of(encoding, 'replace'), decoder_of(encoding, 'ignore')
+    found = 0
+    for chunk in itertools.chain(byte_chunks(path), [b'']):
+        # A U+FFFD of the text itself is in both.
+        found += replacing.decode(chunk, not chunk).count('\ufffd') - ignoring.decode(chunk, not chunk).count('\ufffd')
+        if found > most:
+            break
+    return found
+
+
+def _few_replaced(path: Path, encoding: str) -> str:
+    """Return the advice to replace bad bytes if a file has few, else ''."""
+    most = max(1, path.stat().st_size // FEW)
+    found = replaced(path, encoding, most)
+    return f"errors='replace' reads its {places(found)} as U+FFFD; or " if found <= most else ''
+
+
+def places(number: int) -> str:
+    """Return a number of bad places in words."""
+    return f'{number:,} bad place{"s" if number > 1 else ""}'
 
 
 OTHER_SPLITS = {
@@ -189,6 +238,8 @@ def remarks(source: Source) -> list[str]:
     found = _unread(source.path) if len(files) > 1 else []
     utf8 = source.level != 'byte' and codecs.lookup(source.encoding).name == 'utf-8'
     for path in filter(None, files):
+        if source.errors == 'replace' and (number := replaced(path, source.encoding)):
+            found.append(f'{str(path)!r} has {places(number)}, not {source.encoding}, read as U+FFFD.')
         with open_source(path) as file:
             if utf8 and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
                 found.append(

@@ -42,6 +42,7 @@ class Output:
 def folder(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a run 'ws' and its text 'ws.txt', as the present directory."""
     make_run('ws', text='the cat sat on é mat.\nand the é ran\n' * 40)
+    (tmp_path / 'bad.txt').write_bytes(b'a bad byte: ' * 100 + b'\xff')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -156,6 +157,7 @@ ERRORS = [
     ('train ws --batchsize 99999', 1, 'one window of 99999 lanes', '--batchsize'),
     ('train nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init text.txt nowhere begins one'),
     ('init ws.txt ws', 1, "'ws' already holds a run", 'python -m charrnn train ws'),
+    ('init bad.txt w', 1, 'byte 0xFF at offset 1,200', '--errors replace reads its 1 bad place as U+FFFD; or --enc'),
     ('init ws.txt w --optimizer adam', 1, "no optimizer 'adam'", '--optimizer rmsprop or --optimizer sgd'),
     ('init ws.txt w --layers two', 1, '--layers two must be a whole number', '--layers 2'),
 ]

@@ -64,6 +64,22 @@ def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     assert len(begin(tmp_path / 'text', tmp_path / 'three', level='byte').data.train) == int(0.9 * 303)
 
 
+@pytest.mark.parametrize('level', ['char', 'word'])
+def test_a_few_bad_bytes_are_replaced_on_request(tmp_path: Path, level: str) -> None:
+    text = words(3000)
+    (tmp_path / 'text').write_bytes(text.encode() + b' caf\xe9 \xff')
+    with pytest.raises(SourceTextError, match='byte 0xE9 at offset 3,004') as caught:
+        begin(tmp_path / 'text', tmp_path / 'run', level=level)
+    assert caught.value.next_step.startswith("errors='replace' reads its 2 bad places as U+FFFD; or encoding=")
+    with pytest.warns(UserWarning, match='has 2 bad places, not utf-8, read as U.FFFD'):
+        ms = begin(tmp_path / 'text', tmp_path / 'run', level=level, errors='replace')
+    assert (ms.data.text('train') + ms.data.text('valid')).decode() == text + ' caf\ufffd \ufffd'
+    (tmp_path / 'text').write_text(text)
+    begin(tmp_path / 'text', tmp_path / 'good', level=level, errors='replace')  # and nothing is said
+    with pytest.raises(HyperParamsError, match="errors='ignore' is unknown"):
+        begin(tmp_path / 'text', tmp_path / 'other', level=level, errors='ignore')
+
+
 @pytest.mark.parametrize('name', ['val.txt', 'dev.txt', 'validation.txt', 'Valid.txt'])
 def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: str) -> None:
     for file in ('train.txt', name):
@@ -74,10 +90,11 @@ def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: 
     assert len(begin(tmp_path, tmp_path / 'two').data.valid) == 300
 
 
-def test_an_encoding_without_effect_is_refused(tmp_path: Path) -> None:
+def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300))
-    with pytest.raises(HyperParamsError, match='encoding=.koi8-r. would do nothing'):
-        begin(tmp_path / 'text', tmp_path / 'run', level='byte', encoding='koi8-r')
+    for option, value in (('encoding', 'koi8-r'), ('errors', 'replace')):
+        with pytest.raises(HyperParamsError, match=f'{option}=.{value}. would do nothing'):
+            begin(tmp_path / 'text', tmp_path / 'run', level='byte', **{option: value})
 
 
 def test_a_text_in_the_place_of_a_path_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
