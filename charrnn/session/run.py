@@ -15,6 +15,7 @@ from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
+from charrnn.session.beginnings import changed_source, unusual
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
@@ -121,7 +122,8 @@ class Run:
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
-        for trouble in [*troubles, *filter(None, workspace.extras().values())]:
+        source = changed_source(data, workspace.name, unusual(moment.modeltype, moment.hyper))
+        for trouble in filter(None, [*troubles, *workspace.extras().values(), source]):
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
         run.keep = found.facts.get('keep', KEEP)  # of the directory, not of a moment: restore leaves it

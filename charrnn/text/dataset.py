@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,14 +21,15 @@ from charrnn.display.text import NOUNS, fitted
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
-from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
+from charrnn.text.fingerprints import Fingerprint
+from charrnn.text.sources import LEVELS, SPLITS, Source, open_source, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
-RARE = (('mincount', 1), ('errors', 'strict'))
+RARE: dict[str, Any] = {'mincount': 1, 'errors': 'strict'}
 """Options that the facts have only if they are not as usual, with their usual values."""
 
 
@@ -45,6 +47,8 @@ class Dataset:
     original : uint8 array and tuple of int, or None   the UTF-8 text and the bytes of each split, if the text cannot
                                                        be decoded from the indices (words)
     digest : str                                       identifies this encoding and split
+    files : tuple of Fingerprint                       of the files that were read, to notice later changes
+    options : dict                                     arguments other than the defaults with which they were read
     """
 
     indices: Indices
@@ -53,6 +57,8 @@ class Dataset:
     chars: Vocabulary[Any]
     original: tuple[Indices, tuple[int, int, int]] | None = None
     digest: str = ''
+    files: tuple[Fingerprint, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def train_size(self) -> int:
@@ -137,6 +143,7 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     if not one:
         source = replace(source, trainfrac=1.0)  # all of train.txt trains
     present = [path for path in files if path is not None]
+    fingerprints = [_fingerprint(path).facts() for path in present]
     vocabulary, found = VOCABULARIES[source.level].scan(source, present)
     for path, size in zip(present, found, strict=True):
         if not size:
@@ -178,9 +185,15 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
         'vocabulary': vocabulary.facts(),
         'source': os.fsencode(source.path).decode('utf-8', 'replace'),
         'encoding': source.encoding,
+        'files': fingerprints,
     }
-    facts |= {name: getattr(source, name) for name, usual in RARE if getattr(source, name) != usual}
+    facts |= {name: getattr(source, name) for name, usual in RARE.items() if getattr(source, name) != usual}
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    with open_source(path):  # raises the error for a file that cannot be read
+        return Fingerprint.of(path)
 
 
 def _encode_file(
@@ -253,7 +266,16 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
             f'{str(folder / INDICES)!r} holds index {largest}, and the vocabulary has {len(vocabulary):,} symbols.',
             'a copy of the whole directory from a backup',
         )
-    return Dataset(indices, sizes, source, vocabulary, original, digest)
+    files, options = tuple(Fingerprint.from_facts(facts.get('files'))), _options(facts, vocabulary)
+    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options)
+
+
+def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, Any]:
+    """Return the arguments other than the defaults with which a text was read, as far as its facts tell them."""
+    usual = {'level': 'char', 'encoding': 'utf-8', **RARE}
+    found = {name: facts.get(name, value) for name, value in usual.items()}
+    given = {name: value for name, value in found.items() if type(value) is type(usual[name]) and value != usual[name]}
+    return given | {name: True for name in ('lower', 'punctuation') if getattr(vocabulary, name, False)}
 
 
 def _counts(given: Any) -> tuple[int, int, int]:

@@ -196,6 +196,17 @@ def test_warnings_are_one_line_in_the_words_of_a_shell(folder: Path, monkeypatch
     assert out.told.count('\n') == 1
 
 
+def test_a_changed_source_is_told_in_the_words_of_a_shell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path('ws.txt').open('a') as file:
+        file.write('more')
+    with warnings.catch_warnings():
+        warnings.simplefilter('default')
+        out = Output(monkeypatch, 'generate', 'ws', '--numchars', '3')
+        step = out.told.partition('  Next: ')[2].removesuffix(' begins a run on the new one\n')
+        assert out.told.startswith("Warning: 'ws.txt' has changed") and 'init ws.txt' in step
+        assert Output(monkeypatch, *shlex.split(step.removeprefix('python -m charrnn '))).status == 0
+
+
 def test_a_closed_pipe_is_a_quiet_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for line in ('generate ws --numchars 200000', 'generate ws', 'generate ws --n 2', 'status ws', 'fsck ws', '--help'):
         reading, writing = os.pipe()
