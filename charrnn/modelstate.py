@@ -15,7 +15,7 @@ import torch
 from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError, warn
+from charrnn.errors import HyperParamsError, WorkspaceError
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
@@ -24,7 +24,7 @@ from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
-from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, remarks
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
@@ -141,10 +141,7 @@ class ModelState(metaclass=_OnePage):
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)
-        ms = cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
-        for remark in remarks(source):
-            warn(remark)
-        return ms
+        return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod
     @known_names_only

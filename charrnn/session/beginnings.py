@@ -1,4 +1,4 @@
-"""Beginnings of runs: the call that begins another one, and texts that have changed since a run was begun."""
+"""Beginnings of runs: a source is encoded, and told about; and the call that begins another run on it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,45 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import shown
+from charrnn.errors import shown, warn
 from charrnn.hyperparams import HyperParams
-from charrnn.text.dataset import Dataset
+from charrnn.session.trust import open_dataset
+from charrnn.storage.durable import cannot_write, explained
+from charrnn.storage.sealed import new_folder
+from charrnn.storage.workspace import Workspace
+from charrnn.text.dataset import Dataset, write_dataset
+from charrnn.text.remarks import remarks
+from charrnn.text.sources import Source
+
+
+def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
+    """Encode a source into a directory in which a run begins.
+
+    Raises
+    ------
+    SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
+    """
+    with new_folder(workspace.dataset) as folder:
+        write_dataset(folder, source, seq_len)
+    with explained(workspace.history, cannot_write):
+        workspace.history.unlink(missing_ok=True)
+    return open_dataset(workspace)
+
+
+def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[str, Any]) -> None:
+    """Warn of what a run that begins now does not read, or reads otherwise than its user may think.
+
+    Parameters
+    ----------
+    usedir : str         the working directory of the run
+    options : mapping    arguments other than the defaults, besides those for reading the text, by name
+    """
+    for remark in remarks(source):
+        steps = [remark.first] if remark.first else []
+        if steps or remark.changes:
+            call = begin_again(str(source.path), usedir, {**data.options, **options, **remark.changes})
+            steps.append(f'{call} {remark.effect}'.rstrip())
+        warn(f'{remark.what}  Next: {", then ".join(steps)}' if steps else remark.what)
 
 
 def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
@@ -24,11 +60,11 @@ def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
     return f'ModelState.initfromsrcfile({source!r}, {free!r}{given})'
 
 
-def unusual(modeltype: str, hyper: HyperParams) -> dict[str, Any]:
-    """Return the model type and the settings that are not the defaults, by name."""
-    found = {'modeltype': modeltype} if modeltype != 'GRUEncode' else {}
-    usual = HyperParams().facts()
-    return found | {name: value for name, value in hyper.facts().items() if value != usual[name]}
+def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
+    """Return the model type, the seed and the settings that are not the defaults, by name."""
+    usual = {'modeltype': 'GRUEncode', 'seed': 0, **HyperParams().facts()}
+    given = {'modeltype': modeltype, 'seed': seed, **hyper.facts()}
+    return {name: value for name, value in given.items() if value != usual[name]}
 
 
 def changed_source(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:

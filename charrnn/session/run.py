@@ -15,15 +15,13 @@ from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
-from charrnn.session.beginnings import changed_source, unusual
+from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
-from charrnn.storage.durable import cannot_write, explained
-from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import Dataset, write_dataset
+from charrnn.text.dataset import Dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
@@ -89,11 +87,9 @@ class Run:
         SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
         """
         with workspace.beginning():
-            with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, hyper.seq_len)
-            with explained(workspace.history, cannot_write):
-                workspace.history.unlink(missing_ok=True)
-            run = cls(workspace, Learner(modeltype, hyper, open_dataset(workspace), seed, device))
+            data = read_source(workspace, source, hyper.seq_len)
+            tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
+            run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             if hyper.anneal < 1 and not len(run.data.valid):
                 raise HyperParamsError(
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
@@ -122,7 +118,7 @@ class Run:
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
-        source = changed_source(data, workspace.name, unusual(moment.modeltype, moment.hyper))
+        source = changed_source(data, workspace.name, unusual(moment.modeltype, moment.hyper, moment.seed))
         for trouble in filter(None, [*troubles, *workspace.extras().values(), source]):
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))

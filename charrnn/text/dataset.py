@@ -22,15 +22,15 @@ from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, sho
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.fingerprints import Fingerprint
-from charrnn.text.sources import LEVELS, SPLITS, Source, open_source, source_files, split_size
+from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
-RARE: dict[str, Any] = {'mincount': 1, 'errors': 'strict'}
-"""Options that the facts have only if they are not as usual, with their usual values."""
+RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors')
+"""Options that the facts have only if they are not the defaults."""
 
 
 @fitted
@@ -138,12 +138,12 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     HyperParamsError    an unknown encoding, or a trainfrac for a directory
     TrainingError       the training split is shorter than one window
     """
-    files = source_files(source)
+    files, options = source_files(source), source.options()
     one = len(files) == 1
     if not one:
         source = replace(source, trainfrac=1.0)  # all of train.txt trains
     present = [path for path in files if path is not None]
-    fingerprints = [_fingerprint(path).facts() for path in present]
+    fingerprints = [Fingerprint.of(path).facts() for path in present]
     vocabulary, found = VOCABULARIES[source.level].scan(source, present)
     for path, size in zip(present, found, strict=True):
         if not size:
@@ -187,13 +187,8 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
         'encoding': source.encoding,
         'files': fingerprints,
     }
-    facts |= {name: getattr(source, name) for name, usual in RARE.items() if getattr(source, name) != usual}
+    facts |= {name: value for name, value in options.items() if name in RARE}
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    with open_source(path):  # raises the error for a file that cannot be read
-        return Fingerprint.of(path)
 
 
 def _encode_file(
@@ -272,10 +267,12 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
 
 def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, Any]:
     """Return the arguments other than the defaults with which a text was read, as far as its facts tell them."""
-    usual = {'level': 'char', 'encoding': 'utf-8', **RARE}
-    found = {name: facts.get(name, value) for name, value in usual.items()}
-    given = {name: value for name, value in found.items() if type(value) is type(usual[name]) and value != usual[name]}
-    return given | {name: True for name in ('lower', 'punctuation') if getattr(vocabulary, name, False)}
+    given = {name: facts[name] for name in ('level', 'encoding', *RARE) if name in facts}
+    given |= {name: getattr(vocabulary, name) for name in ('lower', 'punctuation') if hasattr(vocabulary, name)}
+    try:
+        return Source(Path(), **given).options()
+    except HyperParamsError:  # out of a stranger's file
+        return {}
 
 
 def _counts(given: Any) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from charrnn.arguments import LARGEST
+from charrnn.text.sources import open_source
 
 MOST_HASHED = 64 * 2**20
 """Bytes of the largest file whose contents are compared."""
@@ -45,10 +46,11 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Return the fingerprint of a file."""
-        size, modified = _measure(path)
-        name = os.fsencode(path.absolute()).decode('utf-8', 'replace')
-        return cls(name, size, modified, _digest(path) if size <= MOST_HASHED else '')
+        """Return the fingerprint of a file; raise SourceTextError if it cannot be read."""
+        with open_source(path):
+            size, modified = _measure(path)
+            name = os.fsencode(path.absolute()).decode('utf-8', 'replace')
+            return cls(name, size, modified, _digest(path) if size <= MOST_HASHED else '')
 
     def facts(self) -> dict[str, Any]:
         """Return the fingerprint as plain values."""

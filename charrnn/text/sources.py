@@ -13,9 +13,9 @@ import itertools
 import math
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from charrnn.arguments import check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
@@ -81,6 +81,11 @@ class Source:
                 )
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that are not the defaults, by name."""
+        usual = {f.name: f.default for f in fields(self)}
+        return {name: value for name, value in vars(self).items() if name != 'path' and value != usual[name]}
 
 
 def split_size(trainfrac: float, size: int) -> int:
@@ -222,46 +227,3 @@ def _few_replaced(path: Path, encoding: str) -> str:
 def places(number: int) -> str:
     """Return a number of bad places in words."""
     return f'{number:,} bad place{"s" if number > 1 else ""}'
-
-
-OTHER_SPLITS = {
-    'train': ('train', 'training', 'trn', 'tr'),
-    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
-    'test': ('test', 'tst', 'testing'),
-}
-"""Names that other people give to the files of a split, in lower case."""
-
-
-def remarks(source: Source) -> list[str]:
-    """Return remarks on a readable source: text files in its directory that are not read, and a byte order mark."""
-    files = source_files(source)
-    found = _unread(source.path) if len(files) > 1 else []
-    utf8 = source.level != 'byte' and codecs.lookup(source.encoding).name == 'utf-8'
-    for path in filter(None, files):
-        if source.errors == 'replace' and (number := replaced(path, source.encoding)):
-            found.append(f'{str(path)!r} has {places(number)}, not {source.encoding}, read as U+FFFD.')
-        with open_source(path) as file:
-            if utf8 and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
-                found.append(
-                    f'{str(path)!r} begins with a byte order mark, which counts as a character.  '
-                    "Next: encoding='utf-8-sig' leaves it out"
-                )
-    return found
-
-
-def _unread(folder: Path) -> list[str]:
-    """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
-    wanted = [f'{name}.txt' for name in SPLITS]
-    others = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == '.txt' and path.name not in wanted)
-    meant: dict[str, str] = {}
-    for name in others:
-        stem = name.rpartition('.')[0].lower()
-        split = next((split for split, names in OTHER_SPLITS.items() if stem in names), None)
-        if split and not (folder / f'{split}.txt').exists() and split not in meant.values():
-            meant[name] = split
-    if not others:
-        return []
-    named = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
-    steps = [f'rename {name} to {split}.txt' for name, split in meant.items()]
-    step = f'  Next: {" and ".join(steps)}, and begin a run in another directory' if steps else ''
-    return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.{step}']

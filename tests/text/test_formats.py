@@ -1,6 +1,7 @@
 """A source that is no plain text is named, with what to type; nothing of a source is left out without a word."""
 
 import gzip
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import words
 
 from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceError
+from charrnn.session.run import run_of
 
 SETTINGS: dict[str, Any] = {'layers': 1, 'state_size': 6, 'seq_len': 8, 'device': 'cpu'}
 
@@ -58,9 +60,12 @@ def test_a_text_about_a_format_is_a_text(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
-    with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
-        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one').chars.symbols
-    assert '\ufeff' not in begin(tmp_path / 'text', tmp_path / 'two', encoding='utf-8-sig').chars.symbols
+    with pytest.warns(UserWarning, match='byte order mark, which counts as a character.  Next: ') as told:
+        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one', trainfrac=0.8, seed=3).chars.symbols
+    call, end = str(told[0].message).partition('Next: ')[2].split(' leaves ')
+    ms = eval(call)
+    assert '\ufeff' not in ms.chars.symbols and end == 'it out' and ms.curdir == tmp_path / 'one-2'
+    assert (ms.data.sizes, ms.hyper.state_size) == ((240, 60, 0), 6) and run_of(ms).learner.seed == 3
     assert len(begin(tmp_path / 'text', tmp_path / 'three', level='byte').data.train) == int(0.9 * 303)
 
 
@@ -84,10 +89,21 @@ def test_a_few_bad_bytes_are_replaced_on_request(tmp_path: Path, level: str) -> 
 def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: str) -> None:
     for file in ('train.txt', name):
         (tmp_path / file).write_text(words(300))
-    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, and begin a run'):
+    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, then ') as told:
         begin(tmp_path, tmp_path / 'run')
     (tmp_path / name).rename(tmp_path / 'valid.txt')
-    assert len(begin(tmp_path, tmp_path / 'two').data.valid) == 300
+    ms = eval(str(told[0].message).partition(', then ')[2])
+    assert len(ms.data.valid) == 300 and ms.curdir == tmp_path / 'run-2'
+
+
+def test_a_remark_comes_before_there_is_a_run(tmp_path: Path) -> None:
+    """Expect no run if the user has made errors of warnings, so that the directory is free for another call."""
+    (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with pytest.raises(UserWarning, match='byte order mark'):
+            begin(tmp_path / 'text', tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
 
 
 def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
