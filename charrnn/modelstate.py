@@ -96,6 +96,7 @@ class ModelState(metaclass=_OnePage):
         punctuation: bool = False,
         mincount: int = 1,
         errors: str = 'strict',
+        shuffle_lines: bool = False,
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -125,6 +126,9 @@ class ModelState(metaclass=_OnePage):
                                  text has at least so often
         errors : str             'strict', or 'replace': bytes that are not
                                  of the encoding are read as U+FFFD
+        shuffle_lines : bool     of one file: put its lines in an order that
+                                 the seed gives, before the text is split;
+                                 for sorted lists
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
@@ -133,7 +137,8 @@ class ModelState(metaclass=_OnePage):
         modeltype = modeltype_named(modeltype)
         settings = MODELTYPES[modeltype].settings
         path = path_of('srcfile', srcfile)
-        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount, errors)
+        words = vocab_size, lower, punctuation, mincount
+        source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines)
         for name in ('emsize', 'tied', 'memory'):
             if getattr(hyper, name) and name not in settings:
                 takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)

@@ -42,6 +42,7 @@ _SYNONYMS = {
     'seed': 'random_state random_seed rng manual_seed rng_seed',
     'seq_len': 'block_size bptt context_length sequence_length seq_length seqlen timesteps time_steps num_steps '
     'n_steps unroll window window_size max_seq_len sequence_len tbptt truncated_bptt',
+    'shuffle_lines': 'shuffle shuffle_data shuffled shuffle_text',
     'split': 'dataset data part subset which on',
     'srcfile': 'path file filename file_path text_file input_file corpus data source text train_file data_path src '
     'input filepath infile',
@@ -83,7 +84,7 @@ _NO_ARGUMENT = {
     'stop eos eos_token stop_token end end_token until stop_string': 'leave it out: a text has numchars symbols',
     'top_k topk top_p topp nucleus min_p nucleus_sampling': 'ms.attach(samplefilter=...), a function of the logits',
     'stream streaming callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
-    'shuffle batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
+    'batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
     'patience early_stopping early_stop': "ms.restore('best') after the training",
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',
 }

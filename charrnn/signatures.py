@@ -25,7 +25,7 @@ TAKERS = {
     for verb, names in {
         'trainmodel': 'num_rounds batchsize train_len valid_len print_every save_minutes minutes keep quiet',
         'generatestring': 'temp numchars prime',
-        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount',
+        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount shuffle_lines',
     }.items()
     for name in names.split()
 }

@@ -82,6 +82,26 @@ def unigram_nats(train: Indices, split: Indices, vocab_size: int) -> float:
     return max(0.0, -float(found[seen] @ np.log(probabilities[seen])) / len(split))  # never -0.0
 
 
+LEAST_SHIFT = 0.15
+"""Nats per symbol by which the unigram rung of a split exceeds that of the training text, at least, in a shift."""
+SURE = 6
+"""Standard errors of a shift, at least; natural text varies by more than independent symbols would."""
+
+
+def unigram_shift(train: Indices, split: Indices, vocab_size: int) -> tuple[float, float] | None:
+    """Return the unigram rungs of the training text and of a split, if the split is another population; else None.
+
+    Each training symbol is left out of the counts that it is measured with: few symbols would seem too cheap otherwise.
+    """
+    probabilities, counts = unigram_probabilities(train, split, vocab_size), count_symbols(train, vocab_size)
+    seen, counts = probabilities[counts > 0], counts[counts > 0]
+    left_out = math.log(len(train) - 1 + np.count_nonzero(probabilities)) - np.log(counts)
+    own = float(counts @ left_out) / len(train)
+    spread = math.sqrt(float(counts @ (np.log(seen) + own) ** 2) / len(train))
+    other = unigram_nats(train, split, vocab_size)
+    return (own, other) if other - own > max(LEAST_SHIFT, SURE * spread / math.sqrt(len(split))) else None
+
+
 def ngram_nats(train: Indices, split: Indices, vocab_size: int, order: int) -> float:
     """Return the n-gram rung, in nats per symbol; each context is mixed with the next shorter one.
 

@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import shown, warn
+from charrnn.evaluation.ladder import unigram_shift
 from charrnn.hyperparams import HyperParams
 from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset, write_dataset
-from charrnn.text.remarks import remarks
+from charrnn.text.remarks import Remark, remarks
 from charrnn.text.sources import Source
 
+LEAST_LINES = 10
+"""Line breaks in a training text from which on it may be a list."""
 
-def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
+
+def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -> Dataset:
     """Encode a source into a directory in which a run begins.
 
     Raises
@@ -26,7 +30,7 @@ def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
     with new_folder(workspace.dataset) as folder:
-        write_dataset(folder, source, seq_len)
+        write_dataset(folder, source, seq_len, seed)
     with explained(workspace.history, cannot_write):
         workspace.history.unlink(missing_ok=True)
     return open_dataset(workspace)
@@ -40,12 +44,29 @@ def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[st
     usedir : str         the working directory of the run
     options : mapping    arguments other than the defaults, besides those for reading the text, by name
     """
-    for remark in remarks(source):
+    for remark in [*remarks(source), *_shift(source, data)]:
         steps = [remark.first] if remark.first else []
         if steps or remark.changes:
             call = begin_again(str(source.path), usedir, {**data.options, **options, **remark.changes})
             steps.append(f'{call} {remark.effect}'.rstrip())
         warn(f'{remark.what}  Next: {", then ".join(steps)}' if steps else remark.what)
+
+
+def _shift(source: Source, data: Dataset) -> list[Remark]:
+    """Return a remark if the held-out end of one file is another population of symbols than the rest."""
+    if data.chars.level == 'word' or source.shuffle_lines or source.path.is_dir() or not len(data.valid):
+        return []
+    found = unigram_shift(data.train, data.valid, len(data.chars))
+    if not found:
+        return []
+    level = data.chars.level
+    what = (
+        f'the end of {str(source.path)!r}, held out to validate, is unlike the text before it: by the {level} '
+        f'frequencies of the training text it has {found[1]:.2f} nats/{level}, the training text itself {found[0]:.2f}.'
+    )
+    if data.text('train').count(b'\n') < LEAST_LINES:
+        return [Remark(what)]
+    return [Remark(what, {'shuffle_lines': True}, effect='is for a list, whose lines stand each for itself')]
 
 
 def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ class Run:
         SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
         """
         with workspace.beginning():
-            data = read_source(workspace, source, hyper.seq_len)
+            data = read_source(workspace, source, hyper.seq_len, seed)
             tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
             run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             if hyper.anneal < 1 and not len(run.data.valid):

@@ -22,14 +22,15 @@ from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, sho
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.fingerprints import Fingerprint
-from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
+from charrnn.text.shuffle import SHUFFLED, shuffled_copy
+from charrnn.text.sources import LEVELS, SPLITS, Source, refuse_no_text, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
-RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors')
+RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors', 'shuffle_lines')
 """Options that the facts have only if they are not the defaults."""
 
 
@@ -129,13 +130,13 @@ class Dataset:
         return f'<Dataset {self.source!r}: {sizes} symbols>'
 
 
-def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
-    """Encode a source into an empty folder, in streaming passes.
+def write_dataset(folder: Path, source: Source, seq_len: int, seed: int = 0) -> None:
+    """Encode a source into an empty folder, in streaming passes; the seed is that of the order of its lines.
 
     Raises
     ------
     SourceTextError     a file is empty, unreadable or not text
-    HyperParamsError    an unknown encoding, or a trainfrac for a directory
+    HyperParamsError    an unknown encoding, an option for one file and a directory, or nothing to shuffle
     TrainingError       the training split is shorter than one window
     """
     files, options = source_files(source), source.options()
@@ -143,8 +144,14 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     if not one:
         source = replace(source, trainfrac=1.0)  # all of train.txt trains
     present = [path for path in files if path is not None]
+    for path in present:
+        refuse_no_text(path, source)
     fingerprints = [Fingerprint.of(path).facts() for path in present]
-    vocabulary, found = VOCABULARIES[source.level].scan(source, present)
+    read, paths = source, present
+    if source.shuffle_lines:
+        read = replace(source, encoding='utf-8', errors='strict')
+        paths = [shuffled_copy(source, present[0], folder, seed)]
+    vocabulary, found = VOCABULARIES[source.level].scan(read, paths)
     for path, size in zip(present, found, strict=True):
         if not size:
             what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[source.level]}'
@@ -168,11 +175,12 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     boundary = sizes[0] if one else None
     with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
         bytes_of = [
-            _encode_file(path, vocabulary, source, size, out, text if keeps else None, boundary)
-            for path, size in zip(present, found, strict=True)
+            _encode_file(path, vocabulary, read, size, out, text if keeps else None, boundary)
+            for path, size in zip(paths, found, strict=True)
         ]
     if not keeps:
         (folder / ORIGINAL).unlink()
+    (folder / SHUFFLED).unlink(missing_ok=True)
     if one:
         byte_sizes = [*bytes_of[0], 0]
     else:

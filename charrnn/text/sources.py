@@ -44,6 +44,7 @@ class Source:
     punctuation : bool      for words: each punctuation mark is a word of its own
     mincount : int          for words: keep words that the training text holds at least as many times
     errors : str            'strict', or 'replace': bytes that are not `encoding` become U+FFFD; not used for bytes
+    shuffle_lines : bool    put the lines of one file in an order that the seed of the run gives, before it is split
     Raises
     ------
     HyperParamsError        an invalid value, or an option that would do nothing at this level
@@ -58,6 +59,7 @@ class Source:
     punctuation: bool = False
     mincount: int = 1
     errors: str = 'strict'
+    shuffle_lines: bool = False
 
     def __post_init__(self) -> None:
         level, vocab_size = self.level, self.vocab_size
@@ -66,7 +68,7 @@ class Source:
         if vocab_size is not None:
             object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
         object.__setattr__(self, 'mincount', whole(1)('mincount', self.mincount, 2))
-        for name in ('lower', 'punctuation'):
+        for name in ('lower', 'punctuation', 'shuffle_lines'):
             truth(name, getattr(self, name))
         given = [name for name in WORD_OPTIONS if getattr(self, name) != WORD_OPTIONS[name]]
         if level != 'word' and given:
@@ -99,7 +101,7 @@ def source_files(source: Source) -> list[Path | None]:
     Raises
     ------
     SourceTextError     a directory without train.txt
-    HyperParamsError    a directory, and a trainfrac that is not the default
+    HyperParamsError    a directory, and an option for one file
     """
     path = source.path
     try:
@@ -113,11 +115,12 @@ def source_files(source: Source) -> list[Path | None]:
             f'{str(path)!r} is a directory, and there is no train.txt in it.',
             'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
         )
-    if source.trainfrac != DEFAULT_TRAINFRAC:
-        raise HyperParamsError(
-            f'trainfrac={source.trainfrac:g} belongs to one file; the directory {str(path)!r} is taken as it is split.',
-            'the path of train.txt itself, or leave trainfrac out',
-        )
+    for name in ('trainfrac', 'shuffle_lines'):
+        if name in (given := source.options()):
+            raise HyperParamsError(
+                f'{name}={given[name]} belongs to one file; the directory {str(path)!r} is taken as it is split.',
+                f'the path of train.txt itself, or leave {name} out',
+            )
     return files
 
 
@@ -161,6 +164,14 @@ def decoder_of(encoding: str, errors: str = 'strict') -> codecs.IncrementalDecod
     return decoder
 
 
+def refuse_no_text(path: Path, source: Source) -> None:
+    """Raise SourceTextError if the beginning of a file shows that it is no text in the encoding of its source."""
+    if source.level != 'byte':
+        decoder_of(source.encoding)
+        with open_source(path) as file:
+            refuse_other_format(path, file.read(HEAD), source.encoding)
+
+
 def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') -> Iterator[str]:
     """Yield the text of a file chunk by chunk, decoded and otherwise unchanged.
 
@@ -174,8 +185,6 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') 
         read = 0
         while True:
             chunk = file.read(CHUNK_BYTES)
-            if not read:
-                refuse_other_format(path, chunk[:HEAD], encoding)
             pending = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(chunk, final=not chunk)

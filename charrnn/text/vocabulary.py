@@ -10,6 +10,7 @@ A vocabulary reads a source in pieces, so that a text larger than memory can be 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
+SURROGATE = re.compile('[\ud800-\udfff]')
 Piece = TypeVar('Piece', str, bytes)
 
 

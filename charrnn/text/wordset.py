@@ -26,11 +26,10 @@ from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, HyperParamsError, shown
 from charrnn.text.punctuation import MARKED_WORD, PLAIN_WORD, Spacing
 from charrnn.text.sources import Source, decoded_chunks, split_size
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
+from charrnn.text.vocabulary import SURROGATE, Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN, END = '<unk>', '<eos>'
 BREAK = re.compile(r'\s')
-SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 def tokens_of(text: str, lower: bool = False, punctuation: bool = False) -> list[str]:

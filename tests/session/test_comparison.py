@@ -77,6 +77,7 @@ def test_without_a_line_break_it_begins_where_symbols_of_every_model_begin(make_
     assert held[1:].split()[0] in text.split()
 
 
+@pytest.mark.filterwarnings('ignore:the end of')
 @pytest.mark.parametrize('end', [' ' * 40, '\t\xa0' * 20, '\x0c' * 40], ids=ascii)
 def test_held_out_white_space_has_no_perplexity_per_word(make_run: MakeRun, end: str) -> None:
     text = 'the cat sat ' * 20 + end
