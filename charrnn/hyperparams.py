@@ -28,13 +28,16 @@ from charrnn.errors import HyperParamsError, shown
 from charrnn.names import unknown_name
 
 
-def hyper(default: Any, check: Check, meaning: str, *, changes: bool = True) -> Any:
+def hyper(
+    default: Any, check: Check, meaning: str, *, changes: bool = True, needs: tuple[str, Any] | None = None
+) -> Any:
     """Return one field of HyperParams, with its check and its meaning.
 
     `changes` is False for a setting that must stay for the whole run: the weights or the optimizer's moments were
-    made for it.
+    made for it.  `needs` is another setting and the one value of it with which this one acts; a model type itself
+    says which settings it has (``LanguageModel.settings``).
     """
-    return field(default=default, metadata={'check': check, 'meaning': meaning, 'changes': changes})
+    return field(default=default, metadata={'check': check, 'meaning': meaning, 'changes': changes, 'needs': needs})
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,13 +63,23 @@ class HyperParams:
     )
     optimizer: str = hyper('rmsprop', choice('rmsprop', 'sgd', 'adamw'), 'rmsprop, sgd or adamw', changes=False)
     learnrate: float = hyper(1e-3, real(0), 'RMSProp step size')
-    decay: float = hyper(0.95, real(0, 1, open_high=True), 'smoothing constant of RMSProp (alpha in torch)')
+    decay: float = hyper(
+        0.95,
+        real(0, 1, open_high=True),
+        'smoothing constant of RMSProp (alpha in torch)',
+        needs=('optimizer', 'rmsprop'),
+    )
     regcost: float = hyper(
         0.1, real(0), 'L2 on weights (not biases), in units of the loss summed over a window; adamw: see optimizer.py'
     )
     seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry goes on')
     dropout: float = hyper(0.0, real(0, 1, open_high=True), 'share of each layer’s outputs dropped in training')
-    clip: float = hyper(5.0, real(0), 'bound on each element of the gradient summed over a window; 0 is off')
+    clip: float = hyper(
+        5.0,
+        real(0),
+        'bound on each element of the gradient summed over a window; 0 is off',
+        needs=('clipnorm', 0.0),
+    )
     clipnorm: float = hyper(
         0.0, real(0), 'bound on the norm of the mean gradient; 0 is off, any other value replaces clip'
     )

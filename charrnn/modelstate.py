@@ -15,12 +15,13 @@ import torch
 from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError
+from charrnn.errors import WorkspaceError
 from charrnn.hyperparams import CHANGEABLE, HyperParams
-from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
+from charrnn.models import Carry, Engine, choose_device, modeltype_named
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
+from charrnn.session.settings import refuse_idle
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
@@ -135,14 +136,10 @@ class ModelState(metaclass=_OnePage):
         """
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
-        settings = MODELTYPES[modeltype].settings
+        refuse_idle(modeltype, hyper, hyperparams)
         path = path_of('srcfile', srcfile)
         words = vocab_size, lower, punctuation, mincount
         source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines)
-        for name in ('emsize', 'tied', 'memory'):
-            if getattr(hyper, name) and name not in settings:
-                takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
-                raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)

@@ -86,6 +86,8 @@ _NO_ARGUMENT = {
     'stream streaming callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
     'patience early_stopping early_stop': "ms.restore('best') after the training",
+    'momentum nesterov dampening beta1 beta2 beta_1 beta_2 betas adam_beta1 adam_beta2 eps epsilon amsgrad '
+    'centered': 'leave it out: no optimizer here has it; rmsprop has decay',
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',
 }
 

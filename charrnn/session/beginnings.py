@@ -10,6 +10,7 @@ from typing import Any
 from charrnn.errors import shown, warn
 from charrnn.evaluation.ladder import unigram_shift
 from charrnn.hyperparams import HyperParams
+from charrnn.session.settings import idle
 from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
@@ -82,9 +83,10 @@ def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
-    """Return the model type, the seed and the settings that are not the defaults, by name."""
+    """Return the model type, the seed and the settings that are not the defaults and do something, by name."""
     usual = {'modeltype': 'GRUEncode', 'seed': 0, **HyperParams().facts()}
-    given = {'modeltype': modeltype, 'seed': seed, **hyper.facts()}
+    settings = {name: value for name, value in hyper.facts().items() if not idle(modeltype, hyper, name)}
+    given = {'modeltype': modeltype, 'seed': seed, **settings}
     return {name: value for name, value in given.items() if value != usual[name]}
 
 

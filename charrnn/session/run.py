@@ -17,6 +17,7 @@ from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment
 from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
 from charrnn.session.measurements import Measurements
+from charrnn.session.settings import refuse_anneal_without_validation, refuse_idle
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
@@ -90,11 +91,7 @@ class Run:
             data = read_source(workspace, source, hyper.seq_len, seed)
             tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
             run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
-            if hyper.anneal < 1 and not len(run.data.valid):
-                raise HyperParamsError(
-                    f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
-                    'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
-                )
+            refuse_anneal_without_validation(hyper, data)
             run.record(untrained_row(run.learner))
             if init_checkpoint:
                 run.save()
@@ -263,6 +260,9 @@ class Run:
         learner.refuse_if_torn()
         self.workspace.claim()
         new = replace(learner.hyper, **changed)
+        refuse_idle(self.modeltype, new, changed, begun=True)
+        if 'anneal' in changed:
+            refuse_anneal_without_validation(new, self.data)
         if new.seq_len > self.data.train_size:
             raise HyperParamsError(
                 f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',

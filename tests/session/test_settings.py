@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import HyperParamsError, ModelState
+from charrnn.session.beginnings import unusual
 
 
 def test_settings_change_between_rounds_and_are_part_of_the_moment(make_run: MakeRun) -> None:
@@ -40,6 +42,51 @@ def test_windows_of_another_length_leave_every_lane_where_it_is(make_run: MakeRu
     assert ms.carry and all(torch.equal(before[name], ms.carry[name]) for name in before)
     train(ms, 2)
     assert ModelState.load(ms.curdir, device='cpu').position == 32 + 10
+
+
+@pytest.mark.parametrize(
+    ('begun', 'changed', 'said'),
+    [
+        (
+            {'optimizer': 'sgd'},
+            {'decay': 0.5},
+            "decay acts only with optimizer='rmsprop': .*\n  Next: leave decay out$",
+        ),
+        ({'clipnorm': 1.0}, {'clip': 3}, 'clip acts only .*\n  Next: leave clip out, or clipnorm=0.0$'),
+        ({}, {'clip': 3, 'clipnorm': 1}, 'clip acts only with clipnorm=0.0: beside clipnorm=1.0'),
+        ({'trainfrac': 1.0}, {'anneal': 0.5}, 'anneal=0.5 needs a validation split'),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(
+    make_run: MakeRun, begun: dict[str, Any], changed: dict[str, Any], said: str
+) -> None:
+    ms = make_run(**begun)
+    before = ms.hyper
+    with pytest.raises(HyperParamsError, match=said):
+        ms.sethyperparams(**changed)
+    assert ms.hyper == before
+    assert ms.sethyperparams(learnrate=0.5).learnrate == 0.5
+
+
+def test_defaults_and_what_is_off_are_never_refused(make_run: MakeRun) -> None:
+    ms = make_run(optimizer='sgd', decay=0.95, clip=0, clipnorm=1, emsize=0, tied=False, memory=0)
+    again = make_run('again', **ms.hyper.facts())
+    assert again.hyper == ms.hyper
+    assert ms.sethyperparams(clip=5.0, decay=0.95).clip == 5.0
+    ms = make_run('two', clip=3.0)
+    assert ms.sethyperparams(clipnorm=1).clip == 3.0, 'it is the new setting that is typed, and it acts'
+
+
+def test_a_run_with_idle_settings_loads(make_run: MakeRun) -> None:
+    """Expect settings that an older version took to load, and not to be advised for another run."""
+    learner = learner_of(ms := make_run(modeltype='LSTM', optimizer='adamw'))
+    learner.adopt(replace(learner.hyper, decay=0.5, clip=3.0, clipnorm=1.0))
+    train(ms, 2)
+    loaded = ModelState.load(ms.curdir, device='cpu')
+    assert (loaded.hyper.decay, loaded.hyper.clip) == (0.5, 3.0)
+    train(loaded, 1)
+    found = unusual(loaded.modeltype, loaded.hyper, 0)
+    assert 'decay' not in found and 'clip' not in found and found['clipnorm'] == 1.0
 
 
 @pytest.mark.parametrize(
