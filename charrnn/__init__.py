@@ -26,9 +26,13 @@ from charrnn.errors import (
 from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
 from charrnn.modelstate import ModelState
+from charrnn.sampling.sample import Sample
+from charrnn.sampling.state import State
 from charrnn.session.comparison import Comparison, compare
 from charrnn.session.curves import plot
-from charrnn.session.generation import generatestring, temperatures
+from charrnn.session.generation import generatestring
+from charrnn.session.prediction import Prediction
+from charrnn.session.temperatures import temperatures
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet
@@ -52,8 +56,11 @@ __all__ = [
     'NonFiniteLossError',
     'OwnershipError',
     'PlotError',
+    'Prediction',
+    'Sample',
     'SamplingError',
     'SourceTextError',
+    'State',
     'TornWindowError',
     'TrainReport',
     'TrainingError',

@@ -18,7 +18,19 @@ from charrnn.display.text import count
 from charrnn.errors import HyperParamsError, WorkspaceError, warn
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
-from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
+from charrnn.session import (
+    comparison,
+    curves,
+    generation,
+    hooks,
+    memory,
+    neurons,
+    prediction,
+    rounds,
+    scores,
+    snapshots,
+    temperatures,
+)
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
@@ -34,7 +46,8 @@ SLOW_BYTES = 100_000_000
 PURPOSES = {
     'begin': ('initfromsrcfile', 'load'),
     'train': ('trainmodel', 'sethyperparams'),
-    'generate': ('generatestring', 'temperatures'),
+    'generate': ('generatestring', 'temperatures', 'next'),
+    'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
@@ -173,7 +186,11 @@ class ModelState(metaclass=_OnePage):
     trainmodel = rounds.trainmodel
     sethyperparams = rounds.sethyperparams
     generatestring = generation.generatestring
-    temperatures = generation.temperatures
+    temperatures = temperatures.temperatures
+    next = prediction.next
+    read = memory.read
+    lane = memory.lane
+    loadstate = memory.loadstate
     evaluate = scores.evaluate
     compare = comparison.compare
     checkcausal = scores.checkcausal

@@ -47,6 +47,12 @@ _SYNONYMS = {
     'input filepath infile',
     'state_size': 'hidden hidden_dim hidden_size hiddens hsize n_hidden nhid rnn_size units num_units n_units '
     'hidden_units rnn_units lstm_size gru_size d_model width neurons hidden_layer_size statesize cell_size',
+    'stop': 'eos eos_token stop_token end end_token until stop_string stop_strings terminators',
+    'stream': 'streaming streamer',
+    'forbid': 'bad_words bad_words_ids banned suppress_tokens forbidden',
+    'minp': 'min_p',
+    'topk': 'top_k k_top',
+    'topp': 'top_p nucleus nucleus_sampling',
     'temp': 'temperature t sampling_temperature softmax_temperature diversity creativity randomness',
     'temps': 'temperatures diversities',
     'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
@@ -80,9 +86,7 @@ OTHER_VALUES = {
 """Names whose value here is not the value that was given: the argument, and what to type."""
 
 _NO_ARGUMENT = {
-    'stop eos eos_token stop_token end end_token until stop_string': 'leave it out: a text has numchars symbols',
-    'top_k topk top_p topp nucleus min_p nucleus_sampling': 'ms.attach(samplefilter=...), a function of the logits',
-    'stream streaming callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
+    'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'shuffle batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
     'patience early_stopping early_stop': "ms.restore('best') after the training",
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',

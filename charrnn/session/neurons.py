@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, shown
 from charrnn.evaluation.cost import read
-from charrnn.session.generation import indices_of
+from charrnn.session.prime import indices_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 

@@ -23,7 +23,7 @@ from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
 from charrnn.modelstate import ModelState
 from charrnn.names import unknown_name
-from charrnn.sampling.sampler import Sample, Samples
+from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 from charrnn.shell.options import add_options, options_of, spelled

@@ -107,11 +107,11 @@ class Learner:
             return lane_starts(position, n, self.lanes)
         return np.random.default_rng(derive_seed('windows', self.seed, position)).integers(n, size=self.lanes)
 
-    def next_symbol(self) -> int:
-        """Return the symbol that follows what lane 0 has read."""
+    def next_symbol(self, lane: int = 0) -> int:
+        """Return the symbol that follows what a lane has read."""
         if not self.position:
-            return int(self.data.train[self.places(0)[0]])
-        last = self.places(self.position - self.hyper.seq_len)[0]
+            return int(self.data.train[self.places(0)[lane]])
+        last = self.places(self.position - self.hyper.seq_len)[lane]
         return int(self.data.train[(last + self.hyper.seq_len) % self.data.train_size])
 
     def epoch_windows(self) -> int:
