@@ -58,6 +58,7 @@ class Inspection(Tabular):
     newest : int or None      the checkpoint that load would take; None: nothing can be loaded
     newer : bool              a newer charrnn has written a part
     refusal : str             the reason why there is nothing to inspect; empty: there is
+    following : str           what to do about a damaged or missing dataset; empty: it is good
     """
 
     dir: str
@@ -65,6 +66,7 @@ class Inspection(Tabular):
     newest: int | None = None
     newer: bool = False
     refusal: str = ''
+    following: str = ''
 
     @property
     def status(self) -> int:
@@ -93,7 +95,7 @@ class Inspection(Tabular):
             return [*lines, 'A newer charrnn has written this run.  Next: pip install --upgrade charrnn']
         if self.newest is None:
             backup = 'a copy of the whole directory from a backup'
-            return [*lines, f'Nothing here can be loaded.  Next: {backup}']
+            return [*lines, f'Nothing here can be loaded.  Next: {self.following or backup}']
         lines.append(f'{load} takes checkpoint {self.newest}, the newest good one.')
         damaged = {found.kind for found in self.findings if found.trouble}
         return lines + [f'  For {advice}.' for kind, advice in ADVICE.items() if kind in damaged]
@@ -111,14 +113,14 @@ def fsck(dir: str | Path) -> Inspection:
         workspace.require_run()
     except WorkspaceError as error:
         return Inspection(str(dir), refusal=str(error))
-    store, digest, newer = workspace.checkpoints, '', False
+    store, digest, newer, following = workspace.checkpoints, '', False, ''
     findings, good = [Finding('dataset')], dict[int, Any]()
     try:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
     except CharRNNError as error:
         newer |= isinstance(error, NewerFormatError)
-        digest, findings = '', [Finding('dataset', trouble=error.what)]
+        digest, findings, following = '', [Finding('dataset', trouble=error.what)], error.next_step
     troubles: dict[int, str] = {}
     for number in reversed(store.numbers()):  # newest first, since a writer drops the oldest meanwhile
         try:
@@ -143,4 +145,4 @@ def fsck(dir: str | Path) -> Inspection:
     bare = f', {journal.bare} of format 1, which have no checksum' if journal.bare else ''
     findings.append(Finding('history', trouble=trouble, remark=f'{len(journal.rows)} rows{bare}'))
     findings += [Finding(name, trouble=trouble) for name, trouble in workspace.extras().items()]
-    return Inspection(str(dir), findings, newest if digest and not newer else None, newer)
+    return Inspection(str(dir), findings, newest if digest and not newer else None, newer, following=following)
