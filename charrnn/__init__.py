@@ -14,6 +14,7 @@ from charrnn.errors import (
     DeviceError,
     EngineError,
     HyperParamsError,
+    ModelTypeError,
     NonFiniteLossError,
     OwnershipError,
     PlotError,
@@ -25,6 +26,9 @@ from charrnn.errors import (
 )
 from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
+from charrnn.models.carry import Carry
+from charrnn.models.contract import LanguageModel
+from charrnn.models.registry import register
 from charrnn.modelstate import ModelState
 from charrnn.session.comparison import Comparison, compare
 from charrnn.session.curves import plot
@@ -38,6 +42,7 @@ from charrnn.version import __version__
 __all__ = [
     'AttachedError',
     'ByteSet',
+    'Carry',
     'CharRNNError',
     'CharSet',
     'CharSetError',
@@ -48,7 +53,9 @@ __all__ = [
     'Evaluation',
     'HyperParams',
     'HyperParamsError',
+    'LanguageModel',
     'ModelState',
+    'ModelTypeError',
     'NonFiniteLossError',
     'OwnershipError',
     'PlotError',
@@ -63,6 +70,7 @@ __all__ = [
     'compare',
     'generatestring',
     'plot',
+    'register',
     'temperatures',
 ]
 
