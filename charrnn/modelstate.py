@@ -258,15 +258,15 @@ class ModelState(metaclass=_OnePage):
         def __getattr__(self, name: str) -> NoReturn:
             raise no_attribute(self, name)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in type(self).__slots__:
-            object.__setattr__(self, name, value)
-            return
-        if name in CHANGEABLE:
-            raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
-        if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
-            raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        raise no_attribute(self, name)
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in type(self).__slots__:
+                object.__setattr__(self, name, value)
+                return
+            if name in CHANGEABLE:
+                raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
+            if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
+                raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
+            raise no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
