@@ -14,6 +14,7 @@ from charrnn.errors import (
     DeviceError,
     EngineError,
     HyperParamsError,
+    ModelTypeError,
     NonFiniteLossError,
     OwnershipError,
     PlotError,
@@ -25,6 +26,9 @@ from charrnn.errors import (
 )
 from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
+from charrnn.models.carry import Carry
+from charrnn.models.contract import LanguageModel
+from charrnn.models.registry import register
 from charrnn.modelstate import ModelState
 from charrnn.sampling.sample import Sample
 from charrnn.sampling.state import State
@@ -42,6 +46,7 @@ from charrnn.version import __version__
 __all__ = [
     'AttachedError',
     'ByteSet',
+    'Carry',
     'CharRNNError',
     'CharSet',
     'CharSetError',
@@ -52,7 +57,9 @@ __all__ = [
     'Evaluation',
     'HyperParams',
     'HyperParamsError',
+    'LanguageModel',
     'ModelState',
+    'ModelTypeError',
     'NonFiniteLossError',
     'OwnershipError',
     'PlotError',
@@ -70,6 +77,7 @@ __all__ = [
     'compare',
     'generatestring',
     'plot',
+    'register',
     'temperatures',
 ]
 

@@ -15,9 +15,9 @@ import torch
 from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import HyperParamsError, WorkspaceError, warn
+from charrnn.errors import WorkspaceError, warn
 from charrnn.hyperparams import CHANGEABLE, HyperParams
-from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
+from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
     comparison,
     curves,
@@ -120,7 +120,8 @@ class ModelState(metaclass=_OnePage):
                                  valid.txt and test.txt
         usedir : path            the working directory of the new run
         modeltype : str          GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
-                                 LSTM, GRU or LSTMAttention
+                                 LSTM, GRU, LSTMAttention, or one of your
+                                 own (help(charrnn.register))
         trainfrac : float        the first int(trainfrac·size) symbols
                                  train, the rest validates
         level : str              a symbol is a 'char', a 'byte' or a 'word'
@@ -141,13 +142,9 @@ class ModelState(metaclass=_OnePage):
         """
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
-        settings = MODELTYPES[modeltype].settings
         path = path_of('srcfile', srcfile)
         source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount)
-        for name in ('emsize', 'tied', 'memory'):
-            if getattr(hyper, name) and name not in settings:
-                takers = ', '.join(kind for kind, model in MODELTYPES.items() if name in model.settings)
-                raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
+        refuse_without_effect(modeltype, hyper)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)
@@ -278,15 +275,15 @@ class ModelState(metaclass=_OnePage):
         def __getattr__(self, name: str) -> NoReturn:
             raise no_attribute(self, name)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in type(self).__slots__:
-            object.__setattr__(self, name, value)
-            return
-        if name in CHANGEABLE:
-            raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
-        if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
-            raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        raise no_attribute(self, name)
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in type(self).__slots__:
+                object.__setattr__(self, name, value)
+                return
+            if name in CHANGEABLE:
+                raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
+            if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
+                raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
+            raise no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -219,7 +219,7 @@ def test_seventy_thousand_symbols_train(make_run: MakeRun) -> None:
 def test_typos_are_not_swallowed(make_run: MakeRun) -> None:
     ms = make_run()
     with pytest.raises(AttributeError, match="has no 'learnrat'.  Next: ms.hyper.learnrate"):
-        ms.learnrat = 0.1
+        ms.learnrat = 0.1  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no 'trianmodel'.  Next: ms.trainmodel"):
         ms.trianmodel()  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no 'lr'.  Next: ms.hyper.learnrate"):

@@ -23,7 +23,8 @@ LAYERS = (
     {'errors', 'version', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'text'},
-    {'signatures', 'models'},
+    {'signatures'},
+    {'models'},
     {'evaluation'},
     {'training', 'sampling'},
     {'session'},
@@ -255,6 +256,12 @@ def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
     assert list(values) == list(hyper.facts())
     assert {name for name, is_default in values.items() if not is_default} == {'layers', 'optimizer'}
     assert str(hyper) == "HyperParams(layers=3, optimizer='sgd')"
+
+
+def test_types_are_shipped_and_checked_strictly() -> None:
+    """A user's type checker sees what tests/user_script.py shows to mypy."""
+    settings = (PACKAGE.parent / 'setup.cfg').read_text(encoding='utf-8')
+    assert (PACKAGE / 'py.typed').exists() and 'charrnn = py.typed' in settings and 'strict = true' in settings
 
 
 def test_importing_prints_nothing_and_reaches_for_no_device() -> None:

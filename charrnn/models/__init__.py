@@ -1,6 +1,7 @@
 """The models: their contract, their families, the cells and the engines.
 
-A new family is one class that keeps the contract of LanguageModel, and one line in MODELTYPES.
+A new family is one class that keeps the contract of LanguageModel, and one line in MODELTYPES; ``registry`` adds the
+classes of the user's own to the same table.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from charrnn.models.dropout import Masks, derive_seed, dropout_masks
 from charrnn.models.engines.choice import Engine
 from charrnn.models.readout import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, GRUEncode, GRUResize, RNNRelu, RNNTanh
+from charrnn.models.trial import OPTIONAL_SETTINGS, check_model, running
+from charrnn.models.weights import describe, torch_defaults
 from charrnn.names import nearest, plain
 
 __all__ = [
@@ -46,6 +49,27 @@ MODELTYPES: dict[str, type[LanguageModel]] = {
     'GRU': GRU,
     'LSTMAttention': LSTMAttention,
 }
+BUILT_IN = tuple(MODELTYPES)
+LONGEST_NAME = 40
+"""Maximum length of the name of a model type."""
+IMPORT_IT = 'import the module that registers it'
+"""The next step for a run whose model type this Python does not know; at a shell, it becomes an option."""
+
+
+def is_name(name: object) -> bool:
+    """Return True if a model type can have this name."""
+    return isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST_NAME
+
+
+def is_own(modeltype: str) -> bool:
+    """Return True for a model type of the user's own."""
+    return modeltype not in BUILT_IN
+
+
+def spelled_alike(name: str) -> str | None:
+    """Return the model type with this name in any case, with or without hyphens and underscores; None if none has."""
+    key = plain(name).replace('_', '')
+    return next((known for known in MODELTYPES if plain(known).replace('_', '') == key), None)
 
 
 def modeltype_named(given: object) -> str:
@@ -56,12 +80,52 @@ def modeltype_named(given: object) -> str:
     HyperParamsError    there is no such model type; it suggests the nearest name, or all
     """
     if isinstance(given, str):
-        for name in MODELTYPES:
-            if plain(given).replace('_', '') == plain(name).replace('_', ''):
-                return name
+        if there := spelled_alike(given):
+            return there
         if near := nearest(given, MODELTYPES):
             raise HyperParamsError(f'no modeltype {shown(given)}.', f'modeltype={near!r}')
-    raise HyperParamsError(f'no modeltype {shown(given)}.', ' or '.join(f'modeltype={name!r}' for name in MODELTYPES))
+    known = ' or '.join(f'modeltype={name!r}' for name in MODELTYPES)
+    raise HyperParamsError(f'no modeltype {shown(given)}; charrnn.register adds one of your own.', known)
+
+
+def settings_of(modeltype: str) -> tuple[str, ...]:
+    """Return the hyperparameters of a model type that not every model type has."""
+    kind = MODELTYPES[modeltype]
+    has_dropout = kind.mask_shapes is not LanguageModel.mask_shapes
+    return (*kind.settings, 'dropout') if has_dropout else kind.settings
+
+
+def refuse_without_effect(modeltype: str, hyper: HyperParams) -> None:
+    """Raise HyperParamsError if a setting would do nothing, because the model type does not have it."""
+    for name in (*OPTIONAL_SETTINGS, 'dropout'):
+        if getattr(hyper, name) and name not in settings_of(modeltype):
+            takers = ', '.join(kind for kind in MODELTYPES if name in settings_of(kind))
+            raise HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', f'modeltype of {takers}')
+
+
+def settled(modeltype: str, model: LanguageModel, hyper: HyperParams) -> HyperParams:
+    """Return other settings for a model, with those kept as they are that its weights or its carry depend on.
+
+    Raises
+    ------
+    HyperParamsError    a setting would do nothing, or a model of the user's own would get other shapes
+    """
+    hyper = model.settle(hyper)
+    refuse_without_effect(modeltype, hyper)
+    if is_own(modeltype):
+        other = build_model(modeltype, len(model.readout_bias), hyper, None)
+        if shapes_of(other) != shapes_of(model):
+            before = model.hyper.facts()
+            changed = ', '.join(f'{name}={value!r}' for name, value in hyper.facts().items() if value != before[name])
+            what = f'{changed} would change the shapes of the weights or the carry of this {modeltype}.'
+            raise HyperParamsError(what, f'a new run: ModelState.initfromsrcfile(..., {changed})')
+    return hyper
+
+
+def shapes_of(model: LanguageModel) -> dict[str, str]:
+    """Return the type and shape of each weight and of each state of one lane, by name."""
+    named = [*model.named_parameters(), *((f'carry/{name}', state) for name, state in model.zero_carry(1).items())]
+    return {name: describe(tensor) for name, tensor in named}
 
 
 def build_model(
@@ -80,10 +144,22 @@ def build_model(
     ------
     HyperParamsError      no such model type
     EngineError           CHARRNN_ENGINE names an engine that cannot run on this device
+    ModelTypeError        a model of the user's own breaks the contract
     """
-    kind = MODELTYPES[modeltype_named(modeltype)]
-    generator = None if seed is None else torch.Generator().manual_seed(derive_seed('weights', seed))
+    modeltype = modeltype_named(modeltype)
+    kind = MODELTYPES[modeltype]
+    derived = None if seed is None else derive_seed('weights', seed)
+    generator = None if derived is None else torch.Generator().manual_seed(derived)
     # Weights made in inference mode could never be trained.
     with torch.inference_mode(False):
-        model = kind(vocab_size, hyper, generator)
-        return model if seed is None else model.move(device)
+        if modeltype in BUILT_IN:
+            model = kind(vocab_size, hyper, generator)
+            return model if seed is None else model.move(device)
+        with torch_defaults(derived), running(f'{kind.__name__}(vocab_size, hyper, generator)'):
+            model = kind(vocab_size, hyper, generator)
+        if seed is None:
+            with running(f'{kind.__name__}.zero_carry(1) of shapes without memory'):
+                model.zero_carry(1)
+            return model.to(torch.float32)
+        check_model(model.move(device))
+        return model

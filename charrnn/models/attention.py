@@ -83,9 +83,6 @@ class LSTMAttention(LSTM):
             outputs = outputs * masks[-1].transpose(0, 1)
         return outputs, Carry(states)
 
-    def stack(self) -> None:
-        """Return None, because the model also has attention."""
-
     def settle(self, hyper: HyperParams) -> HyperParams:
         """Return settings with the present length of the memory, whatever seq_len becomes."""
         return replace(hyper, memory=self.memory)

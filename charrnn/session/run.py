@@ -14,7 +14,7 @@ import torch
 from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LanguageModel, drift, environment
+from charrnn.models import LanguageModel, drift, environment, settled
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
@@ -27,7 +27,7 @@ from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
 from charrnn.training.loop import make_row, untrained_row
-from charrnn.training.moment import Moment
+from charrnn.training.moment import Moment, refuse_unreadable
 from charrnn.version import __version__
 
 
@@ -93,6 +93,7 @@ class Run:
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
             run = cls(workspace, Learner(modeltype, hyper, open_dataset(workspace), seed, device))
+            refuse_unreadable(run.learner.moment(), run.data)
             if hyper.anneal < 1 and not len(run.data.valid):
                 raise HyperParamsError(
                     f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
@@ -116,7 +117,7 @@ class Run:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
         (found, moment), troubles = workspace.checkpoints.read_newest(
-            digest, lambda found: (found, checked(found, data))
+            digest, lambda found: (found, checked(workspace, found, data))
         )
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
@@ -165,7 +166,7 @@ class Run:
                 f'the dataset in {self.workspace.name!r} is not the one that checkpoint {found.number} trained on.',
                 'a copy of the whole directory from a backup',
             )
-        moment = checked(found, self.data)
+        moment = checked(self.workspace, found, self.data)
         if moment.modeltype != self.modeltype:
             raise CheckpointError(
                 f'checkpoint {found.number} holds a {moment.modeltype}, and this run a {self.modeltype}.',
@@ -271,7 +272,7 @@ class Run:
                 f'seq_len={self.data.train_size}, or less',
             )
         before = learner.hyper.facts()
-        learner.adopt(learner.model.settle(new))
+        learner.adopt(settled(self.modeltype, learner.model, new))
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))
 
     def refuse_while_training(self) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError
 from charrnn.storage.durable import (
     append_durably,
     cannot_write,
@@ -36,7 +36,7 @@ FORMAT = 2
 MANIFEST = 'manifest.json'
 
 
-class NewerFormatError(CheckpointError):
+class NewerFormatError(UnusableHereError):
     """A sealed folder that a newer charrnn has written."""
 
 

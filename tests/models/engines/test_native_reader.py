@@ -18,7 +18,9 @@ from charrnn.models.engines import native
 needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
 every_set = pytest.mark.parametrize('instruction_set', NATIVE_SETS)
 # H = 290 with threads: the weights exceed one core's cache, so that the threads share each lane.
-STACKS = [name for name, kind in MODELTYPES.items() if name != 'LSTMAttention' and kind.cell.saved is not None]
+STACKS = [
+    name for name, kind in MODELTYPES.items() if name != 'LSTMAttention' and kind.cell and kind.cell.saved is not None
+]
 every_stack = pytest.mark.parametrize('modeltype', STACKS)
 every_share = pytest.mark.parametrize(('H', 'threads'), [(7, 1), (290, 3)])
 
