@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import os
@@ -28,12 +29,27 @@ LARGEST_REAL = 3e38
 """A real argument beyond this would overflow in float32."""
 
 
+CONTAINER = (Path('/sys/fs/cgroup/memory.max'), Path('/sys/fs/cgroup/memory/memory.limit_in_bytes'))
+"""The files in which Linux tells a container the limit on its memory, in the two versions of control groups."""
+
+
 def memory_bytes() -> int:
-    """Return the physical memory of this machine; where the system does not tell, a bound that no machine reaches."""
-    try:
-        return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    except (AttributeError, ValueError, OSError):
-        return 2**46
+    """Return the memory that this process may take: of the machine, or less if a limit is set (ulimit -v, a container).
+
+    Where the system does not tell, the result is a bound that no machine reaches.
+    """
+    most = 2**46
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        most = min(most, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        most = min(most, soft) if soft > 0 else most  # infinity is negative
+    for path in CONTAINER:
+        with contextlib.suppress(OSError, ValueError):  # 'max' is no number
+            most = min(most, int(path.read_text()))
+    return most
 
 
 MOST_NAME = 255

@@ -78,7 +78,7 @@ from charrnn import (
         ({'anneal': 0}, HyperParamsError, 'anneal=0', ''),
         ({'trainfrac': 0}, HyperParamsError, r'trainfrac=0 must be a finite number, more than 0 and at most 1', ''),
         ({'trainfrac': 1.01}, HyperParamsError, 'trainfrac=1.01', ''),
-        ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'trainfrac=0.9'),
+        ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'anneal=1.0, or'),
         ({'modeltype': 'GruEncod'}, HyperParamsError, "no modeltype 'GruEncod'", "modeltype='GRUEncode'$"),
         (
             {'modeltype': 'Transformer'},

@@ -12,9 +12,9 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
+from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LanguageModel, drift, environment
+from charrnn.models import LanguageModel, drift, environment, memory_of
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
@@ -26,6 +26,7 @@ from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
+from charrnn.training.limits import MORE_MEMORY, refuse_against_text, refuse_beyond
 from charrnn.training.loop import make_row, untrained_row
 from charrnn.training.moment import Moment
 from charrnn.version import __version__
@@ -88,16 +89,17 @@ class Run:
         SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
         """
         with workspace.beginning():
+            # Before a long text is read: what does not depend on it.
+            refuse_beyond(memory_of(device), modeltype, 1, replace(hyper, seq_len=1))
             with new_folder(workspace.dataset) as folder:
                 write_dataset(folder, source, hyper.seq_len)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
-            run = cls(workspace, Learner(modeltype, hyper, open_dataset(workspace), seed, device))
-            if hyper.anneal < 1 and not len(run.data.valid):
-                raise HyperParamsError(
-                    f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
-                    'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
-                )
+            data = open_dataset(workspace)
+            refuse_against_text(hyper, data)
+            fewer = 'vocab_size=10000' if data.chars.level == 'word' else MORE_MEMORY
+            refuse_beyond(memory_of(device), modeltype, len(data.chars), hyper, otherwise=fewer)
+            run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             run.record(untrained_row(run.learner))
             if init_checkpoint:
                 run.save()
@@ -118,6 +120,10 @@ class Run:
         (found, moment), troubles = workspace.checkpoints.read_newest(
             digest, lambda found: (found, checked(found, data))
         )
+        still = replace(
+            moment.hyper, seq_len=1, memory=moment.hyper.memory or moment.hyper.seq_len
+        )  # it need not train
+        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), still)
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
@@ -264,14 +270,11 @@ class Run:
             return
         learner.refuse_if_torn()
         self.workspace.claim()
-        new = replace(learner.hyper, **changed)
-        if new.seq_len > self.data.train_size:
-            raise HyperParamsError(
-                f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
-                f'seq_len={self.data.train_size}, or less',
-            )
+        new = learner.model.settle(replace(learner.hyper, **changed))
+        refuse_against_text(new, self.data, learner.lanes)
+        refuse_beyond(memory_of(learner.device), self.modeltype, len(self.data.chars), new)
         before = learner.hyper.facts()
-        learner.adopt(learner.model.settle(new))
+        learner.adopt(new)
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))
 
     def refuse_while_training(self) -> None:
