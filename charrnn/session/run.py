@@ -26,7 +26,7 @@ from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
-from charrnn.training.limits import MORE_MEMORY, refuse_against_text, refuse_beyond
+from charrnn.training.limits import at_rest, refuse_beyond, refuse_unfit
 from charrnn.training.loop import make_row, untrained_row
 from charrnn.training.moment import Moment
 from charrnn.version import __version__
@@ -96,9 +96,7 @@ class Run:
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
             data = open_dataset(workspace)
-            refuse_against_text(hyper, data)
-            fewer = 'vocab_size=10000' if data.chars.level == 'word' else MORE_MEMORY
-            refuse_beyond(memory_of(device), modeltype, len(data.chars), hyper, otherwise=fewer)
+            refuse_unfit(modeltype, hyper, data, device)
             run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             run.record(untrained_row(run.learner))
             if init_checkpoint:
@@ -120,10 +118,7 @@ class Run:
         (found, moment), troubles = workspace.checkpoints.read_newest(
             digest, lambda found: (found, checked(found, data))
         )
-        still = replace(
-            moment.hyper, seq_len=1, memory=moment.hyper.memory or moment.hyper.seq_len
-        )  # it need not train
-        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), still)
+        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), at_rest(moment.hyper))
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
@@ -271,8 +266,7 @@ class Run:
         learner.refuse_if_torn()
         self.workspace.claim()
         new = learner.model.settle(replace(learner.hyper, **changed))
-        refuse_against_text(new, self.data, learner.lanes)
-        refuse_beyond(memory_of(learner.device), self.modeltype, len(self.data.chars), new)
+        refuse_unfit(self.modeltype, new, self.data, learner.device, learner.lanes)
         before = learner.hyper.facts()
         learner.adopt(new)
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
-from charrnn.models import MODELTYPES
+from charrnn.models import MODELTYPES, memory_of
 from charrnn.text.dataset import Dataset
 from charrnn.training.optimizer import MOMENTS
 
@@ -98,8 +100,13 @@ def _too_large(what: str, needed: int, memory: int, step: str) -> HyperParamsErr
     return HyperParamsError(f'{what} needs at least {in_gigabytes(needed)} of memory, and {has}.', step)
 
 
-def refuse_against_text(hyper: HyperParams, data: Dataset, lanes: int = 1) -> None:
-    """Raise HyperParamsError if a text is too short for these settings, or has no validation split for them.
+def at_rest(hyper: HyperParams) -> HyperParams:
+    """Return the settings of the same model with windows of one symbol: the least that it takes before it trains."""
+    return replace(hyper, seq_len=1, memory=hyper.memory or hyper.seq_len)
+
+
+def refuse_unfit(modeltype: str, hyper: HyperParams, data: Dataset, device: torch.device, lanes: int = 1) -> None:
+    """Raise HyperParamsError if a text is too short for these settings, has no split for them, or memory is too small.
 
     Parameters
     ----------
@@ -115,3 +122,5 @@ def refuse_against_text(hyper: HyperParams, data: Dataset, lanes: int = 1) -> No
             f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
             'anneal=1.0, or a new run with trainfrac=0.9 or on a directory with valid.txt',
         )
+    fewer = 'vocab_size=10000' if data.chars.level == 'word' else MORE_MEMORY
+    refuse_beyond(memory_of(device), modeltype, len(data.chars), hyper, otherwise=fewer)
