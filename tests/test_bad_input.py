@@ -3,9 +3,12 @@
 import math
 import os
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import MakeRun, moment, train
 
@@ -53,6 +56,19 @@ from charrnn import (
         ({'state_size': '64'}, HyperParamsError, "state_size='64' must be a whole number", 'state_size=64'),
         ({'state_size': 64.0}, HyperParamsError, 'state_size=64.0 must be a whole number', 'state_size=64'),
         ({'state_size': 'big'}, HyperParamsError, "state_size='big' must be a whole number", 'state_size=128'),
+        (
+            {'state_size': Decimal('64')},
+            HyperParamsError,
+            r"state_size=Decimal\('64'\) must be a whole",
+            'state_size=64',
+        ),
+        ({'state_size': Fraction(64)}, HyperParamsError, r'state_size=Fraction\(64, 1\) must', 'state_size=64'),
+        ({'state_size': '1e30'}, HyperParamsError, "state_size='1e30' must be a whole number", 'state_size=128'),
+        ({'learnrate': Decimal('nan')}, HyperParamsError, 'learnrate=.* must be a finite number', 'learnrate=0.001'),
+        ({'learnrate': Decimal('sNaN')}, HyperParamsError, 'learnrate=.* must be a finite number', 'learnrate=0.001'),
+        ({'learnrate': Decimal('1e55')}, HyperParamsError, r'learnrate=.* at most 3e\+38', 'learnrate=0.001'),
+        ({'learnrate': Fraction(10**400)}, HyperParamsError, r'learnrate=.* at most 3e\+38', 'learnrate=0.001'),
+        ({'learnrate': np.True_}, HyperParamsError, 'learnrate=np.True_ must be a finite number', 'learnrate=0.001'),
         ({'learnrate': '0.01'}, HyperParamsError, "learnrate='0.01' must be a finite number", 'learnrate=0.01'),
         ({'dropout': '2'}, HyperParamsError, "dropout='2' must be a finite number", 'dropout=0'),
         ({'learnrate': math.nan}, HyperParamsError, 'learnrate=nan must be a finite number,', 'learnrate=0.001'),
@@ -62,7 +78,7 @@ from charrnn import (
         ({'anneal': 0}, HyperParamsError, 'anneal=0', ''),
         ({'trainfrac': 0}, HyperParamsError, r'trainfrac=0 must be a finite number, more than 0 and at most 1', ''),
         ({'trainfrac': 1.01}, HyperParamsError, 'trainfrac=1.01', ''),
-        ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'trainfrac=0.9'),
+        ({'trainfrac': 1, 'anneal': 0.5}, HyperParamsError, 'needs a validation split', 'anneal=1.0, or'),
         ({'modeltype': 'GruEncod'}, HyperParamsError, "no modeltype 'GruEncod'", "modeltype='GRUEncode'$"),
         (
             {'modeltype': 'Transformer'},

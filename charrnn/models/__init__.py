@@ -14,7 +14,7 @@ from charrnn.models.attention import LSTMAttention
 from charrnn.models.carry import Carry
 from charrnn.models.cells import Stack
 from charrnn.models.contract import LanguageModel
-from charrnn.models.device import choose_device, drift, environment
+from charrnn.models.device import choose_device, drift, environment, memory_of
 from charrnn.models.dropout import Masks, derive_seed, dropout_masks
 from charrnn.models.engines.choice import Engine
 from charrnn.models.readout import readout_loss, readout_nats
@@ -36,6 +36,7 @@ __all__ = [
     'drift',
     'dropout_masks',
     'environment',
+    'memory_of',
     'readout_loss',
     'readout_nats',
 ]

@@ -57,6 +57,25 @@ class LanguageModel(nn.Module):
         self.engine = choose_engine(self.cell, device, dtype)
         return self
 
+    # ---- sizes, before memory is taken: plain numbers, so that no size is too large to count ------------------
+
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        """Return the number of weights; a family adds its own to those of the readout."""
+        return vocab_size * (hyper.state_size + 1)
+
+    @classmethod
+    def count_carry(cls, hyper: HyperParams) -> int:
+        """Return the numbers in the carry of one lane, or fewer."""
+        return hyper.state_size
+
+    @classmethod
+    def count_window(cls, hyper: HyperParams) -> int:
+        """Return the numbers that one lane of a window keeps for its backward pass, or fewer."""
+        return hyper.seq_len * hyper.state_size
+
+    # ---- the methods that training, evaluation and sampling call ----------------------------------------------
+
     @property
     def device(self) -> torch.device:
         """The device of the weights."""

@@ -12,9 +12,9 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
+from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LanguageModel, drift, environment, settled
+from charrnn.models import LanguageModel, drift, environment, memory_of, settled
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
@@ -26,6 +26,7 @@ from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
+from charrnn.training.limits import at_rest, refuse_beyond, refuse_unfit
 from charrnn.training.loop import make_row, untrained_row
 from charrnn.training.moment import Moment, refuse_unreadable
 from charrnn.version import __version__
@@ -88,17 +89,16 @@ class Run:
         SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
         """
         with workspace.beginning():
+            # Before a long text is read: what does not depend on it.
+            refuse_beyond(memory_of(device), modeltype, 1, replace(hyper, seq_len=1))
             with new_folder(workspace.dataset) as folder:
                 write_dataset(folder, source, hyper.seq_len)
             with explained(workspace.history, cannot_write):
                 workspace.history.unlink(missing_ok=True)
-            run = cls(workspace, Learner(modeltype, hyper, open_dataset(workspace), seed, device))
+            data = open_dataset(workspace)
+            refuse_unfit(modeltype, hyper, data, device)
+            run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             refuse_unreadable(run.learner.moment(), run.data)
-            if hyper.anneal < 1 and not len(run.data.valid):
-                raise HyperParamsError(
-                    f'anneal={hyper.anneal} needs a validation split, and this text leaves none.',
-                    'trainfrac=0.9, a directory with valid.txt, or anneal=1.0',
-                )
             run.record(untrained_row(run.learner))
             if init_checkpoint:
                 run.save()
@@ -119,6 +119,7 @@ class Run:
         (found, moment), troubles = workspace.checkpoints.read_newest(
             digest, lambda found: (found, checked(workspace, found, data))
         )
+        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), at_rest(moment.hyper))
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
@@ -265,14 +266,10 @@ class Run:
             return
         learner.refuse_if_torn()
         self.workspace.claim()
-        new = replace(learner.hyper, **changed)
-        if new.seq_len > self.data.train_size:
-            raise HyperParamsError(
-                f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
-                f'seq_len={self.data.train_size}, or less',
-            )
+        new = settled(self.modeltype, learner.model, replace(learner.hyper, **changed))
+        refuse_unfit(self.modeltype, new, self.data, learner.device, learner.lanes)
         before = learner.hyper.facts()
-        learner.adopt(settled(self.modeltype, learner.model, new))
+        learner.adopt(new)
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))
 
     def refuse_while_training(self) -> None:

@@ -24,16 +24,15 @@ from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, build_model, derive_seed, dropout_masks
+from charrnn.models import Carry, build_model, derive_seed, dropout_masks, memory_of
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
+from charrnn.training.limits import FIRST_LANES, refuse_beyond
 from charrnn.training.moment import Moment, copied, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
 from charrnn.training.switches import deterministic, learning
-
-FIRST_LANES = 16
 
 Rate = Callable[[Progress], float]
 """A user's own schedule: the progress of the run to the step size of the next window."""
@@ -126,7 +125,8 @@ class Learner:
 
         Raises
         ------
-        TrainingError    the text has fewer training symbols than one window of every lane
+        TrainingError       the text has fewer training symbols than one window of every lane
+        HyperParamsError    one window of every lane cannot fit into the memory of the device
         """
         n, T = self.data.train_size, self.hyper.seq_len
         if n < lanes * T:
@@ -135,6 +135,7 @@ class Learner:
                 f'this text has {n:,}.',
                 f'batchsize={n // T}' + (f' or less, or a new run with seq_len={n // lanes}' if n >= lanes else ''),
             )
+        refuse_beyond(memory_of(self.device), self.modeltype, len(self.data.chars), self.hyper, lanes)
         with learning(self.hyper.deterministic), torch.no_grad():
             carry = self.carry
             if clear_state or not self.symbols:
@@ -230,8 +231,9 @@ class Learner:
             )
 
     def epoch_ended(self) -> bool:
-        """Return True if the end of an epoch waits for a validation (only with `anneal`)."""
-        return self.hyper.anneal < 1 and int(self.epoch) > self.schedule.epochs_judged
+        """Return True if the end of an epoch waits for a validation (with `anneal`, where there is a split)."""
+        judges = self.hyper.anneal < 1 and len(self.data.valid) > 0
+        return judges and int(self.epoch) > self.schedule.epochs_judged
 
     def validate(self, windows: int, each_window: Callable[[], object]) -> SplitScore | None:
         """Measure the validation split, and judge the epoch if one has ended: see evaluate_split.
