@@ -146,6 +146,12 @@ def choice(*known: str) -> Check:
     return check
 
 
+def check_errors_argument(errors: str) -> None:
+    """Raise HyperParamsError unless `errors` is 'strict' or 'replace'."""
+    if errors not in ('strict', 'replace'):
+        raise HyperParamsError(f'errors={shown(errors)} is unknown.', "errors='strict' or errors='replace'")
+
+
 def _spelled(value: object) -> float:
     """Return the finite number that a number or a string stands for, or -inf, which no check accepts."""
     try:

@@ -15,7 +15,7 @@ import torch
 from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import WorkspaceError, warn
+from charrnn.errors import WorkspaceError
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
@@ -36,7 +36,7 @@ from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
-from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, remarks
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
@@ -108,6 +108,7 @@ class ModelState(metaclass=_OnePage):
         lower: bool = False,
         punctuation: bool = False,
         mincount: int = 1,
+        errors: str = 'strict',
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -136,6 +137,8 @@ class ModelState(metaclass=_OnePage):
                                  and put it back in generated text
         mincount : int           of words: keep those that the training
                                  text has at least so often
+        errors : str             'strict', or 'replace': bytes that are not
+                                 of the encoding are read as U+FFFD
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
@@ -143,15 +146,12 @@ class ModelState(metaclass=_OnePage):
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
         path = path_of('srcfile', srcfile)
-        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount)
+        source = Source(path, level, encoding, trainfrac, vocab_size, lower, punctuation, mincount, errors)
         refuse_without_effect(modeltype, hyper)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
         _announce_if_slow(source.path)
-        ms = cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
-        for remark in remarks(source):
-            warn(remark)
-        return ms
+        return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod
     @known_names_only

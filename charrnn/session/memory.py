@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.arguments import path_of
+from charrnn.arguments import check_errors_argument, path_of
 from charrnn.errors import HyperParamsError, SamplingError, shown
 from charrnn.models import Carry
 from charrnn.sampling.state import State, load_state, read_on
 from charrnn.session.prime import Prime, fitting_state, indices_of, origin_of, start_of
 from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
-from charrnn.text.vocabulary import check_errors_argument
 
 
 @known_names_only

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from charrnn.arguments import check_errors_argument
 from charrnn.errors import SamplingError, shown
 from charrnn.sampling.sample import Sample
 from charrnn.sampling.state import Origin, State, origin, read_on
 from charrnn.session.run import Run
-from charrnn.text.vocabulary import check_errors_argument
 
 Prime = str | bytes | State | None
 

@@ -15,14 +15,13 @@ from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment, memory_of, settled
+from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
-from charrnn.storage.durable import cannot_write, explained
-from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import Dataset, write_dataset
+from charrnn.text.dataset import Dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
@@ -91,12 +90,9 @@ class Run:
         with workspace.beginning():
             # Before a long text is read: what does not depend on it.
             refuse_beyond(memory_of(device), modeltype, 1, replace(hyper, seq_len=1))
-            with new_folder(workspace.dataset) as folder:
-                write_dataset(folder, source, hyper.seq_len)
-            with explained(workspace.history, cannot_write):
-                workspace.history.unlink(missing_ok=True)
-            data = open_dataset(workspace)
+            data = read_source(workspace, source, hyper.seq_len)
             refuse_unfit(modeltype, hyper, data, device)
+            tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
             run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
             refuse_unreadable(run.learner.moment(), run.data)
             run.record(untrained_row(run.learner))
@@ -123,7 +119,8 @@ class Run:
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
-        for trouble in [*troubles, *filter(None, workspace.extras().values())]:
+        source = changed_source(data, workspace.name, unusual(moment.modeltype, moment.hyper, moment.seed))
+        for trouble in filter(None, [*troubles, *workspace.extras().values(), source]):
             warn(trouble)
         run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
         run.keep = found.facts.get('keep', KEEP)  # of the directory, not of a moment: restore leaves it

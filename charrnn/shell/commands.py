@@ -208,7 +208,7 @@ def _in_the_words_of_a_shell(words: Words) -> Iterator[None]:
     """Put next steps, on the screen of a training and in warnings, into the words of a shell while the block runs."""
     before = Screen.words
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *place: _tell(f'Warning: {words.message(words.options(str(message)))}')
+        warnings.showwarning = lambda message, *place: _tell(f'Warning: {words.remark(str(message))}')
         Screen.words = staticmethod(words.message)
         try:
             yield

@@ -68,6 +68,11 @@ class Words:
                 lines.append(what + (following and following + self.step(step)))
         return '\n'.join(lines)
 
+    def remark(self, text: str) -> str:
+        """Return one line, as a warning has it, with `name=value` as options also before ``Next: ``."""
+        what, following, step = text.partition('Next: ')
+        return self.options(what) + (following and following + self.step(step))
+
     def options(self, text: str) -> str:
         """Return a text with each ``name=value`` of an argument as an option."""
 

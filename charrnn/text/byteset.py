@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from charrnn.arguments import check_errors_argument
 from charrnn.display.text import Text
 from charrnn.errors import CharSetError
 from charrnn.text.sources import Source, byte_chunks
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary
 
 
 class ByteSet(Vocabulary[bytes]):
@@ -84,7 +85,7 @@ class ByteSet(Vocabulary[bytes]):
         return ByteDecoder()
 
     @classmethod
-    def pieces(cls, path: Path, encoding: str) -> Iterator[bytes]:
+    def pieces(cls, path: Path, source: Source) -> Iterator[bytes]:
         """Yield the bytes of a file in chunks."""
         return byte_chunks(path)
 

@@ -17,10 +17,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source, decoded_chunks
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside, refuse_surrogates
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN = '\ufffd'
 CODE_POINTS = 0x110000  # one more than the largest code point
@@ -162,9 +163,9 @@ class CharSet(Vocabulary[str]):
         return CharDecoder(self._characters)
 
     @classmethod
-    def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
+    def pieces(cls, path: Path, source: Source) -> Iterator[str]:
         """Yield the text of a file in chunks."""
-        return decoded_chunks(path, encoding)
+        return decoded_chunks(path, source.encoding, source.errors)
 
     @classmethod
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
@@ -173,7 +174,7 @@ class CharSet(Vocabulary[str]):
         sizes = []
         for path in files:
             size = 0
-            for text in decoded_chunks(path, source.encoding):
+            for text in cls.pieces(path, source):
                 seen[code_points(text)] = True
                 size += len(text)
             sizes.append(size)

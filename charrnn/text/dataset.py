@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ from charrnn.display.text import NOUNS, fitted
 from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
+from charrnn.text.fingerprints import Fingerprint
 from charrnn.text.sources import LEVELS, SPLITS, Source, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import WordSet
@@ -27,6 +29,8 @@ from charrnn.text.wordset import WordSet
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
+RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors')
+"""Options that the facts have only if they are not the defaults."""
 
 
 @fitted
@@ -43,6 +47,8 @@ class Dataset:
     original : uint8 array and tuple of int, or None   the UTF-8 text and the bytes of each split, if the text cannot
                                                        be decoded from the indices (words)
     digest : str                                       identifies this encoding and split
+    files : tuple of Fingerprint                       of the files that were read, to notice later changes
+    options : dict                                     arguments other than the defaults with which they were read
     """
 
     indices: Indices
@@ -51,6 +57,8 @@ class Dataset:
     chars: Vocabulary[Any]
     original: tuple[Indices, tuple[int, int, int]] | None = None
     digest: str = ''
+    files: tuple[Fingerprint, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def train_size(self) -> int:
@@ -130,11 +138,12 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     HyperParamsError    an unknown encoding, or a trainfrac for a directory
     TrainingError       the training split is shorter than one window
     """
-    files = source_files(source)
+    files, options = source_files(source), source.options()
     one = len(files) == 1
     if not one:
         source = replace(source, trainfrac=1.0)  # all of train.txt trains
     present = [path for path in files if path is not None]
+    fingerprints = [Fingerprint.of(path).facts() for path in present]
     vocabulary, found = VOCABULARIES[source.level].scan(source, present)
     for path, size in zip(present, found, strict=True):
         if not size:
@@ -159,7 +168,7 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
     boundary = sizes[0] if one else None
     with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
         bytes_of = [
-            _encode_file(path, vocabulary, source.encoding, size, out, text if keeps else None, boundary)
+            _encode_file(path, vocabulary, source, size, out, text if keeps else None, boundary)
             for path, size in zip(present, found, strict=True)
         ]
     if not keeps:
@@ -176,16 +185,16 @@ def write_dataset(folder: Path, source: Source, seq_len: int) -> None:
         'vocabulary': vocabulary.facts(),
         'source': os.fsencode(source.path).decode('utf-8', 'replace'),
         'encoding': source.encoding,
+        'files': fingerprints,
     }
-    if source.mincount != 1:
-        facts['mincount'] = source.mincount
+    facts |= {name: value for name, value in options.items() if name in RARE}
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
 
 
 def _encode_file(
     path: Path,
     vocabulary: Vocabulary[Any],
-    encoding: str,
+    source: Source,
     size: int,
     out: IO[bytes],
     text: IO[bytes] | None,
@@ -196,7 +205,7 @@ def _encode_file(
     Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
     """
     written, before, after = 0, 0, 0
-    for piece in vocabulary.pieces(path, encoding):
+    for piece in vocabulary.pieces(path, source):
         indices = vocabulary.encode_piece(piece)
         out.write(indices.data)
         if text is not None:
@@ -252,7 +261,18 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
             f'{str(folder / INDICES)!r} holds index {largest}, and the vocabulary has {len(vocabulary):,} symbols.',
             'a copy of the whole directory from a backup',
         )
-    return Dataset(indices, sizes, source, vocabulary, original, digest)
+    files, options = tuple(Fingerprint.from_facts(facts.get('files'))), _options(facts, vocabulary)
+    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options)
+
+
+def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, Any]:
+    """Return the arguments other than the defaults with which a text was read, as far as its facts tell them."""
+    given = {name: facts[name] for name in ('level', 'encoding', *RARE) if name in facts}
+    given |= {name: getattr(vocabulary, name) for name in ('lower', 'punctuation') if hasattr(vocabulary, name)}
+    try:
+        return Source(Path(), **given).options()
+    except HyperParamsError:  # out of a stranger's file
+        return {}
 
 
 def _counts(given: Any) -> tuple[int, int, int]:

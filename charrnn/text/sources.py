@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
+import math
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from charrnn.arguments import real, truth, whole
+from charrnn.arguments import check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -41,9 +43,10 @@ class Source:
     lower : bool            for words: read the text in lower case
     punctuation : bool      for words: each punctuation mark is a word of its own
     mincount : int          for words: keep words that the training text holds at least as many times
+    errors : str            'strict', or 'replace': bytes that are not `encoding` become U+FFFD; not used for bytes
     Raises
     ------
-    HyperParamsError        an invalid value, or an option for words at another level
+    HyperParamsError        an invalid value, or an option that would do nothing at this level
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Source:
     lower: bool = False
     punctuation: bool = False
     mincount: int = 1
+    errors: str = 'strict'
 
     def __post_init__(self) -> None:
         level, vocab_size = self.level, self.vocab_size
@@ -68,13 +72,20 @@ class Source:
         if level != 'word' and given:
             verb = 'belongs' if len(given) == 1 else 'belong'
             raise HyperParamsError(f'{" and ".join(given)} {verb} to words, and level={shown(level)}.', "level='word'")
-        if level == 'byte' and self.encoding != 'utf-8':
-            raise HyperParamsError(
-                f"level='byte' reads the bytes as they are: encoding={shown(self.encoding)} would do nothing.",
-                "leave encoding out, or level='char'",
-            )
+        check_errors_argument(self.errors)
+        for name, usual in (('encoding', 'utf-8'), ('errors', 'strict')):
+            if level == 'byte' and (value := getattr(self, name)) != usual:
+                raise HyperParamsError(
+                    f"level='byte' reads the bytes as they are: {name}={shown(value)} would do nothing.",
+                    f"leave {name} out, or level='char'",
+                )
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that are not the defaults, by name."""
+        usual = {f.name: f.default for f in fields(self)}
+        return {name: value for name, value in vars(self).items() if name != 'path' and value != usual[name]}
 
 
 def split_size(trainfrac: float, size: int) -> int:
@@ -132,22 +143,33 @@ def byte_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
-    """Yield the text of a file chunk by chunk, decoded strictly and otherwise unchanged.
+def decoder_of(encoding: str, errors: str = 'strict') -> codecs.IncrementalDecoder:
+    """Return a decoder that has been given no byte yet.
 
     Raises
     ------
     HyperParamsError    an unknown encoding, or a codec that is not for text
-    SourceTextError     names the offset and the value of the first byte that is not `encoding`
     """
     try:
-        decoder = codecs.getincrementaldecoder(encoding)('strict')
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
         if not isinstance(decoder.decode(b''), str):
             raise TypeError(encoding)
     except (LookupError, TypeError):  # unknown, or a codec from bytes to bytes or from text to text
         raise HyperParamsError(
             f'encoding={shown(encoding)} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
         ) from None
+    return decoder
+
+
+def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') -> Iterator[str]:
+    """Yield the text of a file chunk by chunk, decoded and otherwise unchanged.
+
+    Raises
+    ------
+    HyperParamsError    an unknown encoding, or a codec that is not for text
+    SourceTextError     errors='strict': names the offset and the value of the first byte that is not `encoding`
+    """
+    decoder = decoder_of(encoding, errors)
     with open_source(path) as file:
         read = 0
         while True:
@@ -162,7 +184,8 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 raise SourceTextError(
                     f'{str(path)!r} is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset '
                     f'{offset:,} ({error.reason}).',
-                    "encoding='latin-1', 'cp1252', ..., the encoding of the text; level='byte' reads any file",
+                    _few_replaced(path, encoding)
+                    + "encoding='latin-1', 'cp1252', ..., the encoding of the text; level='byte' reads any file",
                 ) from None
             except UnicodeError as error:  # for example utf-16 without its byte order mark
                 raise SourceTextError(
@@ -175,42 +198,32 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8') -> Iterator[str]:
                 return
 
 
-OTHER_SPLITS = {
-    'train': ('train', 'training', 'trn', 'tr'),
-    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
-    'test': ('test', 'tst', 'testing'),
-}
-"""Names that other people give to the files of a split, in lower case."""
+FEW = 1000
+"""Bad places are few if a text has at most one in so many bytes."""
 
 
-def remarks(source: Source) -> list[str]:
-    """Return remarks on a readable source: text files in its directory that are not read, and a byte order mark."""
-    files = source_files(source)
-    found = _unread(source.path) if len(files) > 1 else []
-    utf8 = source.level != 'byte' and codecs.lookup(source.encoding).name == 'utf-8'
-    for path in filter(None, files):
-        with open_source(path) as file:
-            if utf8 and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
-                found.append(
-                    f'{str(path)!r} begins with a byte order mark, which counts as a character.  '
-                    "Next: encoding='utf-8-sig' leaves it out"
-                )
+def replaced(path: Path, encoding: str, most: float = math.inf) -> int:
+    """Return the number of places of a file that are not `encoding`, each U+FFFD with errors='replace'.
+
+    The count ends above `most`.
+    """
+    replacing, ignoring = decoder_of(encoding, 'replace'), decoder_of(encoding, 'ignore')
+    found = 0
+    for chunk in itertools.chain(byte_chunks(path), [b'']):
+        # A U+FFFD of the text itself is in both.
+        found += replacing.decode(chunk, not chunk).count('\ufffd') - ignoring.decode(chunk, not chunk).count('\ufffd')
+        if found > most:
+            break
     return found
 
 
-def _unread(folder: Path) -> list[str]:
-    """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
-    wanted = [f'{name}.txt' for name in SPLITS]
-    others = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == '.txt' and path.name not in wanted)
-    meant: dict[str, str] = {}
-    for name in others:
-        stem = name.rpartition('.')[0].lower()
-        split = next((split for split, names in OTHER_SPLITS.items() if stem in names), None)
-        if split and not (folder / f'{split}.txt').exists() and split not in meant.values():
-            meant[name] = split
-    if not others:
-        return []
-    named = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
-    steps = [f'rename {name} to {split}.txt' for name, split in meant.items()]
-    step = f'  Next: {" and ".join(steps)}, and begin a run in another directory' if steps else ''
-    return [f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.{step}']
+def _few_replaced(path: Path, encoding: str) -> str:
+    """Return the advice to replace bad bytes if a file has few, else ''."""
+    most = max(1, path.stat().st_size // FEW)
+    found = replaced(path, encoding, most)
+    return f"errors='replace' reads its {places(found)} as U+FFFD; or " if found <= most else ''
+
+
+def places(number: int) -> str:
+    """Return a number of bad places in words."""
+    return f'{number:,} bad place{"s" if number > 1 else ""}'

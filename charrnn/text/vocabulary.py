@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CharSetError, HyperParamsError, SourceTextError, shown
+from charrnn.errors import CharSetError, SourceTextError
 from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
@@ -82,8 +82,8 @@ class Vocabulary(ABC, Generic[Piece]):
 
     @classmethod
     @abstractmethod
-    def pieces(cls, path: Path, encoding: str) -> Iterator[Piece]:
-        """Yield a file piece by piece; each piece can be encoded alone."""
+    def pieces(cls, path: Path, source: Source) -> Iterator[Piece]:
+        """Yield a file of a source piece by piece; each piece can be encoded alone."""
 
     @classmethod
     @abstractmethod
@@ -147,12 +147,6 @@ class Decoder(ABC):
         """Push every index."""
         for index in indices:
             self.push(index)
-
-
-def check_errors_argument(errors: str) -> None:
-    """Raise HyperParamsError unless `errors` is 'strict' or 'replace'."""
-    if errors not in ('strict', 'replace'):
-        raise HyperParamsError(f'errors={shown(errors)} is unknown.', "errors='strict' or errors='replace'")
 
 
 def refuse_surrogates(path: Path, found: bool) -> None:

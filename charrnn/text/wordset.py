@@ -21,11 +21,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, HyperParamsError, shown
 from charrnn.text.punctuation import MARKED_WORD, PLAIN_WORD, Spacing
 from charrnn.text.sources import Source, decoded_chunks, split_size
-from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, check_errors_argument, outside, refuse_surrogates
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN, END = '<unk>', '<eos>'
 BREAK = re.compile(r'\s')
@@ -173,10 +174,10 @@ class WordSet(Vocabulary[str]):
         return token != END and token in self and not (self.lower and token != token.lower())
 
     @classmethod
-    def pieces(cls, path: Path, encoding: str) -> Iterator[str]:
+    def pieces(cls, path: Path, source: Source) -> Iterator[str]:
         """Yield a text in pieces of whole lines or, in a very long line, of whole words."""
         rest = ''
-        for text in decoded_chunks(path, encoding):
+        for text in decoded_chunks(path, source.encoding, source.errors):
             rest += text
             cut = rest.rfind('\n') + 1
             if not cut and len(rest) > 2**20:
@@ -196,13 +197,13 @@ class WordSet(Vocabulary[str]):
         sizes, empty = [], cls([], source.lower, source.punctuation)
         for path in files:
             size = 0
-            for piece in cls.pieces(path, source.encoding):
+            for piece in cls.pieces(path, source):
                 refuse_surrogates(path, bool(SURROGATE.search(piece)))
                 size += sum(1 for _ in empty.pattern.finditer(piece))
             sizes.append(size)
         left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()
-        for piece in cls.pieces(files[0], source.encoding):
+        for piece in cls.pieces(files[0], source):
             words = list(islice(tokens_of(piece, source.lower, source.punctuation), left))
             counts.update(words)
             left -= len(words)

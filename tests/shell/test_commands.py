@@ -42,6 +42,7 @@ class Output:
 def folder(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a run 'ws' and its text 'ws.txt', as the present directory."""
     make_run('ws', text='the cat sat on é mat.\nand the é ran\n' * 40)
+    (tmp_path / 'bad.txt').write_bytes(b'a bad byte: ' * 100 + b'\xff')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -156,6 +157,7 @@ ERRORS = [
     ('train ws --batchsize 99999', 1, 'one window of 99999 lanes', '--batchsize'),
     ('train nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init text.txt nowhere begins one'),
     ('init ws.txt ws', 1, "'ws' already holds a run", 'python -m charrnn train ws'),
+    ('init bad.txt w', 1, 'byte 0xFF at offset 1,200', '--errors replace reads its 1 bad place as U+FFFD; or --enc'),
     ('init ws.txt w --optimizer adam', 1, "no optimizer 'adam'", '--optimizer rmsprop or --optimizer sgd'),
     ('init ws.txt w --layers two', 1, '--layers two must be a whole number', '--layers 2'),
 ]
@@ -192,6 +194,17 @@ def test_warnings_are_one_line_in_the_words_of_a_shell(folder: Path, monkeypatch
         out = Output(monkeypatch, 'generate', 'ws', '--numchars', '3')
     assert out.status == 0 and out.told.startswith('Warning: this run has onreport attached, not opened.')
     assert out.told.count('\n') == 1
+
+
+def test_a_changed_source_is_told_in_the_words_of_a_shell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path('ws.txt').open('a') as file:
+        file.write('more')
+    with warnings.catch_warnings():
+        warnings.simplefilter('default')
+        out = Output(monkeypatch, 'generate', 'ws', '--numchars', '3')
+        step = out.told.partition('  Next: ')[2].removesuffix(' begins a run on the new one\n')
+        assert out.told.startswith("Warning: 'ws.txt' has changed") and 'init ws.txt' in step
+        assert Output(monkeypatch, *shlex.split(step.removeprefix('python -m charrnn '))).status == 0
 
 
 def test_a_closed_pipe_is_a_quiet_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

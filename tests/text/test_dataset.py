@@ -173,9 +173,12 @@ def test_options_for_words_are_kept_only_where_they_are_given(tmp_path: Path) ->
         write_dataset(folder, source, 2)
     facts = json.loads((plain / 'dataset.json').read_text())
     assert 'mincount' not in facts and facts['vocabulary'].keys() == {'words', 'lower'}
+    assert read_dataset(plain, facts, '').options == {'level': 'word'}
     facts = json.loads((marked / 'dataset.json').read_text())
     assert facts['mincount'] == 9 and facts['vocabulary']['words_and_marks'] == ['the', ',', 'cat']
     data = read_dataset(marked, facts, '')
+    assert data.options == {'level': 'word', 'trainfrac': 0.53, 'punctuation': True, 'mincount': 9}
+    assert read_dataset(marked, {**facts, 'trainfrac': 'x'}, '').options == {}
     assert (data.text('train') + data.text('valid')).decode() == path.read_text()
     for name in ('train', 'valid'):
         assert data.chars.encode(data.text(name).decode(), 'replace').tolist() == data.split(name).tolist()

@@ -1,6 +1,7 @@
 """A source that is no plain text is named, with what to type; nothing of a source is left out without a word."""
 
 import gzip
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import words
 
 from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceError
+from charrnn.session.run import run_of
 
 SETTINGS: dict[str, Any] = {'layers': 1, 'state_size': 6, 'seq_len': 8, 'device': 'cpu'}
 
@@ -58,26 +60,57 @@ def test_a_text_about_a_format_is_a_text(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
-    with pytest.warns(UserWarning, match="byte order mark, which counts as a character.  Next: encoding='utf-8-sig'"):
-        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one').chars.symbols
-    assert '\ufeff' not in begin(tmp_path / 'text', tmp_path / 'two', encoding='utf-8-sig').chars.symbols
+    with pytest.warns(UserWarning, match='byte order mark, which counts as a character.  Next: ') as told:
+        assert '\ufeff' in begin(tmp_path / 'text', tmp_path / 'one', trainfrac=0.8, seed=3).chars.symbols
+    call, end = str(told[0].message).partition('Next: ')[2].split(' leaves ')
+    ms = eval(call)
+    assert '\ufeff' not in ms.chars.symbols and end == 'it out' and ms.curdir == tmp_path / 'one-2'
+    assert (ms.data.sizes, ms.hyper.state_size) == ((240, 60, 0), 6) and run_of(ms).learner.seed == 3
     assert len(begin(tmp_path / 'text', tmp_path / 'three', level='byte').data.train) == int(0.9 * 303)
+
+
+@pytest.mark.parametrize('level', ['char', 'word'])
+def test_a_few_bad_bytes_are_replaced_on_request(tmp_path: Path, level: str) -> None:
+    text = words(3000)
+    (tmp_path / 'text').write_bytes(text.encode() + b' caf\xe9 \xff')
+    with pytest.raises(SourceTextError, match='byte 0xE9 at offset 3,004') as caught:
+        begin(tmp_path / 'text', tmp_path / 'run', level=level)
+    assert caught.value.next_step.startswith("errors='replace' reads its 2 bad places as U+FFFD; or encoding=")
+    with pytest.warns(UserWarning, match='has 2 bad places, not utf-8, read as U.FFFD'):
+        ms = begin(tmp_path / 'text', tmp_path / 'run', level=level, errors='replace')
+    assert (ms.data.text('train') + ms.data.text('valid')).decode() == text + ' caf\ufffd \ufffd'
+    (tmp_path / 'text').write_text(text)
+    begin(tmp_path / 'text', tmp_path / 'good', level=level, errors='replace')  # and nothing is said
+    with pytest.raises(HyperParamsError, match="errors='ignore' is unknown"):
+        begin(tmp_path / 'text', tmp_path / 'other', level=level, errors='ignore')
 
 
 @pytest.mark.parametrize('name', ['val.txt', 'dev.txt', 'validation.txt', 'Valid.txt'])
 def test_files_of_a_directory_that_are_not_read_are_named(tmp_path: Path, name: str) -> None:
     for file in ('train.txt', name):
         (tmp_path / file).write_text(words(300))
-    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, and begin a run'):
+    with pytest.warns(UserWarning, match=f'and not {name}.  Next: rename {name} to valid.txt, then ') as told:
         begin(tmp_path, tmp_path / 'run')
     (tmp_path / name).rename(tmp_path / 'valid.txt')
-    assert len(begin(tmp_path, tmp_path / 'two').data.valid) == 300
+    ms = eval(str(told[0].message).partition(', then ')[2])
+    assert len(ms.data.valid) == 300 and ms.curdir == tmp_path / 'run-2'
 
 
-def test_an_encoding_without_effect_is_refused(tmp_path: Path) -> None:
+def test_a_remark_comes_before_there_is_a_run(tmp_path: Path) -> None:
+    """Expect no run if the user has made errors of warnings, so that the directory is free for another call."""
+    (tmp_path / 'text').write_text(words(300), encoding='utf-8-sig')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with pytest.raises(UserWarning, match='byte order mark'):
+            begin(tmp_path / 'text', tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'text').write_text(words(300))
-    with pytest.raises(HyperParamsError, match='encoding=.koi8-r. would do nothing'):
-        begin(tmp_path / 'text', tmp_path / 'run', level='byte', encoding='koi8-r')
+    for option, value in (('encoding', 'koi8-r'), ('errors', 'replace')):
+        with pytest.raises(HyperParamsError, match=f'{option}=.{value}. would do nothing'):
+            begin(tmp_path / 'text', tmp_path / 'run', level='byte', **{option: value})
 
 
 def test_a_text_in_the_place_of_a_path_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn import HyperParamsError, SourceTextError
 from charrnn.text import sources
-from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks, decoded_chunks, source_files
+from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks, decoded_chunks, replaced, source_files
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,48 @@ def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest
     path.write_bytes('cut é'.encode()[:-1])
     with pytest.raises(SourceTextError, match=r'byte 0xC3 at offset 4 '):
         list(decoded_chunks(path))
+
+
+@pytest.mark.parametrize('chunk', [1, 7, 4096])
+@pytest.mark.parametrize(
+    ('encoding', 'content', 'text', 'number'),
+    [
+        ('utf-8', b'caf\xe9 \xff\xef\xbf\xbd na\xc3\xafve', 'caf\ufffd \ufffd\ufffd na\u00efve', 2),
+        ('utf-8', 'cut \u65e5'.encode()[:-1], 'cut \ufffd', 1),
+        ('ascii', b'na\xc3\xafve', 'na\ufffd\ufffdve', 2),
+        ('shift_jis', '\u6c34 '.encode('shift_jis') + b'\xff', '\u6c34 \ufffd', 1),
+        ('utf-16-le', 'ab\ufffd'.encode('utf-16-le') + b'c', 'ab\ufffd\ufffd', 1),
+        ('latin-1', bytes(range(256)), bytes(range(256)).decode('latin-1'), 0),
+    ],
+)
+def test_bad_bytes_are_replaced_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, encoding: str, content: bytes, text: str, number: int
+) -> None:
+    monkeypatch.setattr(sources, 'CHUNK_BYTES', chunk)
+    path = tmp_path / 'text'
+    path.write_bytes(content)
+    assert ''.join(decoded_chunks(path, encoding, 'replace')) == text
+    assert replaced(path, encoding) == number
+    assert (replaced(path, encoding, 0) > 0) == (number > 0)
+
+
+@pytest.mark.parametrize(
+    ('content', 'advised'),
+    [
+        (b'a text' * 1000 + b'\xff', 'its 1 bad place as U'),
+        (b'a text' * 1000 + b'\xff\xfe \xff', 'its 3 bad places as U'),
+        (b'a text' * 1000 + b'\xff' * 7, ''),
+        (b'a short text \xff', 'its 1 bad place as U'),
+        (b'a short text \xff\xff', ''),
+    ],
+)
+def test_few_bad_bytes_are_advised_to_be_replaced(tmp_path: Path, content: bytes, advised: str) -> None:
+    (tmp_path / 'text').write_bytes(content)
+    with pytest.raises(SourceTextError) as caught:
+        list(decoded_chunks(tmp_path / 'text'))
+    step = caught.value.next_step
+    assert advised in step if advised else 'replace' not in step
+    assert "encoding='latin-1'" in step and "level='byte'" in step
 
 
 @pytest.mark.parametrize('encoding', ['no-such-thing', 'hex', 'rot13', 3])

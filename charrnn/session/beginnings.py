@@ -1,0 +1,94 @@
+"""Beginnings of runs: a source is encoded, and told about; and the call that begins another run on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import shown, warn
+from charrnn.hyperparams import HyperParams
+from charrnn.session.trust import open_dataset
+from charrnn.storage.durable import cannot_write, explained
+from charrnn.storage.sealed import new_folder
+from charrnn.storage.workspace import Workspace
+from charrnn.text.dataset import Dataset, write_dataset
+from charrnn.text.remarks import remarks
+from charrnn.text.sources import Source
+
+
+def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
+    """Encode a source into a directory in which a run begins.
+
+    Raises
+    ------
+    SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
+    """
+    with new_folder(workspace.dataset) as folder:
+        write_dataset(folder, source, seq_len)
+    with explained(workspace.history, cannot_write):
+        workspace.history.unlink(missing_ok=True)
+    return open_dataset(workspace)
+
+
+def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[str, Any]) -> None:
+    """Warn of what a run that begins now does not read, or reads otherwise than its user may think.
+
+    Parameters
+    ----------
+    usedir : str         the working directory of the run
+    options : mapping    arguments other than the defaults, besides those for reading the text, by name
+    """
+    for remark in remarks(source):
+        steps = [remark.first] if remark.first else []
+        if steps or remark.changes:
+            call = begin_again(str(source.path), usedir, {**data.options, **options, **remark.changes})
+            steps.append(f'{call} {remark.effect}'.rstrip())
+        warn(f'{remark.what}  Next: {", then ".join(steps)}' if steps else remark.what)
+
+
+def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
+    """Return the call that begins a run on `source`, in a free directory beside `usedir`.
+
+    Parameters
+    ----------
+    options : mapping    arguments by name
+    """
+    free = next(name for number in itertools.count(2) if not Path(name := f'{usedir.rstrip("/")}-{number}').exists())
+    given = ''.join(f', {name}={shown(value)}' for name, value in options.items())
+    return f'ModelState.initfromsrcfile({source!r}, {free!r}{given})'
+
+
+def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
+    """Return the model type, the seed and the settings that are not the defaults, by name."""
+    usual = {'modeltype': 'GRUEncode', 'seed': 0, **HyperParams().facts()}
+    given = {'modeltype': modeltype, 'seed': seed, **hyper.facts()}
+    return {name: value for name, value in given.items() if value != usual[name]}
+
+
+def changed_source(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
+    """Return one line about the first file of a source that has changed since its run began; '' if none has.
+
+    Parameters
+    ----------
+    options : mapping    arguments other than those for reading the text with which the run was begun, by name
+    """
+    for file in data.files:
+        if change := file.change():
+            path = Path(file.path)
+            source = path if path.name == Path(data.source).name else path.parent  # a file, or a directory
+            step = begin_again(_nearby(source), usedir, {**data.options, **options})
+            return (
+                f'{_nearby(path)!r} has changed since this run began ({change}). The run goes on with its own copy of '
+                f'the text.  Next: {step} begins a run on the new one'
+            )
+    return ''
+
+
+def _nearby(path: Path) -> str:
+    """Return a path, relative to the present directory if it is below that."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (OSError, ValueError):
+        return str(path)
