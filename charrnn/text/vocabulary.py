@@ -64,6 +64,13 @@ class Vocabulary(ABC, Generic[Piece]):
         """Return the text that `indices` spell as it goes on after `text`: with the space between two words."""
         return self.decode(indices)
 
+    @abstractmethod
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end in a text of each of its symbols, (number of symbols, 2), in characters.
+
+        The bytes of one character share its place; white space between words belongs to no symbol.
+        """
+
     def to_bytes(self, indices: Iterable[int]) -> bytes:
         """Return the text that `indices` spell as UTF-8; of bytes, the bytes as they are."""
         return self.decode(indices).encode('utf-8', 'surrogateescape')

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, HyperParamsError, shown
@@ -139,6 +140,14 @@ class WordSet(Vocabulary[str]):
         decoder.feed(indices)
         found = decoder.text[start:]
         return found.removeprefix(' ') if text[-1:].isspace() else found
+
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end of each word and line break.
+
+        >>> WordSet(['the', 'cat']).places('the  cat').tolist()
+        [[0, 3], [5, 8]]
+        """
+        return np.array([found.span() for found in self.pattern.finditer(text)], np.int64).reshape(-1, 2)
 
     def decoder(self) -> WordDecoder:
         """Return a decoder that has been given no word yet."""
