@@ -29,6 +29,7 @@ from charrnn.modelstate import ModelState
 from charrnn.session.comparison import Comparison, compare
 from charrnn.session.curves import plot
 from charrnn.session.generation import generatestring, temperatures
+from charrnn.session.scores import Score
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet
@@ -53,6 +54,7 @@ __all__ = [
     'OwnershipError',
     'PlotError',
     'SamplingError',
+    'Score',
     'SourceTextError',
     'TornWindowError',
     'TrainReport',

@@ -35,7 +35,7 @@ PURPOSES = {
     'begin': ('initfromsrcfile', 'load'),
     'train': ('trainmodel', 'sethyperparams'),
     'generate': ('generatestring', 'temperatures'),
-    'measure': ('evaluate', 'compare', 'checkcausal'),
+    'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
     'attach': ('attach', 'reattach', 'detach'),
@@ -177,6 +177,7 @@ class ModelState(metaclass=_OnePage):
     evaluate = scores.evaluate
     compare = comparison.compare
     checkcausal = scores.checkcausal
+    score = scores.score
     plot = curves.plot
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention

@@ -134,7 +134,8 @@ class ColouredText:
         yield f'{self.scale.unit} ', math.nan
         for step in range(5):
             value = low + (high - low) * step / 4
-            yield f' {value:.2g} ', value
+            more = ' or more' if step == 4 and len(self.values) and np.nanmax(self.values) > high else ''
+            yield f' {value:.2g}{more} ', value
 
 
 def _terminal(parts: Iterable[tuple[str, float]], scale: Scale, system: ColorSystem) -> str:
@@ -212,7 +213,7 @@ def first_of_each(places: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def in_context(text: str, place: Sequence[int]) -> tuple[str, str, str]:
-    """Return a part of a text between the texts before and behind it, each cut to AROUND characters.
+    """Return a part of a text between the texts before and after it, each cut to AROUND characters.
 
     >>> in_context('the quick brown fox', (4, 9))
     ('the ', "'quick'", ' brown fox')
@@ -222,7 +223,7 @@ def in_context(text: str, place: Sequence[int]) -> tuple[str, str, str]:
     return text[max(0, start - AROUND) : start], shorten(repr(text[start:end]), 2 * AROUND), text[end : end + AROUND]
 
 
-CONTEXT = (Column('before', align='>'), Column(''), Column('behind'))
+CONTEXT = (Column('before', align='>'), Column(''), Column('after'))
 """The columns of ``in_context``."""
 
 

@@ -113,7 +113,7 @@ def test_without_colours_the_value_is_a_table(monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setattr(sys, 'stdout', io.StringIO())
     assert repr(Shown(coloured('a\nc', [0, 8, 1]))).splitlines() == [
         '3 characters',
-        'bits  offset  before        behind',
+        'bits  offset  before        after',
         "8.00       1       a  '\\n'  c",
     ]
 
