@@ -36,6 +36,7 @@ from charrnn.session.comparison import Comparison, compare
 from charrnn.session.curves import plot
 from charrnn.session.generation import generatestring
 from charrnn.session.prediction import Prediction
+from charrnn.session.scores import Score
 from charrnn.session.temperatures import temperatures
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
@@ -66,6 +67,7 @@ __all__ = [
     'Prediction',
     'Sample',
     'SamplingError',
+    'Score',
     'SourceTextError',
     'State',
     'TornWindowError',

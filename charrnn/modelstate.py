@@ -48,7 +48,7 @@ PURPOSES = {
     'train': ('trainmodel', 'sethyperparams'),
     'generate': ('generatestring', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
-    'measure': ('evaluate', 'compare', 'checkcausal'),
+    'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
     'attach': ('attach', 'reattach', 'detach'),
@@ -191,6 +191,7 @@ class ModelState(metaclass=_OnePage):
     evaluate = scores.evaluate
     compare = comparison.compare
     checkcausal = scores.checkcausal
+    score = scores.score
     plot = curves.plot
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention

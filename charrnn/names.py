@@ -107,7 +107,9 @@ _ATTRIBUTES = {
     'ms.generatestring()': 'sample generate predict write generate_text gen sampletext sample_text generatetext speak '
     'complete talk inference forward',
     'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
-    'ms.evaluate()': 'eval test score validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
+    'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
+    "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '
+    'score_text score_string get_score',
     'ms.restore()': 'load load_checkpoint undo rollback revert reload load_model load_state_dict load_weights rewind',
     'ms, which prints where the run stands': 'summary info status describe show report overview',
     'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '

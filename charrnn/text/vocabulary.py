@@ -66,6 +66,13 @@ class Vocabulary(ABC, Generic[Piece]):
         decoder.feed(indices)
         return decoder.text
 
+    @abstractmethod
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end in a text of each of its symbols, (number of symbols, 2), in characters.
+
+        The bytes of one character share its place; white space between words belongs to no symbol.
+        """
+
     def to_bytes(self, indices: Iterable[int]) -> bytes:
         """Return the text that `indices` spell as UTF-8; of bytes, the bytes as they are."""
         return self.decode(indices).encode('utf-8', 'surrogateescape')

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
@@ -131,6 +132,14 @@ class WordSet(Vocabulary[str]):
         decoder = self.decoder()
         decoder.feed(indices)
         return decoder.text
+
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end of each word and line break.
+
+        >>> WordSet(['the', 'cat']).places('the  cat').tolist()
+        [[0, 3], [5, 8]]
+        """
+        return np.array([found.span() for found in self.pattern.finditer(text)], np.int64).reshape(-1, 2)
 
     def decoder(self) -> WordDecoder:
         """Return a decoder that has been given no word yet."""
