@@ -28,7 +28,7 @@ from charrnn.models import Carry, build_model, derive_seed, dropout_masks, memor
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
 from charrnn.training.limits import FIRST_LANES, refuse_beyond
-from charrnn.training.moment import Moment, copied, set_weights
+from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
@@ -276,7 +276,13 @@ class Learner:
             )
 
     def load(self, moment: Moment) -> None:
-        """Become a moment of the same model type; the learner is torn if this is cut in half."""
+        """Become a moment of the same model type; the learner is torn if this is cut in half.
+
+        Raises
+        ------
+        CheckpointError    its model or its optimizer is another one, and nothing has changed
+        """
+        refuse_other_settings(moment, self.model)
         with self._moment:
             self._load(moment)
 

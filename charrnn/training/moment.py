@@ -17,7 +17,7 @@ from torch import Tensor
 
 from charrnn.arguments import LARGEST
 from charrnn.errors import CharRNNError, CheckpointError, ModelTypeError, UnusableHereError
-from charrnn.hyperparams import HyperParams
+from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import IMPORT_IT, MODELTYPES, Carry, LanguageModel, build_model, is_name, is_own
 from charrnn.models.weights import describe
 from charrnn.text.dataset import Dataset
@@ -149,6 +149,15 @@ def set_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
     with torch.inference_mode(False), torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
+
+
+def refuse_other_settings(moment: Moment, model: LanguageModel) -> None:
+    """Raise CheckpointError unless the settings of a moment that cannot change during a run are those of a model."""
+    other = build_model(moment.modeltype, len(model.readout_bias), moment.hyper, None)
+    theirs, ours = other.settle(moment.hyper).facts(), model.settle(model.hyper).facts()
+    for name, value in ours.items():
+        if name not in CHANGEABLE and theirs[name] != value:
+            raise invalid(f'the checkpoint has {name}={theirs[name]!r}, and this run {name}={value!r}')
 
 
 def invalid(what: str) -> CheckpointError:
