@@ -199,14 +199,17 @@ def test_help_is_a_page_that_opens_with_the_session_and_lists_every_verb() -> No
 def test_the_sessions_in_the_documents_run(
     document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Type each line by itself, as it stands, with a small text under the name that it uses."""
+    """Type each line by itself, as it stands but for a minute, with a small text under the name that it uses."""
     documents = {'help': ModelState.__doc__, 'package': charrnn.__doc__}
     session = session_of(documents.get(document) or (PACKAGE.parent / document).read_text(encoding='utf-8'))
     monkeypatch.chdir(tmp_path)
-    Path('shakespeare.txt').write_text(text * 20)
+    monkeypatch.setenv('MPLBACKEND', 'agg')
+    Path('workspaces').mkdir()
+    for name in ('shakespeare.txt', 'workspaces/help.txt'):  # the second is the text of ./demo
+        Path(name).write_text(f'The {text}' * 20)
     names = {name: getattr(charrnn, name) for name in charrnn.__all__}
     for line in session:
-        exec(compile(line, document, 'single'), names)
+        exec(compile(line.replace('minutes=1)', 'minutes=0.01)'), document, 'single'), names)
     assert len(session) >= 4
     assert 'nats/char' in capsys.readouterr().out
     assert names['ms'].position > 0
