@@ -1,7 +1,7 @@
 """ModelState, the public class: it begins and loads runs, shows where a run stands, and binds the verbs.
 
-A verb is a function ``verb(ms, ...)`` in session/, which is also the method ``ms.verb(...)``.  A new verb is one line
-here and one name in PURPOSES.
+A verb is a function ``verb(ms, ...)`` in session/ or export/, which is also the method ``ms.verb(...)``.  A new verb is
+one line here and one name in PURPOSES.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from charrnn.arguments import path_of, whole
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
 from charrnn.errors import HyperParamsError, WorkspaceError, warn
+from charrnn.export import page
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import MODELTYPES, Carry, Engine, choose_device, modeltype_named
 from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
@@ -38,6 +39,7 @@ PURPOSES = {
     'measure': ('evaluate', 'compare', 'checkcausal'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
+    'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
@@ -183,6 +185,7 @@ class ModelState(metaclass=_OnePage):
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore
+    exporthtml = page.exporthtml
     attach = hooks.attach
     attached = property(hooks.attached, doc='The names and sources of the attached functions.')
     reattach = hooks.reattach

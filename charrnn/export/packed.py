@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.errors import HyperParamsError
+from charrnn.errors import HyperParamsError, SamplingError
 from charrnn.models.onehot import look_up
 from charrnn.models.recurrent import Recurrent
 
@@ -54,9 +54,12 @@ def pack(model: Recurrent, weights: str) -> Packed:
     weights : str       'float16' or 'int8'
     Raises
     ------
-    HyperParamsError    a number is too large for float16
+    SamplingError       the weights are no longer numbers
+    HyperParamsError    a weight is too large for float16
     """
     inputs, parts = parts_of(model)
+    if not all(np.isfinite(part).all() for part in parts):
+        raise SamplingError('the weights are no longer numbers.', "ms.restore('best')")
     largest = max(float(np.abs(part).max()) for part in parts if part.ndim == 2)
     if weights == 'float16' and largest > LARGEST_HALF:
         raise HyperParamsError(f'float16 ends at 65,504, and a weight is {largest:,.0f}.', "weights='int8'")

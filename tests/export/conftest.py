@@ -1,4 +1,4 @@
-"""JavaScript under node, for the tests of runtime.js."""
+"""JavaScript under node, and a page in a browser."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import train, words
+from export.browser import Browser, found_chromium
 
 import charrnn
 from charrnn import ModelState
@@ -55,3 +57,33 @@ def packed_facts(ms: ModelState, weights: str = 'float16') -> dict[str, Any]:
     packed = pack(model, weights)
     data = base64.b64encode(packed.data).decode()
     return {'model': packed.facts, 'data': data, 'vocabulary': vocabulary_facts(ms.chars)}
+
+
+@pytest.fixture(scope='session')
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Return a browser that the tests of this file share."""
+    program = found_chromium()
+    if program is None:
+        pytest.skip('there is no browser for the page: apt-get install chromium')
+    with Browser(program, tmp_path_factory.mktemp('profile')) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(window: Browser) -> Iterator[Browser]:
+    """Return the shared browser; afterwards, no script has failed and the page alone was asked for."""
+    window.events.clear()
+    yield window
+    assert window.troubles == []
+    assert {address[:5] for address in window.requests} == {'file:'} and len(set(window.requests)) == 1
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> ModelState:
+    """Return a run that has learned enough for its text at temperature 0 to differ from its text at 1."""
+    folder = tmp_path_factory.mktemp('trained')
+    (folder / 'text.txt').write_text(words(3000))
+    sizes: dict[str, Any] = {'layers': 2, 'state_size': 16, 'seq_len': 20, 'learnrate': 0.02, 'device': 'cpu'}
+    ms = ModelState.initfromsrcfile(folder / 'text.txt', folder / 'run', **sizes)
+    train(ms, 60, valid_len=0)
+    return ms
