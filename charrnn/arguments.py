@@ -56,6 +56,10 @@ MOST_NAME = 255
 """Characters of the longest name of a file; a text with a longer part is not a path."""
 
 
+EXAMPLES = {'srcfile': 'text.txt', 'path': 'page.html'}
+"""A path for an argument that is no working directory."""
+
+
 def path_of(name: str, given: object) -> Path:
     """Return a path that a user typed, with `~` expanded.
 
@@ -64,7 +68,7 @@ def path_of(name: str, given: object) -> Path:
     WorkspaceError    it is not a path: a text in memory, a list of lines, ...
     """
     is_source = name == 'srcfile'
-    example = f'{name}={"text.txt" if is_source else "workspaces/text"!r}'
+    example = f'{name}={EXAMPLES.get(name, "workspaces/text")!r}'
     lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
     text = isinstance(given, str) and ('\n' in given or any(len(part) > MOST_NAME for part in given.split('/')))
     if lines or text:

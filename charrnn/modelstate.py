@@ -1,21 +1,19 @@
 """ModelState, the public class: it begins and loads runs, shows where a run stands, and binds the verbs.
 
-A verb is a function ``verb(ms, ...)`` in session/, which is also the method ``ms.verb(...)``.  A new verb is one line
-here and one name in PURPOSES.
+A verb is a function ``verb(ms, ...)`` in session/ or export/, which is also the method ``ms.verb(...)``.  A new verb is
+one line here and one name in PURPOSES.
 """
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 
 from charrnn.arguments import path_of, whole
-from charrnn.display.progress import Screen
-from charrnn.display.text import count
 from charrnn.errors import WorkspaceError
+from charrnn.export import page
 from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
@@ -40,9 +38,6 @@ from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
-SLOW_BYTES = 100_000_000
-"""A text from this size on takes so long to read that it is announced."""
-
 PURPOSES = {
     'begin': ('initfromsrcfile', 'load'),
     'train': ('trainmodel', 'sethyperparams'),
@@ -51,6 +46,7 @@ PURPOSES = {
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
+    'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
@@ -150,7 +146,6 @@ class ModelState(metaclass=_OnePage):
         refuse_without_effect(modeltype, hyper)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
-        _announce_if_slow(source.path)
         return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod
@@ -198,6 +193,7 @@ class ModelState(metaclass=_OnePage):
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore
+    exporthtml = page.exporthtml
     attach = hooks.attach
     attached = property(hooks.attached, doc='The names and sources of the attached functions.')
     reattach = hooks.reattach
@@ -310,9 +306,3 @@ ModelState.__doc__ = f"""{ModelState.__doc__}{_table_of_verbs()}
 
     help(ModelState.trainmodel), or help(ms.trainmodel), has the details.
     """
-
-
-def _announce_if_slow(source: Path) -> None:
-    with contextlib.suppress(OSError, ValueError):  # the reader of the file will report the error
-        if source.stat().st_size > SLOW_BYTES:
-            Screen().say(f'reading {count(source.stat().st_size)} bytes, twice ...')

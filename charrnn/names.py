@@ -114,7 +114,9 @@ _ATTRIBUTES = {
     'ms, which prints where the run stands': 'summary info status describe show report overview',
     'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '
     'reset_states zero_state init_hidden reset reset_hidden',
-    'copy the directory ms.curdir: it is the whole run': 'export share upload push_to_hub copy backup save_as to_onnx',
+    "copy the directory ms.curdir: it is the whole run; ms.exporthtml('page.html') makes a page of it": 'export share '
+    'upload push_to_hub copy backup save_as to_onnx',
+    "ms.exporthtml('page.html')": 'html to_html export_html page webpage demo',
     'delete the directory ms.curdir yourself; nothing here deletes a run': 'delete remove destroy clear drop',
     'nothing: a run needs no closing': 'close quit exit stop shutdown end finish',
     'ms.chars': 'vocab vocabulary charset tokenizer itos stoi alphabet char2idx idx2char vocab_size characters words',

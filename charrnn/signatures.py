@@ -36,6 +36,7 @@ EXAMPLES = {
     'srcfile': "'text.txt'",
     'usedir': "'workspaces/text'",
     'dir': "'workspaces/text'",
+    'path': "'page.html'",
     'text': "'some text'",
     'name': "'samplefilter'",
     'register.name': "'MGU'",

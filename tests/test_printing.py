@@ -51,6 +51,8 @@ def all_that_is_returned(ms: ModelState, report: object, prime: str) -> Iterator
     scored = ms.score(prime, prime=prime)
     yield from (scored, ms.score([prime, f'{prime} {prime}'], errors='replace'))
     scored._repr_html_().encode()
+    if ms.chars.level != 'word':
+        yield ms.exporthtml(f'{ms.curdir}.html')
     inspection = fsck(ms.curdir)
     yield from (inspection, *inspection.findings, status(ms.curdir))
     bad: list[dict[str, Any]] = [{'prime': 'ѣ𐍈'}, {'prime': '\ud800'}, {'prime': 5}, {'temp': -1}, {'ѣ': 1}]

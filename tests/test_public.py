@@ -28,6 +28,7 @@ LAYERS = (
     {'evaluation'},
     {'training', 'sampling'},
     {'session'},
+    {'export'},
     {'modelstate'},
     {'shell'},
 )
@@ -36,7 +37,7 @@ LEAVES = {'storage': {'errors'}, 'scratch': {'errors'}, 'display': {'errors'}}
 """Parts that import one other part at most, so that each can be read by itself."""
 
 FOLDERS = ('charrnn', 'tests', 'benchmarks', 'examples', 'tools')
-MOST_LINES = {'.py': 320, '.c': 480, '.h': 480}
+MOST_LINES = {'.py': 320, '.c': 480, '.h': 480, '.js': 360}
 VAGUE = re.compile(r'(What|Whether|Who|Whose|How|Where|Those|So)\b')
 """A docstring begins with a verb or a noun, and not with one of these words (CONTRIBUTING.md, English)."""
 

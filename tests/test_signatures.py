@@ -17,18 +17,18 @@ import charrnn
 from charrnn import HyperParamsError, ModelState, SamplingError
 from charrnn.modelstate import PURPOSES
 
-SESSION = Path(charrnn.__file__).parent / 'session'
+PACKAGE = Path(charrnn.__file__).parent
 VERBS = [name for purpose, names in PURPOSES.items() if purpose != 'begin' for name in names]
 
 
 def definitions() -> dict[str, list[str]]:
-    """Return the modules of session/ that define each function at their top level."""
+    """Return the modules of session/ and export/ that define each function at their top level."""
     found: dict[str, list[str]] = {}
-    for path in sorted(SESSION.glob('*.py')):
+    for path in sorted((*PACKAGE.glob('session/*.py'), *PACKAGE.glob('export/*.py'))):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
             overloads = [ast.unparse(decorator) for decorator in getattr(node, 'decorator_list', [])]
             if isinstance(node, ast.FunctionDef) and 'overload' not in overloads:
-                found.setdefault(node.name, []).append(f'charrnn.session.{path.stem}')
+                found.setdefault(node.name, []).append(f'charrnn.{path.parent.name}.{path.stem}')
     return found
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from charrnn.display.progress import Screen
+from charrnn.display.text import count
 from charrnn.errors import shown, warn
 from charrnn.hyperparams import HyperParams
 from charrnn.session.trust import open_dataset
@@ -17,6 +20,9 @@ from charrnn.text.dataset import Dataset, write_dataset
 from charrnn.text.remarks import remarks
 from charrnn.text.sources import Source
 
+SLOW_BYTES = 100_000_000
+"""A text from this size on takes so long to read that it is announced."""
+
 
 def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
     """Encode a source into a directory in which a run begins.
@@ -25,6 +31,9 @@ def read_source(workspace: Workspace, source: Source, seq_len: int) -> Dataset:
     ------
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
+    with contextlib.suppress(OSError, ValueError):  # the reader of the file will report the error
+        if (size := source.path.stat().st_size) > SLOW_BYTES:
+            Screen().say(f'reading {count(size)} bytes, twice ...')
     with new_folder(workspace.dataset) as folder:
         write_dataset(folder, source, seq_len)
     with explained(workspace.history, cannot_write):

@@ -45,6 +45,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'plot': lambda ms: ms.plot(),
     'track neurons': lambda ms: ms.trackneurons('the cat'),
     'temperatures': lambda ms: ms.temperatures('the cat'),
+    'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
     'save': lambda ms: ms.newcheckpoint(),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
