@@ -268,7 +268,7 @@ def test_hyperparameters_are_values() -> None:
 
 def test_arguments_of_another_type_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
     ms = make_run()
-    for wrong in (5, b'bytes', ['x']):
+    for wrong in (5, b'bytes', [5]):
         with pytest.raises(CharRNNError, match='is no text'):
             ms.generatestring(prime=wrong)  # type: ignore[arg-type]
     nothing: Any = None

@@ -89,7 +89,7 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ),
         ('generatestring', 'max_length', 9, 'numchars=9'),
         ('generatestring', 'Temperature', 0.3, 'temp=0.3'),
-        ('generatestring', 'eos', '.', 'leave it out: a text has numchars symbols'),
+        ('generatestring', 'eos', '.', "stop='.'"),
         ('generatestring', 'xyzzy', 1, 'one of numchars, temp, prime, seed, errors, n'),
         ('trainmodel', 'lr', 0.0005, r'ms.sethyperparams\(learnrate=0.0005\)'),
         ('trainmodel', 'state_size', 9, r'a new run: ModelState.initfromsrcfile\(..., state_size=9\)'),

@@ -224,7 +224,7 @@ def text_name(run: Run) -> str:
 def megabytes(size: int) -> str:
     """Return a number of bytes as MB, or as kB below one.
 
-    >>> megabytes(1_324_296), megabytes(20_500)
+    >>> megabytes(1_324_296), megabytes(20_600)
     ('1.3 MB', '21 kB')
     """
     return f'{size / 1e6:.1f} MB' if size >= 999_500 else f'{size / 1e3:.0f} kB'

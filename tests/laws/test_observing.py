@@ -33,6 +33,9 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'evaluate train': lambda ms: ms.evaluate('train'),
     'generate': lambda ms: generatestring(ms, 30),
     'generate with a seed': lambda ms: ms.generatestring(30, temp=0, prime='the cat', seed=3),
+    'generate with rules': lambda ms: list(ms.generatestring(30, forbid='a', stop='\n', topk=3, stream=True)),
+    'read': lambda ms: [ms.read('the cat').blend(ms.read('a')), ms.next(ms.read('the cat')), repr(ms.lane(0))],
+    'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),  # type: ignore[func-returns-value]
     'repr': repr,
     'complete names': dir,
     'properties': lambda ms: [getattr(ms, name) for name in dir(ms) if not name.startswith('__')],
