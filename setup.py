@@ -14,7 +14,17 @@ setup(
             ['charrnn/models/engines/c/module.c'],
             depends=[
                 f'charrnn/models/engines/c/{name}.h'
-                for name in ('arguments', 'kernels', 'reader', 'sets', 'stack', 'threads', 'vectors', 'window')
+                for name in (
+                    'arguments',
+                    'kernels',
+                    'limits',
+                    'reader',
+                    'sets',
+                    'stack',
+                    'threads',
+                    'vectors',
+                    'window',
+                )
             ],
             # No -ffast-math: it breaks the exponential.  psabi: a remark on vectors as arguments, all of them inlined.
             extra_compile_args=['-O3', '-std=gnu11', '-ffp-contract=fast', '-pthread', '-Wno-psabi'],

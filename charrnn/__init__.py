@@ -14,6 +14,7 @@ from charrnn.errors import (
     DeviceError,
     EngineError,
     HyperParamsError,
+    ModelTypeError,
     NonFiniteLossError,
     OwnershipError,
     PlotError,
@@ -25,10 +26,18 @@ from charrnn.errors import (
 )
 from charrnn.evaluation.units import Evaluation
 from charrnn.hyperparams import HyperParams
+from charrnn.models.carry import Carry
+from charrnn.models.contract import LanguageModel
+from charrnn.models.registry import register
 from charrnn.modelstate import ModelState
+from charrnn.sampling.sample import Sample
+from charrnn.sampling.state import State
 from charrnn.session.comparison import Comparison, compare
 from charrnn.session.curves import plot
-from charrnn.session.generation import generatestring, temperatures
+from charrnn.session.generation import generatestring
+from charrnn.session.prediction import Prediction
+from charrnn.session.scores import Score
+from charrnn.session.temperatures import temperatures
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.wordset import WordSet
@@ -38,6 +47,7 @@ from charrnn.version import __version__
 __all__ = [
     'AttachedError',
     'ByteSet',
+    'Carry',
     'CharRNNError',
     'CharSet',
     'CharSetError',
@@ -48,12 +58,18 @@ __all__ = [
     'Evaluation',
     'HyperParams',
     'HyperParamsError',
+    'LanguageModel',
     'ModelState',
+    'ModelTypeError',
     'NonFiniteLossError',
     'OwnershipError',
     'PlotError',
+    'Prediction',
+    'Sample',
     'SamplingError',
+    'Score',
     'SourceTextError',
+    'State',
     'TornWindowError',
     'TrainReport',
     'TrainingError',
@@ -63,6 +79,7 @@ __all__ = [
     'compare',
     'generatestring',
     'plot',
+    'register',
     'temperatures',
 ]
 

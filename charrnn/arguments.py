@@ -6,8 +6,9 @@ import contextlib
 import math
 import numbers
 import os
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from charrnn.errors import HyperParamsError, WorkspaceError, shown
 
@@ -28,16 +29,35 @@ LARGEST_REAL = 3e38
 """A real argument beyond this would overflow in float32."""
 
 
+CONTAINER = (Path('/sys/fs/cgroup/memory.max'), Path('/sys/fs/cgroup/memory/memory.limit_in_bytes'))
+"""The files in which Linux tells a container the limit on its memory, in the two versions of control groups."""
+
+
 def memory_bytes() -> int:
-    """Return the physical memory of this machine; where the system does not tell, a bound that no machine reaches."""
-    try:
-        return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    except (AttributeError, ValueError, OSError):
-        return 2**46
+    """Return the memory that this process may take: of the machine, or less if a limit is set (ulimit -v, a container).
+
+    Where the system does not tell, the result is a bound that no machine reaches.
+    """
+    most = 2**46
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        most = min(most, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        most = min(most, soft) if soft > 0 else most  # infinity is negative
+    for path in CONTAINER:
+        with contextlib.suppress(OSError, ValueError):  # 'max' is no number
+            most = min(most, int(path.read_text()))
+    return most
 
 
 MOST_NAME = 255
 """Characters of the longest name of a file; a text with a longer part is not a path."""
+
+
+EXAMPLES = {'srcfile': 'text.txt', 'path': 'page.html'}
+"""A path for an argument that is no working directory."""
 
 
 def path_of(name: str, given: object) -> Path:
@@ -48,7 +68,7 @@ def path_of(name: str, given: object) -> Path:
     WorkspaceError    it is not a path: a text in memory, a list of lines, ...
     """
     is_source = name == 'srcfile'
-    example = f'{name}={"text.txt" if is_source else "workspaces/text"!r}'
+    example = f'{name}={EXAMPLES.get(name, "workspaces/text")!r}'
     lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
     text = isinstance(given, str) and ('\n' in given or any(len(part) > MOST_NAME for part in given.split('/')))
     if lines or text:
@@ -73,7 +93,7 @@ def whole(least: int) -> Check:
                 raise HyperParamsError(f'{name} is larger than {LARGEST:,}.', f'{name}={default or max(least, 1)}')
             return int(value)
         spelled = _spelled(value)
-        is_valid = spelled >= least and spelled == int(spelled)
+        is_valid = least <= spelled <= LARGEST and spelled == int(spelled)
         suggested = int(spelled) if is_valid else max(least, 1) if default is None else default
         raise HyperParamsError(f'{name}={shown(value)} must be a whole number, {least} or more.', f'{name}={suggested}')
 
@@ -82,23 +102,33 @@ def whole(least: int) -> Check:
 
 def real(low: float, high: float = LARGEST_REAL, *, open_low: bool = False, open_high: bool = False) -> Check:
     """Return a check for finite real numbers between `low` and `high`; the check returns a plain float."""
-    bounds = f'more than {low:g}' if open_low else f'{low:g} or more'
-    bounds += f' and {"less than" if open_high else "at most"} {high:g}' if high < LARGEST_REAL else ''
+    least = f'more than {low:g}' if open_low else f'{low:g} or more'
+    most = f'{"less than" if open_high else "at most"} {high:g}'
 
     def is_inside(number: float) -> bool:
         return (number > low if open_low else number >= low) and (number < high if open_high else number <= high)
 
     def check(name: str, value: object, default: Any = None) -> float:
-        if type(value) is not bool and isinstance(value, numbers.Real):
-            with contextlib.suppress(OverflowError):  # an int beyond the largest float
-                number = float(cast(float, value))
-                if math.isfinite(number) and is_inside(number):
-                    return number
+        number = _as_float(value)
+        if is_inside(number):  # nan is not
+            return number
+        bounds = f'{least} and {most}' if high < LARGEST_REAL or number > high else least
         spelled = _spelled(value)
         suggested = spelled if is_inside(spelled) else 0.5 if default is None else default
         raise HyperParamsError(f'{name}={shown(value)} must be a finite number, {bounds}.', f'{name}={suggested:g}')
 
     return check
+
+
+def _as_float(value: Any) -> float:
+    """Return a real number of any type as a float; nan for anything else, and inf for one beyond the largest float."""
+    is_number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+    try:
+        return float(value) if is_number else math.nan
+    except OverflowError:  # an int or a Fraction
+        return math.inf if value > 0 else -math.inf
+    except ValueError:  # Decimal('sNaN')
+        return math.nan
 
 
 def truth(name: str, value: object, default: Any = None) -> bool:
@@ -127,9 +157,9 @@ def check_errors_argument(errors: str) -> None:
 
 
 def _spelled(value: object) -> float:
-    """Return the finite number that a float or a string stands for, or -inf, which no check accepts."""
+    """Return the finite number that a number or a string stands for, or -inf, which no check accepts."""
     try:
-        number = float(value) if isinstance(value, str | float) else -math.inf
+        number = float(value) if isinstance(value, str) else _as_float(value)
     except ValueError:
         return -math.inf
     return number if math.isfinite(number) else -math.inf

@@ -8,6 +8,7 @@
     ├── SamplingError         an invalid prime or temperature, or logits that are nan  ValueError
     ├── PlotError             a picture without matplotlib or without data             RuntimeError
     ├── DeviceError           a device that this machine or this torch does not have   RuntimeError
+    ├── ModelTypeError        a class that breaks the contract of a model type         TypeError
     ├── EngineError           an engine (CHARRNN_ENGINE) that is not available         RuntimeError
     ├── NonFiniteLossError    a loss or a gradient that is not finite                  ArithmeticError
     ├── AttachedError         an attached function that failed or cannot be saved      RuntimeError
@@ -162,6 +163,10 @@ class DeviceError(CharRNNError, RuntimeError):
     """A device that this machine, or this build of torch, does not have."""
 
 
+class ModelTypeError(CharRNNError, TypeError):
+    """A class of the user's own that breaks the contract of a model type, or a name that is not free for one."""
+
+
 class EngineError(CharRNNError, RuntimeError):
     """An engine that CHARRNN_ENGINE names and that this machine, installation or device does not have."""
 
@@ -184,6 +189,13 @@ class WorkspaceError(CharRNNError, OSError):
 
 class CheckpointError(WorkspaceError):
     """A checkpoint that is missing, damaged or of a newer format."""
+
+
+class UnusableHereError(CheckpointError):
+    """A whole checkpoint that this Python cannot use: of a newer format, or of a model type that is not registered.
+
+    Earlier checkpoints of the run are alike, so that ``load`` stops at it.
+    """
 
 
 class OwnershipError(CharRNNError, RuntimeError):

@@ -1,27 +1,36 @@
 """ModelState, the public class: it begins and loads runs, shows where a run stands, and binds the verbs.
 
-A verb is a function ``verb(ms, ...)`` in session/, which is also the method ``ms.verb(...)``.  A new verb is one line
-here and one name in PURPOSES.
+A verb is a function ``verb(ms, ...)`` in session/ or export/, which is also the method ``ms.verb(...)``.  A new verb is
+one line here and one name in PURPOSES.
 """
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 
 from charrnn.arguments import path_of, whole
-from charrnn.display.progress import Screen
-from charrnn.display.text import count
 from charrnn.errors import WorkspaceError
+from charrnn.export import page
 from charrnn.hyperparams import CHANGEABLE, HyperParams
-from charrnn.models import Carry, Engine, choose_device, modeltype_named
-from charrnn.session import comparison, curves, generation, hooks, neurons, rounds, scores, snapshots
+from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
+from charrnn.session import (
+    comparison,
+    curves,
+    generation,
+    hooks,
+    memory,
+    neurons,
+    prediction,
+    rounds,
+    scores,
+    snapshots,
+    temperatures,
+)
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
-from charrnn.session.settings import refuse_idle
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
@@ -29,16 +38,15 @@ from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
-SLOW_BYTES = 100_000_000
-"""A text from this size on takes so long to read that it is announced."""
-
 PURPOSES = {
     'begin': ('initfromsrcfile', 'load'),
     'train': ('trainmodel', 'sethyperparams'),
-    'generate': ('generatestring', 'temperatures'),
-    'measure': ('evaluate', 'compare', 'checkcausal'),
+    'generate': ('generatestring', 'temperatures', 'next'),
+    'remember': ('read', 'lane', 'loadstate'),
+    'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
+    'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
@@ -110,7 +118,8 @@ class ModelState(metaclass=_OnePage):
                                  valid.txt and test.txt
         usedir : path            the working directory of the new run
         modeltype : str          GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
-                                 LSTM, GRU or LSTMAttention
+                                 LSTM, GRU, LSTMAttention, or one of your
+                                 own (help(charrnn.register))
         trainfrac : float        the first int(trainfrac·size) symbols
                                  train, the rest validates
         level : str              a symbol is a 'char', a 'byte' or a 'word'
@@ -136,13 +145,12 @@ class ModelState(metaclass=_OnePage):
         """
         hyper = HyperParams(**hyperparams)
         modeltype = modeltype_named(modeltype)
-        refuse_idle(modeltype, hyper, hyperparams)
         path = path_of('srcfile', srcfile)
         words = vocab_size, lower, punctuation, mincount
         source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines)
+        refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir))
-        _announce_if_slow(source.path)
         return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod
@@ -175,16 +183,22 @@ class ModelState(metaclass=_OnePage):
     trainmodel = rounds.trainmodel
     sethyperparams = rounds.sethyperparams
     generatestring = generation.generatestring
-    temperatures = generation.temperatures
+    temperatures = temperatures.temperatures
+    next = prediction.next
+    read = memory.read
+    lane = memory.lane
+    loadstate = memory.loadstate
     evaluate = scores.evaluate
     compare = comparison.compare
     checkcausal = scores.checkcausal
+    score = scores.score
     plot = curves.plot
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore
+    exporthtml = page.exporthtml
     attach = hooks.attach
     attached = property(hooks.attached, doc='The names and sources of the attached functions.')
     reattach = hooks.reattach
@@ -263,15 +277,15 @@ class ModelState(metaclass=_OnePage):
         def __getattr__(self, name: str) -> NoReturn:
             raise no_attribute(self, name)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in type(self).__slots__:
-            object.__setattr__(self, name, value)
-            return
-        if name in CHANGEABLE:
-            raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
-        if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
-            raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-        raise no_attribute(self, name)
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in type(self).__slots__:
+                object.__setattr__(self, name, value)
+                return
+            if name in CHANGEABLE:
+                raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
+            if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
+                raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
+            raise no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -297,9 +311,3 @@ ModelState.__doc__ = f"""{ModelState.__doc__}{_table_of_verbs()}
 
     help(ModelState.trainmodel), or help(ms.trainmodel), has the details.
     """
-
-
-def _announce_if_slow(source: Path) -> None:
-    with contextlib.suppress(OSError, ValueError):  # the reader of the file will report the error
-        if source.stat().st_size > SLOW_BYTES:
-            Screen().say(f'reading {count(source.stat().st_size)} bytes, twice ...')

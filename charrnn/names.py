@@ -48,6 +48,12 @@ _SYNONYMS = {
     'input filepath infile',
     'state_size': 'hidden hidden_dim hidden_size hiddens hsize n_hidden nhid rnn_size units num_units n_units '
     'hidden_units rnn_units lstm_size gru_size d_model width neurons hidden_layer_size statesize cell_size',
+    'stop': 'eos eos_token stop_token end end_token until stop_string stop_strings terminators',
+    'stream': 'streaming streamer',
+    'forbid': 'bad_words bad_words_ids banned suppress_tokens forbidden',
+    'minp': 'min_p',
+    'topk': 'top_k k_top',
+    'topp': 'top_p nucleus nucleus_sampling',
     'temp': 'temperature t sampling_temperature softmax_temperature diversity creativity randomness',
     'temps': 'temperatures diversities',
     'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
@@ -81,9 +87,7 @@ OTHER_VALUES = {
 """Names whose value here is not the value that was given: the argument, and what to type."""
 
 _NO_ARGUMENT = {
-    'stop eos eos_token stop_token end end_token until stop_string': 'leave it out: a text has numchars symbols',
-    'top_k topk top_p topp nucleus min_p nucleus_sampling': 'ms.attach(samplefilter=...), a function of the logits',
-    'stream streaming callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
+    'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
     'patience early_stopping early_stop': "ms.restore('best') after the training",
     'momentum nesterov dampening beta1 beta2 beta_1 beta_2 betas adam_beta1 adam_beta2 eps epsilon amsgrad '
@@ -106,12 +110,16 @@ _ATTRIBUTES = {
     'ms.generatestring()': 'sample generate predict write generate_text gen sampletext sample_text generatetext speak '
     'complete talk inference forward',
     'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
-    'ms.evaluate()': 'eval test score validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
+    'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
+    "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '
+    'score_text score_string get_score',
     'ms.restore()': 'load load_checkpoint undo rollback revert reload load_model load_state_dict load_weights rewind',
     'ms, which prints where the run stands': 'summary info status describe show report overview',
     'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '
     'reset_states zero_state init_hidden reset reset_hidden',
-    'copy the directory ms.curdir: it is the whole run': 'export share upload push_to_hub copy backup save_as to_onnx',
+    "copy the directory ms.curdir: it is the whole run; ms.exporthtml('page.html') makes a page of it": 'export share '
+    'upload push_to_hub copy backup save_as to_onnx',
+    "ms.exporthtml('page.html')": 'html to_html export_html page webpage demo',
     'delete the directory ms.curdir yourself; nothing here deletes a run': 'delete remove destroy clear drop',
     'nothing: a run needs no closing': 'close quit exit stop shutdown end finish',
     'ms.chars': 'vocab vocabulary charset tokenizer itos stoi alphabet char2idx idx2char vocab_size characters words',

@@ -30,14 +30,19 @@ TAKERS = {
     for name in names.split()
 }
 """The verb that takes an argument, for arguments that users give to other verbs by mistake."""
+OWNERS = {'initfromsrcfile': 'ModelState', 'load': 'ModelState', 'register': 'charrnn'}
+"""The name before a verb, where it is not that of a run."""
 EXAMPLES = {
     'srcfile': "'text.txt'",
     'usedir': "'workspaces/text'",
     'dir': "'workspaces/text'",
+    'path': "'page.html'",
     'text': "'some text'",
     'name': "'samplefilter'",
+    'register.name': "'MGU'",
+    'ModelClass': 'MGU',
 }
-"""A value for each argument that has no default, for the call that an error suggests."""
+"""A value for each argument that has no default, for the call that an error suggests; with a verb where two differ."""
 
 
 def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -95,7 +100,7 @@ def _unknown(name: str, value: object, names: list[str]) -> HyperParamsError:
 
 def written(verb: str) -> str:
     """Return a verb as a user types it."""
-    return f'{"ModelState" if verb in ("initfromsrcfile", "load") else "ms"}.{verb}'
+    return f'{OWNERS.get(verb, "ms")}.{verb}'
 
 
 def _does_not_fit(
@@ -103,24 +108,25 @@ def _does_not_fit(
 ) -> HyperParamsError:
     """Return the error for a call in which an argument is missing, is given twice, or stands in no place."""
     first, *others = signature.parameters.values()
+    bound = first.name in ('self', 'cls', 'ms')  # given by the dot
     places = [p for p in (first, *others) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    typed = [shown(value) for value in args[1:]]
+    typed = [shown(value) for value in args[bound:]]
     missing = [p.name for p in places[len(args) :] if p.default is p.empty and p.name not in given]
     if first.name == 'ms' and not args:
         return HyperParamsError(f'{verb} needs a ModelState.', f'ms.{verb}()')
     if len(args) > len(places):
         free = [p.name for p in others if p.kind is p.KEYWORD_ONLY and p.name not in given]
-        extra = typed[len(places) - 1 :]
-        kept = typed[: len(places) - 1]
+        most = len(places) - bound
+        extra, kept = typed[most:], typed[:most]
         by_name = [f'{name}={value}' for name, value in zip(free, extra, strict=False)]
-        what = f'{verb} takes at most {len(places) - 1} values without a name, and {len(typed)} were given.'
+        what = f'{verb} takes at most {most} values without a name, and {len(typed)} were given.'
         return HyperParamsError(what, f'{written(verb)}({", ".join([*kept, *by_name])})')
     named = [f'{name}={shown(value)}' for name, value in given.items()]
     if missing:
-        call = [*typed, *(EXAMPLES.get(name, '...') for name in missing), *named]
+        call = [*typed, *(EXAMPLES.get(f'{verb}.{name}', EXAMPLES.get(name, '...')) for name in missing), *named]
         needs = ' and '.join(missing)
         return HyperParamsError(f'{verb} needs {needs}.', f'{written(verb)}({", ".join(call)})')
-    twice = next(p.name for p in places[1 : len(args)] if p.name in given)
+    twice = next(p.name for p in places[bound : len(args)] if p.name in given)
     call = [*typed, *(f'{name}={shown(value)}' for name, value in given.items() if name != twice)]
     return HyperParamsError(f'{twice} is given twice.', f'{written(verb)}({", ".join(call)})')
 

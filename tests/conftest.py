@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from torture import COUNTS, count
 
 from charrnn import ModelState
+from charrnn.models import MODELTYPES
 from charrnn.models.cells import CELLS, LayerFunction, LayerWeights
 from charrnn.models.engines import native
 from charrnn.session.run import run_of
@@ -145,6 +146,15 @@ def moment(ms: ModelState) -> dict[str, Any]:
     tensors = {name: t.detach().contiguous().view(-1).numpy().tobytes() for name, t in now.tensors().items()}
     facts = {name: value for name, value in now.facts().items() if name not in ('seconds', 'round')}
     return {**tensors, **facts}
+
+
+@pytest.fixture(autouse=True)
+def own_model_types() -> Iterator[None]:
+    """Forget the model types that a test registers."""
+    before = dict(MODELTYPES)
+    yield
+    MODELTYPES.clear()
+    MODELTYPES.update(before)
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentTypeError
+from itertools import islice
 from pathlib import Path
 
+import demo
 import pytest
 from conftest import words
 from story import picture
+
+from charrnn.display.standing import Standing
 
 EXAMPLES = Path(__file__).parents[1] / 'examples'
 STORIES = {
@@ -23,8 +27,8 @@ STORIES = {
 }
 
 
-def begin(name: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    here = {**os.environ, 'CHARRNN_DEMO_SECONDS': '2', 'MPLBACKEND': 'agg', 'PYTHONUNBUFFERED': '1'}
+def begin(name: str, folder: Path, *arguments: str, seconds: int = 2) -> subprocess.Popen[str]:
+    here = {**os.environ, 'CHARRNN_DEMO_SECONDS': str(seconds), 'MPLBACKEND': 'agg', 'PYTHONUNBUFFERED': '1'}
     return subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), *arguments],
         cwd=folder, env=here, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -54,8 +58,68 @@ def test_the_demo(tmp_path: Path) -> None:
     (tmp_path / 'text.txt').write_text(words(20_000))
     for again in (False, True):
         shown = run('demo.py', tmp_path, 'text.txt')
-        assert 'unigram' in shown
-        assert ('Continuing' in shown) == again
+        assert 'guessing by the frequency of letters alone costs' in shown
+        assert re.search(r"after the beginning '(the|and|ran|cat|sat|on|mat|a) ':\n", shown)
+        assert re.search(r'training (was enough|the samples begin to copy)', shown), 'it says what that was enough for'
+        assert ('Continuing' in shown) == again and 'The text is short' not in shown
+
+
+def test_the_demo_takes_a_short_text(tmp_path: Path) -> None:
+    (tmp_path / 'text.txt').write_text(words(857))
+    shown = run('demo.py', tmp_path, 'text.txt')
+    assert '857 characters): the model reads windows of 25 characters, not 50, in 7 lanes' in shown
+    assert shown.count('nats/char') >= 2 and 'The model writes' in shown
+    assert 'has 1 characters, of which 0 train' in run('demo.py', tmp_path, one(tmp_path), status=1)
+
+
+def one(folder: Path) -> str:
+    (folder / 'one.txt').write_text('x')
+    return 'one.txt'
+
+
+def test_a_window_fits_every_text() -> None:
+    for size in range(2, 5000):
+        lanes, window = demo.cut(size)
+        assert 1 <= lanes * window <= max(1, int(0.9 * size)) and lanes <= 16
+    assert demo.cut(5000) == demo.cut(10**9) == (16, 50)
+
+
+def test_the_built_in_text_is_prose() -> None:
+    text = 'Return the sum of all the numbers of a list, or zero\nif the list is empty.'
+    code = 'Example of the use of the thing that was explained above:\n    >>> thing(1)\n    1'
+    found = demo.prose([f'{text}\n\n  A short line.\n\n{code}', f'  {text}'.replace('\n', '\n  '), '=' * 80, ''])
+    assert found == f'{text}\n', 'dedented, once, without code and rules'
+    docs = list(islice(demo.help_texts(), 200))
+    assert len(demo.prose(docs)) > 3000
+
+
+def test_a_beginning_is_a_word_that_begins_lines() -> None:
+    assert demo.beginning('The a\nOn it\n\nThe b\n    The c\nx = 1\nx = 1\nx = 1') == 'The '
+    assert demo.beginning('\nこんにちは、世界。また明日会いましょう') == 'こんにちは、世界。ま'
+    assert demo.beginning('\n\n') == '\n\n'
+
+
+def test_the_demo_says_what_the_training_was_enough_for() -> None:
+    good = Standing('learning', '', 'generatestring(ms, temp=0.5)')
+    spelled, common, short = (demo.lesson(good, known, 50, 61.0) for known in (49, 35, 10))
+    assert spelled.startswith('49 of its 50 different words occur in the text: a minute of training was enough to')
+    assert 'Next: ' not in spelled and 'common words, not yet' in common and 'not yet for spelling' in short
+    assert all(text.endswith('Next: ms.trainmodel(minutes=5)') for text in (common, short, demo.lesson(good, 0, 0, 9)))
+    heart = Standing('memorising', 'the validation loss has risen since round 2', "ms.restore('best')")
+    assert demo.lesson(heart, 50, 50, 150) == (
+        'After 2 minutes of training the samples begin to copy the text. '
+        "The validation loss has risen since round 2.\nNext: ms.restore('best')"
+    )
+    few = Standing('few', '18 updates are too few to learn from', 'ms.trainmodel(20)')
+    assert demo.lesson(few, 9, 50, 7).startswith('After 7 s of training it is too early for words. 18 updates are too')
+
+
+def test_ctrl_c_ends_the_training_of_the_demo_and_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / 'text.txt').write_text(words(60_000))
+    process = begin('demo.py', tmp_path, 'text.txt', seconds=600)
+    shown, complaint = interrupt(process, 'Training for about 600 seconds', wait=1)
+    assert process.returncode == 0 and not complaint
+    assert 'Stopped after the current update; saved as checkpoint 2' in shown and 'The model writes' in shown
 
 
 @pytest.mark.parametrize('name', STORIES)

@@ -48,6 +48,11 @@ def all_that_is_returned(ms: ModelState, report: object, prime: str) -> Iterator
     yield from (ms.generatestring(30, 3.0, prime=prime, seed=2), samples, samples[:2], *samples, tempered[0].text)
     yield from (ms.history, *ms.history, ms.history[:2], ms.history['sample'], ms.checkpoints(), ms.checkpoints()[0])
     yield from (ms.hyper, ms.data, ms.engine, ms.carry, ms.chars, ms.attached)
+    scored = ms.score(prime, prime=prime)
+    yield from (scored, ms.score([prime, f'{prime} {prime}'], errors='replace'))
+    scored._repr_html_().encode()
+    if ms.chars.level != 'word':
+        yield ms.exporthtml(f'{ms.curdir}.html')
     inspection = fsck(ms.curdir)
     yield from (inspection, *inspection.findings, status(ms.curdir))
     bad: list[dict[str, Any]] = [{'prime': 'ѣ𐍈'}, {'prime': '\ud800'}, {'prime': 5}, {'temp': -1}, {'ѣ': 1}]

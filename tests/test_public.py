@@ -23,10 +23,12 @@ LAYERS = (
     {'errors', 'version', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'text'},
-    {'signatures', 'models'},
+    {'signatures'},
+    {'models'},
     {'evaluation'},
     {'training', 'sampling'},
     {'session'},
+    {'export'},
     {'modelstate'},
     {'shell'},
 )
@@ -35,7 +37,7 @@ LEAVES = {'storage': {'errors'}, 'scratch': {'errors'}, 'display': {'errors'}}
 """Parts that import one other part at most, so that each can be read by itself."""
 
 FOLDERS = ('charrnn', 'tests', 'benchmarks', 'examples', 'tools')
-MOST_LINES = {'.py': 320, '.c': 480, '.h': 480}
+MOST_LINES = {'.py': 320, '.c': 480, '.h': 480, '.js': 360}
 VAGUE = re.compile(r'(What|Whether|Who|Whose|How|Where|Those|So)\b')
 """A docstring begins with a verb or a noun, and not with one of these words (CONTRIBUTING.md, English)."""
 
@@ -198,14 +200,17 @@ def test_help_is_a_page_that_opens_with_the_session_and_lists_every_verb() -> No
 def test_the_sessions_in_the_documents_run(
     document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Type each line by itself, as it stands, with a small text under the name that it uses."""
+    """Type each line by itself, as it stands but for a minute, with a small text under the name that it uses."""
     documents = {'help': ModelState.__doc__, 'package': charrnn.__doc__}
     session = session_of(documents.get(document) or (PACKAGE.parent / document).read_text(encoding='utf-8'))
     monkeypatch.chdir(tmp_path)
-    Path('shakespeare.txt').write_text(text * 20)
+    monkeypatch.setenv('MPLBACKEND', 'agg')
+    Path('workspaces').mkdir()
+    for name in ('shakespeare.txt', 'workspaces/help.txt'):  # the second is the text of ./demo
+        Path(name).write_text(f'The {text}' * 20)
     names = {name: getattr(charrnn, name) for name in charrnn.__all__}
     for line in session:
-        exec(compile(line, document, 'single'), names)
+        exec(compile(line.replace('minutes=1)', 'minutes=0.01)'), document, 'single'), names)
     assert len(session) >= 4
     assert 'nats/char' in capsys.readouterr().out
     assert names['ms'].position > 0
@@ -255,6 +260,12 @@ def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
     assert list(values) == list(hyper.facts())
     assert {name for name, is_default in values.items() if not is_default} == {'layers', 'optimizer'}
     assert str(hyper) == "HyperParams(layers=3, optimizer='sgd')"
+
+
+def test_types_are_shipped_and_checked_strictly() -> None:
+    """A user's type checker sees what tests/user_script.py shows to mypy."""
+    settings = (PACKAGE.parent / 'setup.cfg').read_text(encoding='utf-8')
+    assert (PACKAGE / 'py.typed').exists() and 'charrnn = py.typed' in settings and 'strict = true' in settings
 
 
 def test_importing_prints_nothing_and_reaches_for_no_device() -> None:

@@ -17,18 +17,18 @@ import charrnn
 from charrnn import HyperParamsError, ModelState, SamplingError
 from charrnn.modelstate import PURPOSES
 
-SESSION = Path(charrnn.__file__).parent / 'session'
+PACKAGE = Path(charrnn.__file__).parent
 VERBS = [name for purpose, names in PURPOSES.items() if purpose != 'begin' for name in names]
 
 
 def definitions() -> dict[str, list[str]]:
-    """Return the modules of session/ that define each function at their top level."""
+    """Return the modules of session/ and export/ that define each function at their top level."""
     found: dict[str, list[str]] = {}
-    for path in sorted(SESSION.glob('*.py')):
+    for path in sorted((*PACKAGE.glob('session/*.py'), *PACKAGE.glob('export/*.py'))):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
             overloads = [ast.unparse(decorator) for decorator in getattr(node, 'decorator_list', [])]
             if isinstance(node, ast.FunctionDef) and 'overload' not in overloads:
-                found.setdefault(node.name, []).append(f'charrnn.session.{path.stem}')
+                found.setdefault(node.name, []).append(f'charrnn.{path.parent.name}.{path.stem}')
     return found
 
 
@@ -77,7 +77,7 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
             ms.generatestring(prime='')
         counts[value] = [name for name in frames(caught.value.__traceback__) if name.startswith('charrnn.')]
     assert counts[''] == counts['0'] == ['charrnn.signatures']
-    assert counts['1'] == ['charrnn.signatures', *['charrnn.session.generation'] * 2]
+    assert counts['1'] == ['charrnn.signatures', *['charrnn.session.generation'] * 2, 'charrnn.session.prime']
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ),
         ('generatestring', 'max_length', 9, 'numchars=9'),
         ('generatestring', 'Temperature', 0.3, 'temp=0.3'),
-        ('generatestring', 'eos', '.', 'leave it out: a text has numchars symbols'),
+        ('generatestring', 'eos', '.', "stop='.'"),
         ('generatestring', 'xyzzy', 1, 'one of numchars, temp, prime, seed, errors, n'),
         ('trainmodel', 'lr', 0.0005, r'ms.sethyperparams\(learnrate=0.0005\)'),
         ('trainmodel', 'state_size', 9, r'a new run: ModelState.initfromsrcfile\(..., state_size=9\)'),

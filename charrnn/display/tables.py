@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import html
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from charrnn.display.text import fitting, printable
@@ -94,6 +97,15 @@ class Table:
                 lines.append(f'<tr><td colspan="{len(cells)}" style="{style}">{text}</td></tr>')
         around = [f'<pre>{html.escape(printable(text))}</pre>' if text else '' for text in (self.before, self.after)]
         return f'{around[0]}<table>{"".join(lines)}</table>{around[1]}'
+
+
+def write_csv(path: str | Path, heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write comma-separated values after a line of heads; None is an empty cell, and a text is one cell."""
+    text = io.StringIO(newline='')
+    writer = csv.writer(text)
+    writer.writerow(heads)
+    writer.writerows(['' if value is None else value for value in row] for row in rows)
+    Path(path).write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace', newline='')
 
 
 class Tabular:

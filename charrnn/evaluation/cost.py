@@ -16,6 +16,8 @@ from charrnn.models import Carry, LanguageModel, readout_nats
 
 AT_ONCE = 1000
 """Symbols of each lane that are read at once: more would only take memory."""
+MOST_LANES = 64
+"""Texts that are read side by side."""
 
 
 @torch.no_grad()
@@ -58,9 +60,32 @@ def score_indices(model: LanguageModel, before: Sequence[int], indices: Sequence
     -------
     (len(indices),) float64
     """
-    ids, carry = torch.tensor([[*before, *indices]], device=model.device), model.zero_carry(1)
-    found = []
-    for start in range(0, ids.shape[1] - 1, AT_ONCE):
-        nats, carry = window_nats(model, ids[:, start : start + AT_ONCE + 1], carry)
-        found.append(nats[0])
-    return np.concatenate(found)[len(before) - 1 :]
+    *read_first, pending = before
+    ids = torch.tensor([read_first], dtype=torch.int64, device=model.device)
+    carry = carry_after(model, ids, model.zero_carry(1))
+    return score_texts(model, carry, pending, [np.array(indices, np.int64)])[0]
+
+
+def score_texts(
+    model: LanguageModel, carry: Carry, pending: int, texts: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.float64]]:
+    """Return the cost of each symbol of each text, in nats; each text goes on from one carry and its pending symbol.
+
+    Texts of about the same length are read side by side.
+    """
+    found: list[NDArray[np.float64]] = [np.empty(0)] * len(texts)
+    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    for first in range(0, len(texts), MOST_LANES):
+        group = by_length[first : first + MOST_LANES]
+        lanes, longest = len(group), len(texts[group[-1]])
+        ids = np.zeros((lanes, longest + 1), np.int64)  # zeros after the end of a text: no symbol before them sees them
+        ids[:, 0] = pending
+        for row, i in zip(ids, group, strict=True):
+            row[1 : len(texts[i]) + 1] = texts[i]
+        nats, now, at_once = np.empty((lanes, longest)), Carry.join([carry] * lanes), -(-AT_ONCE // lanes)
+        for start in range(0, longest, at_once):
+            window = torch.from_numpy(ids[:, start : start + at_once + 1]).to(model.device)
+            nats[:, start : start + at_once], now = window_nats(model, window, now)
+        for costs, i in zip(nats, group, strict=True):
+            found[i] = costs[: len(texts[i])].copy()
+    return found

@@ -10,9 +10,12 @@ So a word model with a small vocabulary does not win by encoding all other words
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.display.standing import OVERSHOOT, diverged, guessing
 from charrnn.display.tables import Column, Table, Tabular
@@ -46,38 +49,64 @@ class TextSize:
     spelling_nats: float
 
 
-def measure_text(text: bytes, data: Dataset, before: bytes = b'') -> TextSize:
+class Letters(NamedTuple):
+    """The cost of spelling, in nats: of each code point, (CODE_POINTS,), and of an end mark."""
+
+    costs: NDArray[np.float64]
+    end: float
+
+
+def measure_text(
+    text: bytes, data: Dataset, before: bytes = b'', letters: Callable[[], Letters] | None = None
+) -> TextSize:
     """Return the size of a text for the vocabulary of `data`; its training split gives the unigram of characters.
 
-    `before` is the last byte before the text in its source, if there is one: a space that parts a word before the text
-    from its first word comes back in decoding, and is free.
+    Parameters
+    ----------
+    before : bytes         the last byte before the text in its source, if there is one: a space that parts a word
+                           before the text from its first word comes back in decoding, and is free
+    letters : callable     returns ``letters_of(data)``, if the caller keeps that
     """
     decoded = text.decode('utf-8', 'surrogateescape')
     words = len(decoded.split()) + decoded.count('\n')
     continues = before not in (b'', b'\n') and text[:1].isspace()
-    spelling = spelling_nats(decoded, data.chars, data, continues) if isinstance(data.chars, WordSet) else 0.0
+    spelling = 0.0
+    if isinstance(data.chars, WordSet):
+        spelling = spelling_nats(decoded, data.chars, data, continues, letters)
     return TextSize(len(text), len(decoded), words, spelling)
 
 
-def spelling_nats(text: str, words: WordSet, data: Dataset, continues: bool = False) -> float:
-    """Return the cost, in nats, of spelling the parts of a text that the word vocabulary cannot encode.
+def letters_of(data: Dataset) -> Letters:
+    """Return the cost of spelling, from the training text of `data`.
 
     The alphabet is the characters of the training text with one added to each count, an end mark that is as frequent
     as words are, and one more symbol, of count 1, for all other code points; each of these costs log(1,114,112) more.
-    Which places are spelled is paid for too, given their number: among the white spaces, the symbols with index 0, and
-    the other symbols.  For index 0 that is nothing, unless the vocabulary itself holds <unk>.
     """
-    spelled = list(words.spelled(text, continues))
-    if not spelled:
-        return 0.0
     training = data.text('train', MOST_BYTES).decode('utf-8', 'replace')
     counts = np.bincount(code_points(training), minlength=CODE_POINTS)
     known = counts > 0
     ends = len(training.split()) + training.count('\n')
     total = counts.sum() + known.sum() + (ends + 1) + 1
     other = math.log(total) + math.log(CODE_POINTS)
-    cost = np.where(known, math.log(total) - np.log(counts + 1), other)
-    end = math.log(total) - math.log(ends + 1)
+    return Letters(np.where(known, math.log(total) - np.log(counts + 1), other), math.log(total) - math.log(ends + 1))
+
+
+def spelling_nats(
+    text: str,
+    words: WordSet,
+    data: Dataset,
+    continues: bool = False,
+    letters: Callable[[], Letters] | None = None,
+) -> float:
+    """Return the cost, in nats, of spelling the parts of a text that the word vocabulary cannot encode.
+
+    Which places are spelled is paid for too, given their number: among the white spaces, the symbols with index 0, and
+    the other symbols.  For index 0 that is nothing, unless the vocabulary itself holds <unk>.
+    """
+    spelled = list(words.spelled(text, continues))
+    if not spelled:
+        return 0.0
+    costs, end = letters() if letters else letters_of(data)
     unknown = words.encode(text, errors='replace') == 0
     places = np.array([place for place, _ in spelled])
     symbols = unknown[places[places % 2 == 1] // 2]  # for each spelled symbol, True if its index is 0
@@ -86,7 +115,7 @@ def spelling_nats(text: str, words: WordSet, data: Dataset, continues: bool = Fa
         + _log_choices(int(unknown.sum()), int(symbols.sum()))
         + _log_choices(int((~unknown).sum()), int((~symbols).sum()))
     )
-    return float(cost[code_points(''.join(part for _, part in spelled))].sum()) + end * len(spelled) + chosen
+    return float(costs[code_points(''.join(part for _, part in spelled))].sum()) + end * len(spelled) + chosen
 
 
 def _log_choices(n: int, k: int) -> float:

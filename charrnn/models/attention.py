@@ -65,6 +65,21 @@ class LSTMAttention(LSTM):
         self.key_weight = uniform(generator, H**-0.5, H, H)
         self.value_weight = uniform(generator, H**-0.5, H, H)
 
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        return super().count_weights(vocab_size, hyper) + 3 * hyper.state_size**2
+
+    @classmethod
+    def count_carry(cls, hyper: HyperParams) -> int:
+        memory = hyper.memory or hyper.seq_len
+        return super().count_carry(hyper) + memory * hyper.state_size
+
+    @classmethod
+    def count_window(cls, hyper: HyperParams) -> int:
+        """Return what the layers keep, the outputs seen with their keys and values, and the mask of bytes."""
+        T, seen = hyper.seq_len, (hyper.memory or hyper.seq_len) + hyper.seq_len
+        return super().count_window(hyper) + 3 * seen * hyper.state_size + T * seen // 4
+
     def zero_carry(self, lanes: int) -> Carry:
         memory = self.readout_bias.new_zeros(self.memory, lanes, self.hyper.state_size)
         filled = torch.zeros(1, lanes, dtype=torch.int64, device=memory.device)
@@ -82,9 +97,6 @@ class LSTMAttention(LSTM):
         if masks is not None:
             outputs = outputs * masks[-1].transpose(0, 1)
         return outputs, Carry(states)
-
-    def stack(self) -> None:
-        """Return None, because the model also has attention."""
 
     def settle(self, hyper: HyperParams) -> HyperParams:
         """Return settings with the present length of the memory, whatever seq_len becomes."""

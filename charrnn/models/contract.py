@@ -1,9 +1,12 @@
-"""The contract of a model: the methods that training, evaluation and sampling call."""
+"""The contract of a model: the methods that training, evaluation and sampling call.
+
+A class of the user's own keeps it too: see ``charrnn.models.registry``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -26,15 +29,21 @@ class LanguageModel(nn.Module):
     generator : torch.Generator      draws the weights, which depend on it alone; None: shapes without memory
     Attributes
     ----------
+    readout_weight : (V, H)          with `readout_bias` (V,), turns outputs into logits
     engine : Engine                  computes the recurrent layers; chosen by ``move``, when the model is built
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
     """The hyperparameters of this family that not every family has."""
-    cell: ClassVar[Cell]
-    """The cell of the recurrent layers."""
+    cell: ClassVar[Cell | None] = None
+    """The cell of the recurrent layers, for an engine; None: ``forward`` computes them itself."""
     engine: Engine
     readout_weight: nn.Parameter
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if 'stack' not in vars(cls) and {'forward', 'recur'} & vars(cls).keys():
+            cls.stack = LanguageModel.stack  # type: ignore[method-assign]  # an inherited one has another forward
 
     def __init__(self, vocab_size: int, hyper: HyperParams, generator: torch.Generator | None) -> None:
         super().__init__()
@@ -48,6 +57,25 @@ class LanguageModel(nn.Module):
         self.engine = choose_engine(self.cell, device, dtype)
         return self
 
+    # ---- sizes, before memory is taken: plain numbers, so that no size is too large to count ------------------
+
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        """Return the number of weights; a family adds its own to those of the readout."""
+        return vocab_size * (hyper.state_size + 1)
+
+    @classmethod
+    def count_carry(cls, hyper: HyperParams) -> int:
+        """Return the numbers in the carry of one lane, or fewer."""
+        return hyper.state_size
+
+    @classmethod
+    def count_window(cls, hyper: HyperParams) -> int:
+        """Return the numbers that one lane of a window keeps for its backward pass, or fewer."""
+        return hyper.seq_len * hyper.state_size
+
+    # ---- the methods that training, evaluation and sampling call ----------------------------------------------
+
     @property
     def device(self) -> torch.device:
         """The device of the weights."""
@@ -58,8 +86,11 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
-        """Return the shapes of the dropout masks of one window, in the order in which ``forward`` takes the masks."""
-        raise NotImplementedError
+        """Return the shapes of the dropout masks of one window, in the order in which ``forward`` takes the masks.
+
+        Without a mask the model has no dropout.
+        """
+        return []
 
     def forward(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None = None) -> tuple[Tensor, Carry]:
         """Read a window of every lane.
@@ -77,7 +108,10 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def stack(self) -> Stack | None:
-        """Return the model as a Stack, for a fast reader; None if a Stack cannot hold the model."""
+        """Return the model as a Stack, for a fast reader; None if a Stack cannot hold the model.
+
+        A subclass with a ``forward`` of its own has none, unless it defines this method as well.
+        """
         return None
 
     def attention_weights(self, ids: Tensor) -> Tensor | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from charrnn.arguments import memory_bytes
 from charrnn.errors import DeviceError, shown
 from charrnn.models.engines.choice import Engine
 
@@ -39,6 +40,13 @@ def choose_device(name: str) -> torch.device:
         # cuBLAS reads this at its first product; without it, the order of its sums may change from call to call.
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     return torch.device(name)
+
+
+def memory_of(device: torch.device) -> int:
+    """Return the bytes that a process may take of the memory of a device."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_properties(device).total_memory
+    return memory_bytes()
 
 
 def environment(device: torch.device, engine: Engine) -> dict[str, str | int]:

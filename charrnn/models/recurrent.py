@@ -72,6 +72,21 @@ class Recurrent(LanguageModel):
             Layer(generator, self.cell.gates, inputs if layer == 0 else H, H) for layer in range(hyper.layers)
         )
 
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        """Return the weights of the readout and of the layers, the input weights of the first left to the family."""
+        H, rows = hyper.state_size, cls.cell.gates * hyper.state_size
+        layers = hyper.layers * rows * (H + 2) + (hyper.layers - 1) * rows * H
+        return super().count_weights(vocab_size, hyper) + layers
+
+    @classmethod
+    def count_carry(cls, hyper: HyperParams) -> int:
+        return len(cls.cell.states) * hyper.layers * hyper.state_size
+
+    @classmethod
+    def count_window(cls, hyper: HyperParams) -> int:
+        return hyper.seq_len * hyper.layers * hyper.state_size * (1 + (cls.cell.saved or 0))
+
     def encode(self, ids: Tensor) -> Tensor | Rows:
         """Turn symbols (T, B) into the first layer's input, (T, B, inputs)."""
         raise NotImplementedError
@@ -130,6 +145,11 @@ class GRUEncode(Recurrent):
         self.encode_weight = uniform(generator, 1.0, vocab_size, hyper.state_size)
         self.encode_bias = zeros(generator, hyper.state_size)
 
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        H = hyper.state_size
+        return super().count_weights(vocab_size, hyper) + (vocab_size + 1) * H + cls.cell.gates * H * H
+
     def encode(self, ids: Tensor) -> Tensor | Rows:
         return each_row(Rows(self.encode_weight, ids), lambda rows: torch.tanh(rows + self.encode_bias))
 
@@ -143,6 +163,10 @@ class GRUResize(Recurrent):
         super().__init__(vocab_size, hyper, generator, inputs=None)
         # The input weights of the first layer, one row for each symbol: the transpose of (3H, V).
         self.resize_weight = uniform(generator, hyper.state_size**-0.5, vocab_size, 3 * hyper.state_size)
+
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        return super().count_weights(vocab_size, hyper) + vocab_size * 3 * hyper.state_size
 
     def encode(self, ids: Tensor) -> Tensor | Rows:
         return Rows(self.resize_weight, ids)
@@ -163,6 +187,12 @@ class Embedded(Recurrent):
             )
         super().__init__(vocab_size, hyper, generator, inputs=emsize)
         self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, 0.1, vocab_size, emsize)
+
+    @classmethod
+    def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:
+        emsize = hyper.emsize or hyper.state_size
+        own = cls.cell.gates * hyper.state_size * emsize + (0 if hyper.tied else vocab_size * emsize)
+        return super().count_weights(vocab_size, hyper) + own
 
     def encode(self, ids: Tensor) -> Tensor | Rows:
         return Rows(self.embedding_weight, ids)

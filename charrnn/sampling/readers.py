@@ -9,14 +9,15 @@ The equations in NumPy are those of ``charrnn.models.cells``, and so are the let
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charrnn.errors import SamplingError
 from charrnn.models import Carry, LanguageModel, Stack
 from charrnn.models.engines import native
 
@@ -67,7 +68,10 @@ class Reader(Protocol):
 
     @property
     def carry(self) -> Carry:
-        """The present states of all lanes; a later step does not change them."""
+        """The present states of all lanes; a later step does not change them, and they can be set."""
+
+    @carry.setter
+    def carry(self, carry: Carry) -> None: ...
 
 
 STEPS: dict[str, Callable[[Array, Array, States], States]] = {
@@ -79,13 +83,23 @@ STEPS: dict[str, Callable[[Array, Array, States], States]] = {
 
 
 class NumpyReader:
-    """A reader of a Stack in NumPy."""
+    """A reader of a Stack in NumPy.
 
-    def __init__(self, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry) -> None:
-        self._cell, self._table, self._names = STEPS[stack.cell.name], stack.table.numpy(), stack.cell.states
-        self._layers = [[None if w is None else w.detach().numpy().T for w in layer] for layer in stack.layers]
-        self._states = [[carry[name][i].numpy() for name in self._names] for i in range(len(self._layers))]
-        self._weight, self._bias = (w.detach().numpy().T for w in readout)
+    Parameters
+    ----------
+    held : dict of (layer, unit) to float    units whose state h has this value after every symbol
+    """
+
+    def __init__(
+        self, stack: Stack, readout: tuple[Tensor, Tensor], carry: Carry, held: Mapping[tuple[int, int], float]
+    ) -> None:
+        self._cell, self._table, self._names = STEPS[stack.cell.name], stack.table.cpu().numpy(), stack.cell.states
+        self._layers: list[list[Any]] = [
+            [None if w is None else w.detach().cpu().numpy().T for w in layer] for layer in stack.layers
+        ]
+        self._weight, self._bias = (w.detach().cpu().numpy().T for w in readout)
+        self._held = held
+        self.carry = carry
 
     def step(self, symbols: NDArray[np.int64]) -> Array:
         """Read one symbol on every lane; see ``Reader``."""
@@ -94,6 +108,9 @@ class NumpyReader:
             if i:
                 x = states[i - 1][0] @ w_in + b_in
             states[i] = self._cell(x, states[i][0] @ w_h + b_h, states[i])
+            for (layer, unit), value in self._held.items():
+                if layer == i:
+                    states[i][0][:, unit] = value
         logits: Array = states[-1][0] @ self._weight + self._bias
         return logits
 
@@ -102,6 +119,11 @@ class NumpyReader:
         """The present states."""
         stacked = zip(self._names, zip(*self._states, strict=True), strict=True)
         return Carry({name: torch.from_numpy(np.stack(layers)) for name, layers in stacked})
+
+    @carry.setter
+    def carry(self, carry: Carry) -> None:
+        layers = range(len(self._layers))
+        self._states: list[States] = [[carry[name][i].cpu().numpy() for name in self._names] for i in layers]
 
 
 class ModelReader:
@@ -120,13 +142,24 @@ class ModelReader:
 
 
 @torch.no_grad()
-def open_reader(model: LanguageModel, carry: Carry) -> Reader:
-    """Return the fastest reader for a model that stands at `carry`."""
+def open_reader(model: LanguageModel, carry: Carry, held: Mapping[tuple[int, int], float] | None = None) -> Reader:
+    """Return the fastest reader for a model that stands at `carry`.
+
+    Parameters
+    ----------
+    held : dict of (layer, unit) to float    units that keep a value; only NumPy can hold them
+    Raises
+    ------
+    SamplingError    `held` with a model that is no Stack of float32
+    """
     V, H = model.readout_weight.shape
     readout = model.readout_weight, model.readout_bias
-    stack = model.stack() if model.device.type == 'cpu' and V * 4 * H <= LARGEST_TABLE else None
-    if stack and model.engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
+    stack = model.stack() if held or (model.device.type == 'cpu' and V * 4 * H <= LARGEST_TABLE) else None
+    in_numpy = stack and stack.cell.name in STEPS and model.readout_weight.dtype == torch.float32
+    if stack and not held and model.engine.name == 'native' and len(stack.layers) <= native.MOST_LAYERS:
         return native.Reader(model.engine.instruction_set, stack, readout, carry)
-    if stack and stack.cell.name in STEPS and model.readout_weight.dtype == torch.float32:
-        return NumpyReader(stack, readout, carry)
+    if stack and in_numpy:
+        return NumpyReader(stack, readout, carry, held or {})
+    if held:
+        raise SamplingError(f'no unit of a {type(model).__name__} can be held.', 'leave out clamp')
     return ModelReader(model, carry)

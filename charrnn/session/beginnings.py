@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from charrnn.display.progress import Screen
+from charrnn.display.text import count
 from charrnn.errors import shown, warn
 from charrnn.evaluation.ladder import unigram_shift
 from charrnn.hyperparams import HyperParams
-from charrnn.session.settings import idle
+from charrnn.models import without_effect
 from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.sealed import new_folder
@@ -21,6 +24,8 @@ from charrnn.text.sources import Source
 
 LEAST_LINES = 10
 """Line breaks in a training text from which on it may be a list."""
+SLOW_BYTES = 100_000_000
+"""A text from this size on takes so long to read that it is announced."""
 
 
 def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -> Dataset:
@@ -30,6 +35,9 @@ def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -
     ------
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
+    with contextlib.suppress(OSError, ValueError):  # the reader of the file will report the error
+        if (size := source.path.stat().st_size) > SLOW_BYTES:
+            Screen().say(f'reading {count(size)} bytes, twice ...')
     with new_folder(workspace.dataset) as folder:
         write_dataset(folder, source, seq_len, seed)
     with explained(workspace.history, cannot_write):
@@ -85,7 +93,7 @@ def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
     """Return the model type, the seed and the settings that are not the defaults and do something, by name."""
     usual = {'modeltype': 'GRUEncode', 'seed': 0, **HyperParams().facts()}
-    settings = {name: value for name, value in hyper.facts().items() if not idle(modeltype, hyper, name)}
+    settings = {name: value for name, value in hyper.facts().items() if not without_effect(modeltype, hyper, name)}
     given = {'modeltype': modeltype, 'seed': seed, **settings}
     return {name: value for name, value in given.items() if value != usual[name]}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
-from charrnn.errors import CharRNNError, CheckpointError, WorkspaceError
+from charrnn.errors import CharRNNError, CheckpointError, ModelTypeError, UnusableHereError, WorkspaceError
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.sealed import NewerFormatError, verify
@@ -57,14 +57,18 @@ class Inspection(Tabular):
     findings : list           one for each part
     newest : int or None      the checkpoint that load would take; None: nothing can be loaded
     newer : bool              a newer charrnn has written a part
+    needs : (str, str)        what load needs besides good bytes, and the next step; empty: nothing
     refusal : str             the reason why there is nothing to inspect; empty: there is
+    following : str           what to do about a damaged or missing dataset; empty: it is good
     """
 
     dir: str
     findings: list[Finding] = field(default_factory=list)
     newest: int | None = None
     newer: bool = False
+    needs: tuple[str, str] | None = None
     refusal: str = ''
+    following: str = ''
 
     @property
     def status(self) -> int:
@@ -86,17 +90,21 @@ class Inspection(Tabular):
         load = f'ModelState.load({self.dir!r})'
         if self.refusal:
             return [self.refusal]
+        damaged = {found.kind for found in self.findings if found.trouble}
+        repairs = [f'  For {advice}.' for kind, advice in ADVICE.items() if kind in damaged]
+        good = 'Every byte that has a checksum is as it was written.'
+        if self.needs:
+            return [good if self.status == 0 else 'Nothing was changed.', *repairs, '{}  Next: {}'.format(*self.needs)]
         if self.status == 0:
-            return [f'Every byte that has a checksum is as it was written.  Next: {load}']
+            return [f'{good}  Next: {load}']
         lines = ['Nothing was changed.']
         if self.newest is None and self.newer:
             return [*lines, 'A newer charrnn has written this run.  Next: pip install --upgrade charrnn']
         if self.newest is None:
             backup = 'a copy of the whole directory from a backup'
-            return [*lines, f'Nothing here can be loaded.  Next: {backup}']
+            return [*lines, f'Nothing here can be loaded.  Next: {self.following or backup}']
         lines.append(f'{load} takes checkpoint {self.newest}, the newest good one.')
-        damaged = {found.kind for found in self.findings if found.trouble}
-        return lines + [f'  For {advice}.' for kind, advice in ADVICE.items() if kind in damaged]
+        return lines + repairs
 
 
 def fsck(dir: str | Path) -> Inspection:
@@ -111,15 +119,15 @@ def fsck(dir: str | Path) -> Inspection:
         workspace.require_run()
     except WorkspaceError as error:
         return Inspection(str(dir), refusal=str(error))
-    store, digest, newer = workspace.checkpoints, '', False
+    store, digest, newer, following = workspace.checkpoints, '', False, ''
     findings, good = [Finding('dataset')], dict[int, Any]()
     try:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
     except CharRNNError as error:
         newer |= isinstance(error, NewerFormatError)
-        digest, findings = '', [Finding('dataset', trouble=error.what)]
-    troubles: dict[int, str] = {}
+        digest, findings, following = '', [Finding('dataset', trouble=error.what)], error.next_step
+    troubles, unusable = dict[int, str](), dict[int, tuple[str, str]]()
     for number in reversed(store.numbers()):  # newest first, since a writer drops the oldest meanwhile
         try:
             verify(store.folder(number))
@@ -127,20 +135,24 @@ def fsck(dir: str | Path) -> Inspection:
             if digest:
                 if found.facts['data_digest'] != digest:
                     raise CheckpointError('it does not belong to this dataset.')
-                checked(found, data)
+                try:
+                    checked(workspace, found, data)
+                except (UnusableHereError, ModelTypeError) as error:  # its bytes are good
+                    unusable[number] = error.what, error.next_step
             good[number] = found.facts
         except CheckpointError as error:
             newer |= isinstance(error, NewerFormatError)
             if number in store.numbers():  # else the writer has dropped it meanwhile
                 troubles[number] = error.what
     best, newest = best_of(good), max(good, default=None)
-    findings += [
-        Finding('checkpoint', number, troubles.get(number, ''), 'best' if best and number == best.number else '')
-        for number in sorted(good.keys() | troubles.keys())
-    ]
+    for number in sorted(good.keys() | troubles.keys()):
+        remarks = ['best'] if best and number == best.number else []
+        remarks += ['not tried with its model type'] if number in unusable else []
+        findings.append(Finding('checkpoint', number, troubles.get(number, ''), ', '.join(remarks)))
     journal, unreadable = workspace.read_history(is_sound)
     trouble = unreadable or journal.trouble(good[newest]['history_length'] if newest else 0)
     bare = f', {journal.bare} of format 1, which have no checksum' if journal.bare else ''
     findings.append(Finding('history', trouble=trouble, remark=f'{len(journal.rows)} rows{bare}'))
     findings += [Finding(name, trouble=trouble) for name, trouble in workspace.extras().items()]
-    return Inspection(str(dir), findings, newest if digest and not newer else None, newer)
+    needs = unusable.get(newest or 0)
+    return Inspection(str(dir), findings, newest if digest and not newer else None, newer, needs, following=following)

@@ -7,7 +7,7 @@ import math
 from charrnn.display.progress import Screen
 from charrnn.evaluation.ladder import baseline_ladder, in_order, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
-from charrnn.evaluation.units import Evaluation, TextSize, in_every_unit, measure_text
+from charrnn.evaluation.units import Evaluation, Letters, TextSize, in_every_unit, letters_of, measure_text
 from charrnn.models import LanguageModel
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
@@ -29,6 +29,7 @@ class Measurements:
         self.data, self.workspace = data, workspace
         self._ladders: dict[str, dict[str, float]] = {}
         self._sizes: dict[str, TextSize] = {}
+        self._letters: Letters | None = None
         self._guesses: tuple[float, float | None] | None = None
 
     def ladder(self, split: str, screen: Screen) -> dict[str, float]:
@@ -56,6 +57,15 @@ class Measurements:
             self._guesses = uniform_nats(data, split), unigram
         return self._guesses
 
+    def size_of(self, text: bytes, before: bytes = b'') -> TextSize:
+        """Return the size of any text; see ``measure_text``."""
+        return measure_text(text, self.data, before, self._letters_once)
+
+    def _letters_once(self) -> Letters:
+        if self._letters is None:
+            self._letters = letters_of(self.data)
+        return self._letters
+
     def evaluate(self, model: LanguageModel, split: str, label: str, screen: Screen) -> Evaluation:
         """Return the loss of a model on a split, in every unit; `label` begins the protocol."""
         data, T = self.data, model.hyper.seq_len
@@ -65,7 +75,7 @@ class Measurements:
             found = evaluate_split(model, data.before(split), indices, T, each_window=screen.advance)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
-            self._sizes[split] = measure_text(data.text(split), data, data.byte_before(split))
+            self._sizes[split] = self.size_of(data.text(split), data.byte_before(split))
         ladder = self.ladder(split, screen)
         return in_every_unit(
             found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level, in_sample=split == 'train'

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, shown
 from charrnn.evaluation.cost import read
-from charrnn.session.generation import indices_of
+from charrnn.session.prime import indices_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -65,15 +65,20 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int |
     of zeros; (unit, time) with `layer`, 0 for the lowest or -1 for the
     highest. The prompt shows the units of one layer that change most,
     beside the symbols. Raises CharSetError (an unknown symbol),
-    SamplingError (no text), HyperParamsError (no such layer).
+    SamplingError (no text), HyperParamsError (no such layer),
+    TrainingError (a model type of your own without such states).
     """
     run = run_of(ms)
-    layers = run.learner.hyper.layers
+    zero = run.learner.model.zero_carry(1)
+    if 'h' not in zero or zero['h'].ndim != 3:
+        what = f"{run.modeltype} has no state 'h' (layers, lanes, units) in its carry: there is {', '.join(zero)}."
+        raise TrainingError(what, 'ms.carry, its states after the newest window')
+    layers = len(zero['h'])
     if layer is not None and not (type(layer) is int and -layers <= layer < layers):
         raise HyperParamsError(f'no layer {shown(layer)}: this run has {layers}.', f'layer={layers - 1}')
     ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
     model = run.learner.model
-    states = [carry['h'][:, 0] for _, carry in read(model, ids, model.zero_carry(1), at_once=1)]
+    states = [carry['h'][:, 0] for _, carry in read(model, ids, zero, at_once=1)]
     found: NDArray[np.float32] = torch.stack(states, dim=-1).float().cpu().numpy()
     top = layers - 1 if layer is None else layer % layers
     symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]

@@ -13,6 +13,8 @@ from charrnn.arguments import path_of
 from charrnn.display.standing import Course, standing_of
 from charrnn.display.status import Status
 from charrnn.display.text import NOUNS, Text, printable, sparkline
+from charrnn.errors import shown
+from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.checkpoints import best_of
@@ -106,8 +108,11 @@ def status(dir: str | Path) -> str:
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
-    following = f'Next: ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'
-    return Text(printable('\n'.join([*lines, str(table), following])))
+    following = f'ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'
+    if facts and facts['modeltype'] not in MODELTYPES:
+        lines.append(f'  needs    the model type {shown(facts["modeltype"])}, which this Python does not know')
+        following = f'{IMPORT_IT}, then ModelState.load({str(dir)!r})'
+    return Text(printable('\n'.join([*lines, str(table), f'Next: {following}'])))
 
 
 def _size(root: Path) -> int:

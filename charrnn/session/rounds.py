@@ -21,7 +21,7 @@ from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.checkpoints import KEEP
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
-from charrnn.training.learner import FIRST_LANES
+from charrnn.training.limits import FIRST_LANES
 from charrnn.training.loop import RoundPlan, Stop, TrainReport, run_round
 
 

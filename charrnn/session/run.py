@@ -12,12 +12,11 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, HyperParamsError, OwnershipError, TrainingError, WorkspaceError, shown, warn
+from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LanguageModel, drift, environment
+from charrnn.models import LanguageModel, drift, environment, memory_of, settled
 from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
 from charrnn.session.measurements import Measurements
-from charrnn.session.settings import refuse_anneal_without_validation, refuse_idle
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
@@ -26,8 +25,9 @@ from charrnn.text.dataset import Dataset
 from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
+from charrnn.training.limits import at_rest, refuse_beyond, refuse_unfit
 from charrnn.training.loop import make_row, untrained_row
-from charrnn.training.moment import Moment
+from charrnn.training.moment import Moment, refuse_unreadable
 from charrnn.version import __version__
 
 
@@ -88,10 +88,13 @@ class Run:
         SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
         """
         with workspace.beginning():
+            # Before a long text is read: what does not depend on it.
+            refuse_beyond(memory_of(device), modeltype, 1, replace(hyper, seq_len=1))
             data = read_source(workspace, source, hyper.seq_len, seed)
+            refuse_unfit(modeltype, hyper, data, device)
             tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
             run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
-            refuse_anneal_without_validation(hyper, data)
+            refuse_unreadable(run.learner.moment(), run.data)
             run.record(untrained_row(run.learner))
             if init_checkpoint:
                 run.save()
@@ -110,8 +113,9 @@ class Run:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
         (found, moment), troubles = workspace.checkpoints.read_newest(
-            digest, lambda found: (found, checked(found, data))
+            digest, lambda found: (found, checked(workspace, found, data))
         )
+        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), at_rest(moment.hyper))
         number = found.number
         troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
         troubles += workspace.checkpoints.verify_before(number)
@@ -160,7 +164,7 @@ class Run:
                 f'the dataset in {self.workspace.name!r} is not the one that checkpoint {found.number} trained on.',
                 'a copy of the whole directory from a backup',
             )
-        moment = checked(found, self.data)
+        moment = checked(self.workspace, found, self.data)
         if moment.modeltype != self.modeltype:
             raise CheckpointError(
                 f'checkpoint {found.number} holds a {moment.modeltype}, and this run a {self.modeltype}.',
@@ -259,17 +263,10 @@ class Run:
             return
         learner.refuse_if_torn()
         self.workspace.claim()
-        new = replace(learner.hyper, **changed)
-        refuse_idle(self.modeltype, new, changed, begun=True)
-        if 'anneal' in changed:
-            refuse_anneal_without_validation(new, self.data)
-        if new.seq_len > self.data.train_size:
-            raise HyperParamsError(
-                f'seq_len={new.seq_len}, and the text has {self.data.train_size:,} training symbols.',
-                f'seq_len={self.data.train_size}, or less',
-            )
+        new = settled(self.modeltype, learner.model, replace(learner.hyper, **changed))
+        refuse_unfit(self.modeltype, new, self.data, learner.device, learner.lanes)
         before = learner.hyper.facts()
-        learner.adopt(learner.model.settle(new))
+        learner.adopt(new)
         self.record(make_row('change', learner, changed={n: [before[n], value] for n, value in changed.items()}))
 
     def refuse_while_training(self) -> None:

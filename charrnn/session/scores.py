@@ -1,13 +1,37 @@
-"""Measuring a model: the verbs evaluate and checkcausal."""
+"""Measuring a model, and a text by a model: the verbs evaluate, checkcausal and score."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.display.colours import CIVIDIS, Coloured, ColouredText, Scale, first_of_each, places_table
 from charrnn.display.progress import Screen
-from charrnn.errors import warn
+from charrnn.display.tables import Column, Table, Tabular, write_csv
+from charrnn.display.text import NOUNS, fitted, shorten
+from charrnn.errors import SamplingError, warn
 from charrnn.evaluation.causality import first_look_ahead
-from charrnn.evaluation.units import Evaluation
-from charrnn.session.run import Session, run_of
+from charrnn.evaluation.cost import score_texts
+from charrnn.evaluation.units import Evaluation, perplexity, word_perplexity
+from charrnn.sampling.sampler import not_numbers
+from charrnn.sampling.state import State
+from charrnn.session.given import Given, given_text
+from charrnn.session.prime import Prime, start_of
+from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
+
+MOST_SURPRISING = 10
+"""Places of a text in the table of its score."""
+BRIGHTEST = 1.5
+"""The upper end of the colours, in costs of a guess among all symbols: beyond it, a symbol is very odd."""
+ODDEST = 20
+"""Texts in the table of several scores."""
 
 
 @known_names_only
@@ -41,3 +65,172 @@ def checkcausal(ms: Session) -> bool:
             'Its losses are not losses of prediction.'
         )
     return place is None
+
+
+@fitted
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Coloured):
+    """The cost of each symbol of a text for a model that has read everything before it.
+
+    ``sum(score)``, ``len(score)`` and ``score[3]`` are those of `nats`.
+
+    Parameters
+    ----------
+    text : str
+    symbols : tuple of str        the text in symbols: characters, bytes or words
+    nats : (symbols,) float64     the cost of each, -ln of its probability; read-only
+    bits_per_char, bits_per_byte : float     of the text as UTF-8; for words with the cost of spelling
+    perplexity : float            e^(mean of nats), per symbol
+    word_perplexity : float       per word of the text at any level; a line break counts as a word; nan without any
+    spelling_nats : float         for words: the cost of what the model cannot encode, which nats lacks
+    level : str                   'char', 'byte' or 'word'
+    number : int                  the place of the text in the list that was given, from 1 on
+    places : (symbols, 2) int64   begin and end of each symbol in the text, in characters
+    uniform_nats : float          the cost of a symbol if all were equally likely
+    """
+
+    text: str
+    symbols: tuple[str, ...]
+    nats: NDArray[np.float64]
+    bits_per_char: float
+    bits_per_byte: float
+    perplexity: float
+    word_perplexity: float
+    spelling_nats: float
+    level: str
+    number: int
+    places: NDArray[np.int64]
+    uniform_nats: float
+
+    @property
+    def total(self) -> float:
+        """The cost of all symbols, in nats, without that of spelling."""
+        return float(self.nats.sum())
+
+    def __len__(self) -> int:
+        return len(self.nats)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.nats.tolist())
+
+    def __getitem__(self, which: Any) -> Any:
+        return self.nats[which]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.nats, dtype) if copy else np.asarray(self.nats, dtype)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a row for each symbol as comma-separated values: its number, the symbol, nats, bits."""
+        rows = zip(range(len(self)), self.symbols, self, (self.nats / math.log(2)).tolist(), strict=True)
+        write_csv(path, ('number', 'symbol', 'nats', 'bits'), rows)
+
+    def coloured(self) -> ColouredText:
+        """Return the text with the bits of each symbol; those of the bytes of one character are added."""
+        first = first_of_each(self.places)
+        bits = np.add.reduceat(self.nats, first) / math.log(2)
+        scale = Scale(0, max(1.0, BRIGHTEST * self.uniform_nats / math.log(2)), CIVIDIS, 'bits')
+        return ColouredText(self.text, self.places[first], bits, scale, NOUNS[self.level])
+
+    def table(self) -> Table:
+        """Return the totals, and the most surprising places of the text."""
+        bits = (self.total + self.spelling_nats) / math.log(2)
+        size = f'{len(self):,} {NOUNS[self.level]}'
+        lines = [f'{size}: {bits:.4g} bits, {self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte']
+        words = f', {self.word_perplexity:.4g} per word' if not math.isnan(self.word_perplexity) else ''
+        lines.append(f'perplexity {self.perplexity:.4g} per {self.level}{words}')
+        if self.spelling_nats:
+            lines.append(f'{self.spelling_nats / math.log(2):.4g} of the bits spell what the model cannot encode')
+        shown = self.coloured()
+        order = np.argsort(-shown.values, kind='stable')[:MOST_SURPRISING].tolist()
+        column = Column('bits', '.2f', '>')
+        return places_table(shown, order, column, '\n'.join(lines), 'the most surprising places; .nats has all')
+
+
+class Scores(Tabular, tuple[Score, ...]):
+    """The scores of several texts, the oddest first: a tuple that the prompt shows as a table."""
+
+    __slots__ = ()
+
+    def table(self) -> Table:
+        """Return a row for each of the first scores."""
+        level = self[0].level
+        columns = [
+            Column('no.', ',', '>'),
+            Column('bits/char', '.3f', '>'),
+            Column(f'{level}s', ',', '>'),
+            Column('text'),
+        ]
+        rows = [(s.number, s.bits_per_char, len(s), shorten(s.text, 50)) for s in self[:ODDEST]]
+        more = f'… {len(self) - ODDEST:,} more\n' if len(self) > ODDEST else ''
+        return Table(
+            columns, rows, after=f'{more}no. counts the texts as given, from 1; [0] shows the oddest by symbol'
+        )
+
+
+@overload  # a str is an Iterable as well; the first line that fits counts
+def score(  # type: ignore[overload-overlap]
+    ms: Session, text: str | bytes, *, prime: Prime = None, errors: str = 'strict'
+) -> Score: ...
+@overload
+def score(
+    ms: Session, text: Iterable[str] | Iterable[bytes], *, prime: Prime = None, errors: str = 'strict'
+) -> Scores: ...
+@known_names_only
+def score(ms: Session, text: Any, *, prime: Prime = None, errors: str = 'strict') -> Score | Scores:
+    """Measure the cost of each symbol of a text.
+
+    The prompt shows the text coloured by surprise; without colours, the
+    most surprising places. `.nats` is the cost of each symbol, in nats,
+    .total their sum, .bits_per_char the cost of the text, .to_csv(path)
+    saves. A list of texts gives a table, the oddest text first.
+
+    Parameters
+    ----------
+    text : str       or a list of them, each by itself; a model of bytes
+                     also takes bytes
+    prime : str      read first, and not scored; by default as in
+                     generatestring: a line break, or the first training
+                     symbol of a text without one
+    errors : str     'strict', or 'replace': symbols that the model does
+                     not know are read as U+FFFD or <unk>
+
+    Raises CharSetError (an unknown symbol), SamplingError (no text).
+    """
+    run = run_of(ms)
+    state, _ = start_of(run, prime, errors)
+    if isinstance(text, str | bytes) or not isinstance(text, Iterable):
+        return _scores(run, [given_text(run, text, errors, 'ms.score({})')], state)[0]
+    given = [given_text(run, one, errors, 'ms.score([{}])', f'text {i}') for i, one in enumerate(text, 1)]
+    if not given:
+        raise SamplingError('there is no text in the list.', "ms.score(['some text', 'another text'])")
+    return Scores(sorted(_scores(run, given, state), key=lambda one: -one.bits_per_char))
+
+
+def _scores(run: Run, given: Sequence[Given], state: State) -> list[Score]:
+    """Return the score of each text, as it goes on from a state."""
+    chars, found = run.data.chars, list[Score]()
+    before = chars.to_bytes([state.pending])[-1:]
+    costs = score_texts(run.learner.model, state.carry, state.pending, [one.ids for one in given])
+    for number, (one, nats) in enumerate(zip(given, costs, strict=True), 1):
+        if np.isnan(nats).any():
+            raise not_numbers()
+        nats.flags.writeable = False
+        size = run.measurements.size_of(one.bytes, before)
+        total = float(nats.sum()) + size.spelling_nats
+        found.append(
+            Score(
+                text=one.text,
+                symbols=one.symbols,
+                nats=nats,
+                bits_per_char=total / math.log(2) / size.chars,
+                bits_per_byte=total / math.log(2) / size.bytes,
+                perplexity=perplexity(float(nats.mean())),
+                word_perplexity=word_perplexity(total, size),
+                spelling_nats=size.spelling_nats,
+                level=chars.level,
+                number=number,
+                places=one.places,
+                uniform_nats=math.log(len(chars.symbols)),
+            )
+        )
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, UnusableHereError
 from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.workspace import Workspace
@@ -10,15 +10,19 @@ from charrnn.text.dataset import FACTS, Dataset, read_dataset
 from charrnn.training.moment import Moment
 
 
-def checked(found: Checkpoint, data: Dataset) -> Moment:
-    """Return the moment in a checkpoint, which a stranger may have written.
+def checked(workspace: Workspace, found: Checkpoint, data: Dataset) -> Moment:
+    """Return the moment in a checkpoint of a run, which a stranger may have written.
 
     Raises
     ------
-    CheckpointError    it belongs to no model on this dataset
+    CheckpointError      it belongs to no model on this dataset
+    UnusableHereError    it needs a class that is not registered
     """
     try:
         return Moment.checked(found.tensors, found.facts, data)
+    except UnusableHereError as error:
+        step = f'{error.next_step}, then ModelState.load({workspace.name!r})'
+        raise UnusableHereError(f'checkpoint {found.number} {error.what}', step) from None
     except CheckpointError as error:
         raise CheckpointError(f'checkpoint {found.number} makes no sense: {error.what}', error.next_step) from None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import os
 import re
@@ -23,7 +24,7 @@ from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
 from charrnn.modelstate import ModelState
 from charrnn.names import unknown_name
-from charrnn.sampling.sampler import Sample, Samples
+from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 from charrnn.shell.options import add_options, options_of, spelled
@@ -88,6 +89,14 @@ def command_line() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the command line, and of each command."""
     parser = Parser(prog=START, description='Without a command, this opens a Python prompt.', allow_abbrev=False)
     parser.add_argument('--version', action='version', version=f'charrnn {__version__}')
+    parser.add_argument(
+        '--import',
+        dest='modules',
+        action='append',
+        default=[],
+        metavar='MODULE',
+        help='import a module of your own first, which registers a model type (charrnn.register)',
+    )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)
     parsers = {}
     for name, (purpose, example) in PURPOSES.items():
@@ -125,6 +134,8 @@ def unknown_option(command: str, extra: Sequence[str], parsers: dict[str, Parser
     if not extra[0].startswith('-'):
         return f'{command} takes no {extra[0]!r}.', f'quotes around a path with spaces; {START} {command} --help'
     typed, _, value = extra[0].partition('=')
+    if typed == '--import':
+        return f'--import stands before {command}.', f'{START} --import MODULE {command} {PLACES_OF[command]}'
     value = value or (extra[1] if len(extra) > 1 and not extra[1].startswith('--') else '...')
     takers = {name: options_in(parsers[name]) for name in reversed(parsers)}
     elsewhere = {
@@ -205,10 +216,29 @@ def _in_the_words_of_a_shell(words: Words) -> Iterator[None]:
             Screen.words = staticmethod(before)
 
 
+def import_modules(names: Sequence[str]) -> None:
+    """Import the modules of the user's own that the command line names.
+
+    Raises
+    ------
+    UsageError    there is no such module
+    """
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name.partition('.')[0] and error.name != name:
+                raise  # the module is there, and imports one that is not
+            meant = name.removesuffix('.py')
+            step = f'--import {meant}' if meant != name else 'the folder of the module in PYTHONPATH'
+            raise UsageError(f'--import {name}: there is no such module.', step) from None
+
+
 def _run(arguments: Sequence[str]) -> int:
     given = parse(arguments)
-    words = Words(CALLED, given.dir if 'dir' in given else given.usedir)
+    words = Words(CALLED, given.dir if 'dir' in given else given.usedir, given.modules)
     try:
+        import_modules(given.modules)
         with _in_the_words_of_a_shell(words):
             return _call(given, words)
     except CharRNNError as error:

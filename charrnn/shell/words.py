@@ -10,9 +10,10 @@ import ast
 import inspect
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from charrnn.models import IMPORT_IT
 from charrnn.shell.options import spelled
 
 START = 'python -m charrnn'
@@ -38,14 +39,19 @@ class Words:
     ----------
     commands : mapping    of the names of methods to commands
     dir : str             the working directory that the present command was given
+    modules : sequence    the modules that it was told to import
     """
 
-    def __init__(self, commands: Commands, dir: str = 'DIR') -> None:
+    def __init__(self, commands: Commands, dir: str = 'DIR', modules: Sequence[str] = ()) -> None:
         self.commands, self.dir = commands, dir
+        self.start = ' '.join([START, *(f'--import {quoted(module)}' for module in modules)])
         self.names = {name for _, method in commands.values() for name in inspect.signature(method).parameters}
 
     def step(self, text: str) -> str:
         """Return a next step in the words of a shell."""
+        if text.startswith(IMPORT_IT):
+            following = self.step(text.removeprefix(f'{IMPORT_IT}, then '))
+            return f'{following.replace(self.start, f"{self.start} --import MODULE", 1)}, where MODULE registers it'
         ways = [self._way(way) for way in ways_of(text)]
         kept = [way for way in ways if not way.endswith(AT_THE_PROMPT)]
         is_enough = kept and len(kept) < len(ways) and all('--' in way or START in way for way in kept)
@@ -115,7 +121,7 @@ class Words:
             places = [plain(value) if value else blank for value, blank in zip(places, ('FILE', self.dir), strict=True)]
         else:
             places = [plain(known.pop('dir', '')) or quoted(self.dir)]
-        return ' '.join([START, command, *places, *(self._option(*pair) for pair in known.items())])
+        return ' '.join([self.start, command, *places, *(self._option(*pair) for pair in known.items())])
 
 
 def plain(value: str) -> str:

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, TypeVar
 import safetensors.torch
 from torch import Tensor
 
-from charrnn.errors import CheckpointError, shown
+from charrnn.errors import CheckpointError, UnusableHereError, shown
 from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import cannot_read, fsync_folder, sweep
-from charrnn.storage.sealed import NewerFormatError, as_json, parse_json, read_sealed, verify, write_sealed
+from charrnn.storage.sealed import as_json, parse_json, read_sealed, verify, write_sealed
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
@@ -175,14 +175,14 @@ class Checkpoints:
         """Return what `accept` makes of the newest good checkpoint of the dataset `digest`.
 
         Newest first, each checkpoint is verified and given to `accept`.  A damaged one is noted in `damaged` and passed
-        over; one that `accept` refuses with a CheckpointError is passed over; one in a newer format ends the search.
+        over; one that `accept` refuses with a CheckpointError is passed over; an UnusableHereError ends the search.
 
         Returns
         -------
         The result of `accept`, and one message for each checkpoint that was passed over
         Raises
         ------
-        CheckpointError      there is no checkpoint, none is good, or one in a newer format comes first
+        CheckpointError      there is no checkpoint, none is good, or one that this Python cannot use comes first
         """
         troubles: list[tuple[str, str]] = []  # not the errors: a stored one would keep its frames alive
         for number in reversed(self.numbers()):
@@ -196,7 +196,7 @@ class Checkpoints:
                     )
                 verified = True
                 return accept(found), [what for what, _ in troubles]
-            except NewerFormatError:
+            except UnusableHereError:
                 raise
             except CheckpointError as error:
                 if number in self.numbers():  # else the writer of this run has dropped it meanwhile

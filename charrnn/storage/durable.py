@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,6 +87,22 @@ def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
                 os.truncate(path, size)
         error.filename = str(path)
         raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name stands for the old content or for all of the new one, whatever happens.
+
+    Raises
+    ------
+    OSError    the file is as it was
+    """
+    temporary = path.with_name(f'.charrnn-{os.getpid()}-{threading.get_ident()}')
+    try:
+        append_durably(temporary, data, 0)
+        temporary.replace(path)
+    finally:
+        remove(temporary)
+    fsync_folder(path.parent)
 
 
 def reads_back(path: Path, data: bytes) -> bool:

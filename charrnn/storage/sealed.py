@@ -18,11 +18,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError
 from charrnn.storage.durable import (
     append_durably,
     cannot_write,
     fsync_folder,
+    is_there,
     make_durable,
     make_folder,
     reads_back,
@@ -35,7 +36,7 @@ FORMAT = 2
 MANIFEST = 'manifest.json'
 
 
-class NewerFormatError(CheckpointError):
+class NewerFormatError(UnusableHereError):
     """A sealed folder that a newer charrnn has written."""
 
 
@@ -155,6 +156,18 @@ def is_sealed(folder: Path) -> bool:
         return {path.name for path in folder.iterdir()} == {MANIFEST, *read_manifest(folder)['files']}
     except OSError:
         return False
+
+
+def missing_files(folder: Path) -> list[Path]:
+    """Return the files that a sealed folder lacks, or the folder itself if it is missing or empty."""
+    if not is_there(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return [folder]
+    if not is_there(folder / MANIFEST):
+        return [folder / MANIFEST]
+    try:
+        return [folder / name for name in read_manifest(folder)['files'] if not is_there(folder / name)]
+    except CheckpointError:  # a changed manifest lists nothing that could be believed
+        return []
 
 
 def _damaged(folder: Path, what: str) -> NoReturn:

@@ -27,12 +27,13 @@ from charrnn.errors import CheckpointError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
-from charrnn.storage.lookup import no_run
+from charrnn.storage.lookup import incomplete, no_run
 from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.sealed import (
     NewerFormatError,
     as_json,
     is_sealed,
+    missing_files,
     parse_json,
     read_manifest,
     read_sealed,
@@ -195,17 +196,26 @@ class Workspace:
         except OSError:
             stamps = []
         if self._dataset is None or not stamps or stamps != self._dataset[0]:
-            try:
+            with self._reading_dataset():
                 self._dataset = stamps, verify(self.dataset)
-            except NewerFormatError:
-                raise
-            except CheckpointError as error:
-                raise CheckpointError(error.what, 'a copy of the whole directory from a backup') from None
         return self._dataset[1]
+
+    @contextlib.contextmanager
+    def _reading_dataset(self) -> Iterator[None]:
+        """Read the dataset in the block; a CheckpointError from there tells a missing part from a damaged one."""
+        try:
+            yield
+        except NewerFormatError:
+            raise
+        except CheckpointError as error:
+            if missing := missing_files(self.dataset):
+                raise incomplete(self.name, [str(path.relative_to(self.path)) for path in missing]) from None
+            raise CheckpointError(error.what, 'a copy of the whole directory from a backup') from None
 
     def dataset_facts(self, name: str) -> dict[str, Any]:
         """Return the JSON object in a file of the dataset, unchecked; an empty one if the file holds none."""
-        (content,) = read_sealed(self.dataset, name)
+        with self._reading_dataset():
+            (content,) = read_sealed(self.dataset, name)
         try:
             facts = parse_json(content)
         except ValueError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import Text
@@ -79,6 +80,15 @@ class ByteSet(Vocabulary[bytes]):
     def to_bytes(self, indices: Iterable[int]) -> bytes:
         """Return the bytes themselves."""
         return indices.astype(np.uint8).tobytes() if isinstance(indices, np.ndarray) else bytes(indices)
+
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end of the character of each byte, (number of bytes, 2).
+
+        >>> ByteSet().places('aé').tolist()
+        [[0, 1], [1, 2], [1, 2]]
+        """
+        lengths = [len(char.encode('utf-8', 'surrogateescape')) for char in text]
+        return np.repeat(np.arange(len(text)), lengths)[:, None] + np.arange(2)
 
     def decoder(self) -> ByteDecoder:
         """Return a decoder that has been given no byte yet."""

@@ -158,6 +158,14 @@ class CharSet(Vocabulary[str]):
             raise outside(wrong, len(self))
         return code_points(self._characters)[indices].tobytes().decode('utf-32-le', 'surrogatepass')
 
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end of each character, (len(text), 2).
+
+        >>> CharSet('ab').places('ba').tolist()
+        [[0, 1], [1, 2]]
+        """
+        return np.arange(len(text))[:, None] + np.arange(2)
+
     def decoder(self) -> CharDecoder:
         """Return a decoder that has been given no index yet."""
         return CharDecoder(self._characters)

@@ -63,3 +63,7 @@ class Spacing:
         gap = '' if self._joins or joins_left else ' '
         self._joins = joins_right
         return gap
+
+    def join(self) -> None:
+        """Put no space before the next word."""
+        self._joins = True

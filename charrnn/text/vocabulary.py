@@ -64,7 +64,16 @@ class Vocabulary(ABC, Generic[Piece]):
 
     def decode_after(self, text: str, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell as it goes on after `text`: with the space between two words."""
-        return self.decode(indices)
+        decoder = self.decoder_after(text)
+        decoder.feed(indices)
+        return decoder.text
+
+    @abstractmethod
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end in a text of each of its symbols, (number of symbols, 2), in characters.
+
+        The bytes of one character share its place; white space between words belongs to no symbol.
+        """
 
     def to_bytes(self, indices: Iterable[int]) -> bytes:
         """Return the text that `indices` spell as UTF-8; of bytes, the bytes as they are."""
@@ -73,6 +82,10 @@ class Vocabulary(ABC, Generic[Piece]):
     @abstractmethod
     def decoder(self) -> Decoder:
         """Return a Decoder that has been given no index yet."""
+
+    def decoder_after(self, text: str) -> Decoder:
+        """Return a Decoder whose text goes on after `text`: with the space between two words."""
+        return self.decoder()
 
     # ---- sources --------------------------------------------------------------------------------------------
 
@@ -127,6 +140,12 @@ class Decoder(ABC):
         """The text of all indices so far."""
         text = ''.join(self._pieces)
         self._pieces = [text]
+        return text
+
+    def take(self) -> str:
+        """Return the text since this was called last, up to the last whole character, and forget it."""
+        text = ''.join(self._pieces)
+        self._pieces = []
         return text
 
     @abstractmethod

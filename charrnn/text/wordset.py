@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
@@ -131,18 +132,25 @@ class WordSet(Vocabulary[str]):
         decoder.feed(indices)
         return decoder.text
 
-    def decode_after(self, text: str, indices: Iterable[int]) -> str:
-        """Return the text that `indices` spell after `text`: with a space between, if `text` ends in a word."""
-        decoder = self.decoder()
-        decoder.feed(self.encode(text[text.rfind('\n') + 1 :], errors='replace'))  # spaces depend on one line
-        start = len(decoder.text)
-        decoder.feed(indices)
-        found = decoder.text[start:]
-        return found.removeprefix(' ') if text[-1:].isspace() else found
+    def places(self, text: str) -> NDArray[np.int64]:
+        """Return the begin and the end of each word and line break.
+
+        >>> WordSet(['the', 'cat']).places('the  cat').tolist()
+        [[0, 3], [5, 8]]
+        """
+        return np.array([found.span() for found in self.pattern.finditer(text)], np.int64).reshape(-1, 2)
 
     def decoder(self) -> WordDecoder:
         """Return a decoder that has been given no word yet."""
         return WordDecoder(self._words, self.punctuation)
+
+    def decoder_after(self, text: str) -> WordDecoder:
+        """Return a decoder that goes on after `text`: its first space depends on the last line of `text`."""
+        line = text[text.rfind('\n') + 1 :]
+        decoder = WordDecoder(self._words, self.punctuation)
+        decoder.feed(self.encode(line, errors='replace'))
+        decoder.go_on(line)
+        return decoder
 
     def spelled(self, text: str, continues: bool = False) -> Iterator[tuple[int, str]]:
         """Yield each part of a text that decode(encode(text)) loses, with its place.
@@ -274,3 +282,9 @@ class WordDecoder(Decoder):
             raise outside(index, len(self._words))
         word = '\n' if self._words[index] == END else self._words[index]
         self._pieces.append(self._spacing.before(word) + word)
+
+    def go_on(self, line: str) -> None:
+        """Forget the text so far, which was that of `line`; no space follows white space."""
+        self.take()
+        if line[-1:].isspace():
+            self._spacing.join()

@@ -13,15 +13,13 @@ there is a new row to append.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.tables import Column, Table, Tabular, write_csv
 from charrnn.display.text import Text
 
 Row = Mapping[str, Any]
@@ -120,11 +118,7 @@ class History(Tabular, Sequence[Row]):
 
     def to_csv(self, path: str | Path) -> None:
         """Write all rows and columns as comma-separated values, after a line of names; a sample is one cell."""
-        text = io.StringIO(newline='')
-        writer = csv.writer(text)
-        writer.writerow(self.columns)
-        writer.writerows(['' if row.get(name) is None else row[name] for name in self.columns] for row in self)
-        Path(path).write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace', newline='')
+        write_csv(path, self.columns, ([row.get(name) for name in self.columns] for row in self))
 
     def column(self, name: str, kind: str | None = None) -> list[Any]:
         """Return one value of every row that has it; `kind` limits this to rows of one kind."""

@@ -24,16 +24,15 @@ from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, build_model, derive_seed, dropout_masks
+from charrnn.models import Carry, build_model, derive_seed, dropout_masks, memory_of
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
-from charrnn.training.moment import Moment, copied, set_weights
+from charrnn.training.limits import FIRST_LANES, refuse_beyond
+from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
 from charrnn.training.switches import deterministic, learning
-
-FIRST_LANES = 16
 
 Rate = Callable[[Progress], float]
 """A user's own schedule: the progress of the run to the step size of the next window."""
@@ -107,11 +106,11 @@ class Learner:
             return lane_starts(position, n, self.lanes)
         return np.random.default_rng(derive_seed('windows', self.seed, position)).integers(n, size=self.lanes)
 
-    def next_symbol(self) -> int:
-        """Return the symbol that follows what lane 0 has read."""
+    def next_symbol(self, lane: int = 0) -> int:
+        """Return the symbol that follows what a lane has read."""
         if not self.position:
-            return int(self.data.train[self.places(0)[0]])
-        last = self.places(self.position - self.hyper.seq_len)[0]
+            return int(self.data.train[self.places(0)[lane]])
+        last = self.places(self.position - self.hyper.seq_len)[lane]
         return int(self.data.train[(last + self.hyper.seq_len) % self.data.train_size])
 
     def epoch_windows(self) -> int:
@@ -126,7 +125,8 @@ class Learner:
 
         Raises
         ------
-        TrainingError    the text has fewer training symbols than one window of every lane
+        TrainingError       the text has fewer training symbols than one window of every lane
+        HyperParamsError    one window of every lane cannot fit into the memory of the device
         """
         n, T = self.data.train_size, self.hyper.seq_len
         if n < lanes * T:
@@ -135,6 +135,7 @@ class Learner:
                 f'this text has {n:,}.',
                 f'batchsize={n // T}' + (f' or less, or a new run with seq_len={n // lanes}' if n >= lanes else ''),
             )
+        refuse_beyond(memory_of(self.device), self.modeltype, len(self.data.chars), self.hyper, lanes)
         with learning(self.hyper.deterministic), torch.no_grad():
             carry = self.carry
             if clear_state or not self.symbols:
@@ -230,8 +231,9 @@ class Learner:
             )
 
     def epoch_ended(self) -> bool:
-        """Return True if the end of an epoch waits for a validation (only with `anneal`)."""
-        return self.hyper.anneal < 1 and int(self.epoch) > self.schedule.epochs_judged
+        """Return True if the end of an epoch waits for a validation (with `anneal`, where there is a split)."""
+        judges = self.hyper.anneal < 1 and len(self.data.valid) > 0
+        return judges and int(self.epoch) > self.schedule.epochs_judged
 
     def validate(self, windows: int, each_window: Callable[[], object]) -> SplitScore | None:
         """Measure the validation split, and judge the epoch if one has ended: see evaluate_split.
@@ -274,7 +276,13 @@ class Learner:
             )
 
     def load(self, moment: Moment) -> None:
-        """Become a moment of the same model type; the learner is torn if this is cut in half."""
+        """Become a moment of the same model type; the learner is torn if this is cut in half.
+
+        Raises
+        ------
+        CheckpointError    its model or its optimizer is another one, and nothing has changed
+        """
+        refuse_other_settings(moment, self.model)
         with self._moment:
             self._load(moment)
 

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from charrnn.arguments import LARGEST
-from charrnn.errors import CharRNNError, CheckpointError
-from charrnn.hyperparams import HyperParams
-from charrnn.models import MODELTYPES, Carry, LanguageModel, build_model
+from charrnn.errors import CharRNNError, CheckpointError, ModelTypeError, UnusableHereError
+from charrnn.hyperparams import CHANGEABLE, HyperParams
+from charrnn.models import IMPORT_IT, MODELTYPES, Carry, LanguageModel, build_model, is_name, is_own
+from charrnn.models.weights import describe
 from charrnn.text.dataset import Dataset
 from charrnn.training.optimizer import check_optimizer_tensors
 from charrnn.training.schedule import Schedule
@@ -77,11 +78,14 @@ class Moment:
 
         Raises
         ------
-        CheckpointError    a fact is missing or invalid, or the tensors are not those of such a model
+        CheckpointError      a fact is missing or invalid, or the tensors are not those of such a model
+        UnusableHereError    it needs a model type of the user's own, whose class is not registered or another one
         """
-        modeltype = facts.get('modeltype')
-        if not isinstance(modeltype, str) or modeltype not in MODELTYPES:
+        modeltype: Any = facts.get('modeltype')
+        if not is_name(modeltype):
             raise invalid(f'there is no modeltype {str(modeltype)[:40]!r}')
+        if modeltype not in MODELTYPES:
+            raise UnusableHereError(f'needs the model type {modeltype!r}, which this Python does not know.', IMPORT_IT)
         counts = [facts.get(name) for name in ('seed', 'position', 'symbols', 'round')]
         if not all(type(count) is int and 0 <= count <= LARGEST for count in counts):
             raise invalid('seed, position, symbols or round is invalid')
@@ -94,9 +98,15 @@ class Moment:
             parts.get(part, {})[rest] = tensor
         hyper = _checked_settings(facts.get('hyper'), tensors, data)
         model = build_model(modeltype, len(data.chars), hyper, None)
-        _check_weights(model, parts['model'])
-        check_optimizer_tensors(model, hyper, parts['optimizer'])
-        _check_carry(model.zero_carry(1), parts['carry'])
+        try:
+            _check_weights(model, parts['model'])
+            check_optimizer_tensors(model, hyper, parts['optimizer'])
+            _check_carry(model.zero_carry(1), parts['carry'])
+        except CheckpointError as error:
+            if not is_own(modeltype):
+                raise
+            what = f'does not fit the class that is registered as {modeltype!r}: {error.what}'
+            raise UnusableHereError(what, 'register the class with which the run was begun') from None
         return cls(
             modeltype,
             hyper,
@@ -118,6 +128,17 @@ class Moment:
         return model
 
 
+def refuse_unreadable(moment: Moment, data: Dataset) -> None:
+    """Raise ModelTypeError if a model type of the user's own would write checkpoints that cannot be read."""
+    if is_own(moment.modeltype):
+        try:
+            Moment.checked(moment.tensors(), moment.facts(), data)
+        except CheckpointError as error:
+            what = f'no checkpoint of this {moment.modeltype} could be read again ({error.what.rstrip(".")}).'
+            step = 'a class whose weights and carry are a function of vocab_size and hyper; help(charrnn.register)'
+            raise ModelTypeError(what, step) from None
+
+
 def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
     """Return copies of named tensors, on the CPU and without gradients."""
     return {name: tensor.detach().to('cpu', copy=True) for name, tensor in tensors}
@@ -128,6 +149,15 @@ def set_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
     with torch.inference_mode(False), torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
+
+
+def refuse_other_settings(moment: Moment, model: LanguageModel) -> None:
+    """Raise CheckpointError unless the settings of a moment that cannot change during a run are those of a model."""
+    other = build_model(moment.modeltype, len(model.readout_bias), moment.hyper, None)
+    theirs, ours = other.settle(moment.hyper).facts(), model.settle(model.hyper).facts()
+    for name, value in ours.items():
+        if name not in CHANGEABLE and theirs[name] != value:
+            raise invalid(f'the checkpoint has {name}={theirs[name]!r}, and this run {name}={value!r}')
 
 
 def invalid(what: str) -> CheckpointError:
@@ -166,11 +196,6 @@ def _check_carry(zero: Carry, found: Mapping[str, Tensor]) -> None:
         due = f'{str(one.dtype).removeprefix("torch.")} {(one.shape[0], lanes, *one.shape[2:])}'
         if not lanes or found.keys() != zero.keys() or describe(found[name]) != due:
             raise invalid(f'hidden state {name!r} is {describe(found.get(name))}, and {due} in such a model')
-
-
-def describe(tensor: Tensor | None) -> str:
-    """Return the type and shape of a tensor: float32 (128, 65)."""
-    return f'{str(tensor.dtype).removeprefix("torch.")} {tuple(tensor.shape)}' if tensor is not None else 'nothing'
 
 
 def _checked_schedule(facts: Any) -> Schedule:

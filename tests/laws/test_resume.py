@@ -96,7 +96,7 @@ def test_a_fact_of_the_run_cannot_be_changed(make_run: MakeRun) -> None:
     train(ms, 2)
     before = moment(ms)
     with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=...\)'):
-        ms.seq_len = 5
+        ms.seq_len = 5  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]
     with pytest.raises(HyperParamsError, match="no argument 'seq_len'"):

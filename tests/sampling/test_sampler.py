@@ -6,14 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ENGINES, MakeRun, learner_of, train
+from conftest import MakeRun, train
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn import CharSetError, HyperParamsError, SamplingError, generatestring
-from charrnn.models import MODELTYPES
-from charrnn.sampling.sampler import Sample, Samples, choose, sample_indices
-from charrnn.sampling.state import State, read_prime
+from charrnn.sampling.filters import Limits
+from charrnn.sampling.sample import Sample, Samples
+
+
+def choose(logits: np.ndarray, temp: float, draw: float) -> int:
+    found = Limits(temp).pick(logits, draw)
+    assert found is not None
+    return found
+
 
 logits_of_any_size = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8)
 
@@ -58,36 +64,6 @@ def test_a_seed_fixes_the_text_and_temperature_0_needs_none(make_run: MakeRun) -
     assert generatestring(ms, 60, seed=1) == one[:60]
     assert ms.generatestring(0) == ''
     assert set(ms.generatestring(300, temp=100.0)) <= set(ms.chars.symbols)
-
-
-def bits(state: State) -> tuple[int, dict[str, bytes]]:
-    return state.pending, {name: tensor.numpy().tobytes() for name, tensor in state.carry.items()}
-
-
-@pytest.mark.parametrize('engine', ENGINES)
-@pytest.mark.parametrize('modeltype', MODELTYPES)
-def test_m_then_n_symbols_from_the_returned_state_are_m_plus_n(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, modeltype: str, engine: str
-) -> None:
-    """Rule 9: the state after a draw is all that the next draw reads, also of several streams."""
-    monkeypatch.setenv('CHARRNN_ENGINE', engine)
-    ms = make_run(modeltype=modeltype)
-    model = learner_of(ms).model
-    start = read_prime(model, ms.chars.encode('the cat').tolist())
-    given = bits(start)
-    for m, n in ((0, 9), (1, 8), (5, 4), (9, 0)):
-        whole, ends = sample_indices(model, start, m + n, 1.0, np.random.default_rng(3), silent=0)
-        draws = np.random.default_rng(3)
-        first, (between,) = sample_indices(model, start, m, 1.0, draws, silent=0)
-        rest, (end,) = sample_indices(model, between, n, 1.0, draws, silent=0)
-        assert np.concatenate([first, rest], axis=1).tolist() == whole.tolist() and whole.shape == (1, 9)
-        assert bits(end) == bits(ends[0]) and end.pending == whole[0, -1]
-    found, states = sample_indices(model, start, 6, 1.0, np.random.default_rng(3), silent=0, streams=3)
-    assert [state.pending for state in states] == found[:, -1].tolist() and bits(start) == given
-    for indices, state in zip(found, states, strict=True):
-        expected = read_prime(model, [*ms.chars.encode('the cat').tolist(), *indices.tolist()])
-        for name, tensor in expected.carry.items():
-            np.testing.assert_allclose(state.carry[name].numpy(), tensor.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_several_streams_side_by_side(make_run: MakeRun) -> None:

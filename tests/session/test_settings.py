@@ -106,3 +106,26 @@ def test_a_change_that_is_refused_changes_nothing(run: ModelState, given: dict[s
         run.sethyperparams(**given)
     assert moment(run) == before and len(run.history) == rows and run.hyper.learnrate == 0.01
     assert run.sethyperparams(learnrate=0.01) == run.hyper and len(run.history) == rows, 'nothing changed, nothing said'
+
+
+def test_anneal_needs_a_validation_split_also_later(make_run: MakeRun) -> None:
+    ms = make_run(trainfrac=1.0)
+    train(ms, 2)
+    before, rows = moment(ms), len(ms.history)
+    with pytest.raises(
+        HyperParamsError, match=r'anneal=0.5 needs a validation split.*\n  Next: anneal=1.0, or a new run'
+    ):
+        ms.sethyperparams(anneal=0.5, learnrate=0.5)
+    assert moment(ms) == before and len(ms.history) == rows
+    ms.sethyperparams(anneal=1.0)
+
+
+def test_a_run_that_was_given_anneal_without_a_validation_split_trains_on(make_run: MakeRun) -> None:
+    """Charrnn 0.2 accepted it in sethyperparams, and failed at the end of the epoch."""
+    ms = make_run(trainfrac=1.0)
+    learner = learner_of(ms)
+    learner.adopt(replace(learner.hyper, anneal=0.5))
+    train(ms, 40)
+    ms = ModelState.load(ms.curdir, device='cpu')
+    train(ms, 40)
+    assert ms.hyper.anneal == 0.5 and ms.epoch > 2

@@ -15,7 +15,7 @@ import pytest
 from conftest import MakeRun
 
 from charrnn import HyperParams, ModelState, generatestring
-from charrnn.sampling.sampler import Sample
+from charrnn.sampling.sample import Sample
 from charrnn.shell.commands import METHODS, command_line, run_command
 from charrnn.shell.options import meanings, spelled
 

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import MakeRun, learner_of, moment, train
 
@@ -40,8 +43,17 @@ def test_any_finite_validation_comes_back(make_run: MakeRun, monkeypatch: pytest
 @pytest.mark.parametrize('name', ['learnrate', 'regcost', 'clip', 'clipnorm', 'warmup', 'cosine'])
 @pytest.mark.parametrize('value', [3.1e38, 1e39, 1e308, 10**55])
 def test_a_rate_beyond_float32_is_refused(make_run: MakeRun, name: str, value: float) -> None:
-    with pytest.raises(HyperParamsError, match=f'{name}='):
+    with pytest.raises(HyperParamsError, match=rf'{name}=\S+ must be a finite number, 0 or more and at most 3e\+38'):
         make_run(**{name: value})
+
+
+@pytest.mark.parametrize('value', [Decimal('0.25'), Fraction(1, 4), np.float32(0.25), np.float64(0.25), 0.25])
+def test_a_number_of_any_type_is_the_number_it_is(make_run: MakeRun, value: Any) -> None:
+    ms = make_run(dropout=value)
+    assert type(ms.hyper.dropout) is float and ms.hyper.dropout == 0.25
+    assert ms.sethyperparams(anneal=value).anneal == 0.25
+    ms.newcheckpoint()
+    assert ModelState.load(ms.curdir, device='cpu').hyper == ms.hyper
 
 
 @pytest.mark.parametrize('name', ['layers', 'state_size', 'emsize', 'memory', 'seq_len'])

@@ -109,3 +109,26 @@ def test_a_best_loss_that_is_not_finite_is_refused(trained: ModelState) -> None:
         wrong['schedule']['best_nats'] = value
         with pytest.raises(CheckpointError, match='the schedule in it is invalid'):
             Moment.checked(tensors, wrong, trained.data)
+
+
+@pytest.mark.parametrize(
+    'other', [{'state_size': 5}, {'layers': 1}, {'emsize': 3}, {'memory': 3}, {'optimizer': 'adamw'}, {'tied': True}]
+)
+def test_a_moment_of_another_model_changes_nothing(make_run: MakeRun, other: dict[str, Any]) -> None:
+    """A stranger's run may hold checkpoints of several models, each of which makes sense by itself."""
+    ms, theirs = make_run(modeltype='LSTMAttention'), make_run('other', modeltype='LSTMAttention', **other)
+    train(ms, 2)
+    train(theirs, 1)
+    before, (name, value) = moment(ms), next(iter(other.items()))
+    with pytest.raises(CheckpointError, match=f'the checkpoint has {name}={value!r}, and this run {name}='):
+        learner_of(ms).load(learner_of(theirs).moment())
+    assert moment(ms) == before and not learner_of(ms).torn
+
+
+def test_a_moment_from_before_a_change_of_settings_still_loads(make_run: MakeRun) -> None:
+    ms = make_run(modeltype='LSTMAttention')
+    train(ms, 2)
+    before = moment(ms)
+    ms.sethyperparams(seq_len=5, learnrate=0.1, dropout=0.5)
+    train(ms, 1)
+    assert moment(ms.restore(2)) == before

@@ -57,8 +57,8 @@ class Engine:
         return loops.layer if self.name == 'torch' else cudnn.layer
 
 
-def choose_engine(cell: Cell, device: torch.device, dtype: torch.dtype = torch.float32) -> Engine:
-    """Return the engine for a cell on a device, in a precision.
+def choose_engine(cell: Cell | None, device: torch.device, dtype: torch.dtype = torch.float32) -> Engine:
+    """Return the engine for a cell on a device, in a precision; None is a model that computes itself, in torch.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def choose_engine(cell: Cell, device: torch.device, dtype: torch.dtype = torch.f
     return _named(wanted, cell, device.type, dtype) if wanted else _best(cell, device.type, dtype)
 
 
-def _named(wanted: str, cell: Cell, device: str, dtype: torch.dtype) -> Engine:
+def _named(wanted: str, cell: Cell | None, device: str, dtype: torch.dtype) -> Engine:
     name, _, instruction_set = wanted.partition(':')
     because = f'{VARIABLE}={wanted}'
     if name not in NAMES:
@@ -93,7 +93,7 @@ def _named(wanted: str, cell: Cell, device: str, dtype: torch.dtype) -> Engine:
     return Engine(name, because, instruction_set or sets[0])
 
 
-def _best(cell: Cell, device: str, dtype: torch.dtype) -> Engine:
+def _best(cell: Cell | None, device: str, dtype: torch.dtype) -> Engine:
     name = {'cuda': 'cudnn', 'cpu': 'native'}.get(device, 'torch')
     if name == 'torch':
         return Engine(name, f'the only engine for the device {device}')
@@ -107,8 +107,10 @@ def _best(cell: Cell, device: str, dtype: torch.dtype) -> Engine:
     return Engine('native', f'C, the fastest engine on a CPU; this processor has {" and ".join(sets)}', sets[0])
 
 
-def _lacks(name: str, cell: Cell, dtype: torch.dtype) -> str:
+def _lacks(name: str, cell: Cell | None, dtype: torch.dtype) -> str:
     """Return the reason why torch has to compute a cell instead of this engine; empty if there is none."""
+    if cell is None:
+        return 'the class of the model computes itself, in torch'
     if name == 'native' and dtype != torch.float32:
         return f'the native engine computes in float32, not {dtype}'
     has = cell.saved is not None if name == 'native' else cell.name in cudnn.KERNELS

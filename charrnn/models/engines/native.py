@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,6 +56,19 @@ def layer(
     return outputs, (outputs[-1],) if c0 is None else (outputs[-1], c)
 
 
+class Drawn(NamedTuple):
+    """Symbols that a reader has drawn on B lanes.
+
+    Parameters
+    ----------
+    symbols : (length, B)    the indices
+    nats : (length, B)       the cost of each under the softmax of all logits, at temperature 1
+    """
+
+    symbols: NDArray[np.int64]
+    nats: NDArray[np.float64]
+
+
 class Reader:
     """A model in C that reads one symbol at a time on every lane, and keeps the states after the symbols read.
 
@@ -87,6 +100,11 @@ class Reader:
         """A copy of the states after the symbols read."""
         return Carry({name: torch.from_numpy(state.copy()) for name, state in self._states.items()})
 
+    @carry.setter
+    def carry(self, carry: Carry) -> None:
+        for name, state in self._states.items():
+            state[:] = carry[name].numpy()
+
     def step(self, symbols: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read `symbols` (B,), and return the logits (B, V) of the next symbols.
 
@@ -100,25 +118,37 @@ class Reader:
         return logits
 
     def draw(
-        self, symbols: NDArray[np.int64], draws: NDArray[np.float64], temp: float, silent: int | None
-    ) -> NDArray[np.int64] | None:
+        self,
+        symbols: NDArray[np.int64],
+        draws: NDArray[np.float64],
+        *,
+        temp: float,
+        topk: int | None = None,
+        minp: float = 0.0,
+        topp: float = 1.0,
+        never: Sequence[int] = (),
+    ) -> Drawn | None:
         """Read `symbols` (B,), then draw a symbol for each of `draws` (length, B), and read each before the next draw.
 
         The symbols drawn last are not read: a call that goes on takes them as its `symbols`.
 
+        Parameters
+        ----------
+        temp, topk, minp, topp, never    what may be drawn: see ``sampling.filters.Limits``
         Returns
         -------
-        (length, B), or None if a logit was not a number or the largest was not finite; then the states do not change
+        Drawn, or None if a logit was not a number or the largest was not finite; then the states do not change
         Raises
         ------
         RuntimeError    another call uses this reader at the same time
         """
-        drawn = np.concatenate([symbols[None], np.empty(draws.shape, np.int64)])
+        found = np.concatenate([symbols[None], np.empty(draws.shape, np.int64)])
+        nats = np.empty(draws.shape)
         numbers = _native.draw(
             self._packed, torch.get_num_threads(), self._h, self._c, np.ascontiguousarray(draws), temp,
-            -1 if silent is None else silent, drawn,
+            topk or self.vocab_size, minp, topp, np.array(never, np.int64), found, nats,
         )  # fmt: skip
-        return drawn[1:] if numbers else None
+        return Drawn(found[1:], nats) if numbers else None
 
 
 def view(tensor: Tensor | None) -> NDArray[Any] | None:

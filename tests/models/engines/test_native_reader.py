@@ -18,7 +18,9 @@ from charrnn.models.engines import native
 needs_native = pytest.mark.skipif(not NATIVE_SETS, reason='the C extension is not built here')
 every_set = pytest.mark.parametrize('instruction_set', NATIVE_SETS)
 # H = 290 with threads: the weights exceed one core's cache, so that the threads share each lane.
-STACKS = [name for name, kind in MODELTYPES.items() if name != 'LSTMAttention' and kind.cell.saved is not None]
+STACKS = [
+    name for name, kind in MODELTYPES.items() if name != 'LSTMAttention' and kind.cell and kind.cell.saved is not None
+]
 every_stack = pytest.mark.parametrize('modeltype', STACKS)
 every_share = pytest.mark.parametrize(('H', 'threads'), [(7, 1), (290, 3)])
 
@@ -84,25 +86,28 @@ def test_two_draws_are_one_bit_for_bit(
     draws = np.random.default_rng(0).random((m + n, B))
     whole, first, steps = (build_reader(instruction_set, model, carry) for _ in range(3))
     given = bits(carry)
-    expected = whole.draw(symbols, draws, 0.9, 2)
-    one = first.draw(symbols, draws[:m], 0.9, 2)
+    how: dict[str, Any] = {'temp': 0.9, 'topk': 9, 'minp': 0.01, 'topp': 0.95, 'never': (2,)}
+    expected = whole.draw(symbols, draws, **how)
+    one = first.draw(symbols, draws[:m], **how)
     assert expected is not None and one is not None
     between = first.carry
     at_half = bits(between)
-    two = first.draw(one[-1], draws[m:], 0.9, 2)
+    two = first.draw(one.symbols[-1], draws[m:], **how)
     again = build_reader(instruction_set, model, between)
-    three = again.draw(one[-1], draws[m:], 0.9, 2)
+    three = again.draw(one.symbols[-1], draws[m:], **how)
     assert two is not None and three is not None
-    assert expected.tolist() == [*one.tolist(), *two.tolist()] == [*one.tolist(), *three.tolist()]
+    for field in ('symbols', 'nats'):
+        a, b, c, d = (getattr(drawn, field).tolist() for drawn in (expected, one, two, three))
+        assert a == [*b, *c] == [*b, *d]
     assert bits(whole.carry) == bits(first.carry) == bits(again.carry)
     assert bits(between) == at_half and bits(carry) == given  # no later call changes a carry
 
-    for row in [symbols, *expected[:-1]]:  # the last symbols drawn are not read
+    for row in [symbols, *expected.symbols[:-1]]:  # the last symbols drawn are not read
         steps.step(row)
     assert bits(steps.carry) == bits(whole.carry)
-    likeliest = steps.step(expected[-1]).argmax(axis=1)
-    last = whole.draw(expected[-1], draws[:1], 0.0, None)
-    assert last is not None and np.array_equal(last, likeliest[None])
+    likeliest = steps.step(expected.symbols[-1]).argmax(axis=1)
+    last = whole.draw(expected.symbols[-1], draws[:1], temp=0.0)
+    assert last is not None and np.array_equal(last.symbols, likeliest[None])
 
 
 @every_set
@@ -113,7 +118,7 @@ def test_a_draw_that_fails_leaves_the_states(instruction_set: str, modeltype: st
         model.readout_weight[4] = float('inf')
     carry = read_carry(model, 2)
     reader = build_reader(instruction_set, model, carry)
-    assert reader.draw(np.array([1, 4]), np.full((3, 2), 0.5), 1.0, None) is None
+    assert reader.draw(np.array([1, 4]), np.full((3, 2), 0.5), temp=1.0) is None
     assert bits(reader.carry) == bits(carry)
 
 
@@ -125,7 +130,7 @@ def test_a_reader_in_use_refuses_another_call() -> None:
     many = np.full((1_000_000, 1), 0.5)  # seconds
 
     def call() -> None:
-        for function in (lambda: reader.step(symbols), lambda: reader.draw(symbols, np.zeros((1, 1)), 1.0, None)):
+        for function in (lambda: reader.step(symbols), lambda: reader.draw(symbols, np.zeros((1, 1)), temp=1.0)):
             try:
                 function()
             except RuntimeError as error:
@@ -136,7 +141,7 @@ def test_a_reader_in_use_refuses_another_call() -> None:
     try:
         threading.Timer(0.3, call).start()
         with pytest.raises(KeyboardInterrupt):
-            reader.draw(symbols, many, 1.0, None)
+            reader.draw(symbols, many, temp=1.0)
     finally:
         signal.signal(signal.SIGINT, handler)
     assert len(refused) == 2 and all('make one reader for each thread' in message for message in refused)
@@ -206,8 +211,8 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
 
     def draw_one(**changed: Any) -> None:
         good = {
-            'reader': make(), 'threads': 1, **states, 'draws': np.zeros((1, B)), 'temp': 1.0, 'silent': -1,
-            'symbols': np.zeros((2, B), 'q'),
+            'reader': make(), 'threads': 1, **states, 'draws': np.zeros((1, B)), 'temp': 1.0, 'topk': V,
+            'minp': 0.0, 'topp': 1.0, 'never': np.zeros(0, 'q'), 'symbols': np.zeros((2, B), 'q'), 'nats': None,
         }  # fmt: skip
         native._native.draw(*{**good, **changed}.values())
 
@@ -219,7 +224,13 @@ def test_every_buffer_of_a_reader_is_checked() -> None:
         ({'draws': np.zeros((2, B))}, ValueError),
         ({'temp': -1.0}, ValueError),
         ({'temp': float('nan')}, ValueError),
-        ({'silent': V}, ValueError),
+        ({'topk': 0}, ValueError),
+        ({'minp': 1.5}, ValueError),
+        ({'topp': 0.0}, ValueError),
+        ({'never': np.array([V])}, IndexError),
+        ({'never': np.zeros(1)}, TypeError),
+        ({'nats': np.zeros((2, B))}, ValueError),
+        ({'nats': f(1, B)}, TypeError),
     ]:
         with pytest.raises(error):
             draw_one(**wrong)

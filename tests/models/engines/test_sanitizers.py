@@ -36,20 +36,20 @@ for name in native.instruction_sets():
         layer = f(gates * H, H), f(gates * H), f(gates * H, H), f(gates * H)
         reader = native.reader(name, cell, B, H, 7, 2, f(7, gates * H), layer + layer, f(7, H), f(7))
         h, c = f(2, B, H), f(2, B, H) if c is not None else None
-        drawn, logits = np.zeros((6, B), 'q'), f(B, 7)
+        drawn, logits, nats, never = np.zeros((6, B), 'q'), f(B, 7), np.zeros((5, B)), np.array([3])
         native.step(reader, 3, drawn[0], h, c, logits)
-        assert native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
+        assert native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 5, 0.01, 0.9, never, drawn, nats)
         assert 0 <= drawn.min() and drawn.max() < 7 and 3 not in drawn[1:]
         logits[:] = np.nan
         native.step(reader, 3, drawn[5], h, c, logits)
         assert np.isfinite(logits).all()
         h[:] = np.nan
-        assert not native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 3, drawn)
+        assert not native.draw(reader, 3, h, c, draws.random((5, B)), 0.7, 5, 0.01, 0.9, never, drawn, nats)
         count += 1
     big = [f(3 * 300, 300), f(900), f(900, 300), f(900)]  # shared by the threads
     reader = native.reader(name, 'gru', 1, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
-    h, drawn = f(2, 1, 300), np.zeros((6, 1), 'q')
-    native.draw(reader, 3, h, None, draws.random((5, 1)), 0.0, -1, drawn)
+    h, drawn, none = f(2, 1, 300), np.zeros((6, 1), 'q'), np.zeros((0,), 'q')
+    native.draw(reader, 3, h, None, draws.random((5, 1)), 0.0, 7, 0.0, 1.0, none, drawn, None)
     native.step(reader, 3, drawn[5], h, None, f(1, 7))
     for wrong in ((*big, *big[:3], f(899)), (*big, *big[:3], None)):  # an error after a layer is packed
         try:
@@ -57,10 +57,9 @@ for name in native.instruction_sets():
         except (TypeError, ValueError):
             continue
         raise AssertionError('taken')
-    none = np.zeros((0,), 'q')
     reader = native.reader(name, 'gru', 0, 300, 7, 2, f(7, 900), (*big, *big), f(7, 300), f(7))
     native.step(reader, 3, none, f(2, 0, 300), None, f(0, 7))
-    assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, -1, none)
+    assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, 1, 0.0, 0.5, none, none, None)
 print('ran', count)
 """
 

@@ -400,20 +400,23 @@ TARGET static void NAME(read)(
     wait_for_all(barrier, parts);
 }
 
-/* Draw symbols on lanes low … high, from the states of place 0; heights (V,) is room of this thread. */
+/* Draw symbols on lanes low … high, from the states of place 0; `room` belongs to this thread. */
 TARGET static void NAME(draw)(
-    const stack *s, drawing *d, ssize low, ssize high, ssize part, ssize parts, thread_barrier *barrier, double *heights
+    const stack *s, drawing *d, ssize low, ssize high, ssize part, ssize parts, thread_barrier *barrier,
+    choice_room room
 ) {
     for (ssize t = 0; t < d->length; t++) {
         NAME(read)(s, d->symbols + t * s->B, d->logits, t % 2, low, high, part, parts, barrier);
         if (part == 0)
             for (ssize b = low; b < high; b++) {
-                ssize symbol = pick(d->logits + b * s->V, s->V, d->temp, d->silent, d->draws[t * s->B + b], heights);
+                const ssize at = t * s->B + b;
+                double *nats = d->nats ? d->nats + at : NULL;
+                ssize symbol = pick(d->logits + b * s->V, s->V, &d->limits, d->draws[at], room, nats);
                 if (symbol < 0) {
                     atomic_store(&d->nan, 1);
                     atomic_store(&d->stop, 1);
                 }
-                d->symbols[(t + 1) * s->B + b] = symbol < 0 ? 0 : symbol;
+                d->symbols[at + s->B] = symbol < 0 ? 0 : symbol;
             }
         if (low == 0 && part == 0 && t % 32 == 31 && d->interrupted()) atomic_store(&d->stop, 1);
         wait_for_all(barrier, parts);

@@ -159,8 +159,9 @@ static PyMethodDef methods[] = {
      "step(reader, threads, symbols, h, c, logits)\n\n"
      "Read symbols (B,): replace the states h and c (layers, B, H) and fill logits (B, V)."},
     {"draw", draw, METH_VARARGS,
-     "draw(reader, threads, h, c, draws, temp, silent, symbols)\n\n"
+     "draw(reader, threads, h, c, draws, temp, topk, minp, topp, never, symbols, nats)\n\n"
      "Draw symbols[1:] (length, B), each row after the one before is read; replace the states h and c (layers, B, H).\n"
+     "Fill nats (length, B), unless it is None, with the cost of each symbol.\n"
      "Return False, and leave h and c, if a logit is not a number or the largest is not finite."},
     {"cells", describe_cells, METH_NOARGS,
      "Return a dict of every cell: (gates, states, saved planes, gradient planes)."},

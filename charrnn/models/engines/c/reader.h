@@ -15,7 +15,8 @@ typedef struct {
     stack stack;
     float *table;    /* (V, G·H): what stack.table points at */
     float *logits;   /* (B, V), room */
-    double *heights; /* (up to B threads, V), room */
+    double *weights; /* (up to B threads, V), room */
+    ssize *order;    /* the same, room */
     atomic_int busy; /* true while a call uses the room: the calls release the GIL */
 } reader;
 
@@ -36,7 +37,8 @@ static void free_reader(reader *r) {
     free(r->stack.x);
     free(r->table);
     free(r->logits);
-    free(r->heights);
+    free(r->weights);
+    free(r->order);
     free(r);
 }
 
@@ -72,7 +74,8 @@ static reader *new_reader(const kernels *set, enum cell cell, ssize B, ssize H, 
     stack *s = &r->stack;
     int enough = (s->layer = calloc(layers, sizeof *s->layer)) && (s->x = room(B, 4 * gates * H)) &&
                  (r->table = room(V, 4 * gates * H)) && (r->logits = room(B, 4 * V)) &&
-                 (r->heights = room(B < MOST_THREADS ? B : MOST_THREADS, 8 * V));
+                 (r->weights = room(B < MOST_THREADS ? B : MOST_THREADS, sizeof *r->weights * V)) &&
+                 (r->order = room(B < MOST_THREADS ? B : MOST_THREADS, sizeof *r->order * V));
     for (int place = 0; enough && place < 2; place++)
         enough = (s->h[place] = room(B, 4 * layers * H)) &&
                  (cells[cell].states == 1 || (s->c[place] = room(B, 4 * layers * H)));
@@ -174,9 +177,10 @@ static void reader_part(void *given, ptrdiff_t part, ptrdiff_t parts) {
     const reader *r = job->reader;
     const ssize B = r->stack.B;
     const ssize low = job->together ? 0 : B * part / parts, high = job->together ? B : B * (part + 1) / parts;
-    double *heights = job->together ? r->heights : r->heights + part * r->stack.V;
+    const ssize own = job->together ? 0 : part * r->stack.V;
+    const choice_room room = {r->weights + own, r->order + own};
     const ssize of_matrix = job->together ? part : 0, shares = job->together ? parts : 1;
-    if (job->drawing) r->set->draw(&r->stack, job->drawing, low, high, of_matrix, shares, &job->barrier, heights);
+    if (job->drawing) r->set->draw(&r->stack, job->drawing, low, high, of_matrix, shares, &job->barrier, room);
     else r->set->read(&r->stack, job->symbols, job->logits, 0, low, high, of_matrix, shares, &job->barrier);
 }
 
@@ -244,34 +248,48 @@ static void take_draws(buffers *all, PyObject *draws, ssize B, drawing *d) {
     all->failed = 1;
 }
 
+/* Take the limits of a draw: never (n,) must be symbols, and not all of them. */
+static int take_limits(buffers *all, PyObject *never, ssize V, limits *l) {
+    Py_buffer *view = take_view(all, never, "never", 'q', 0);
+    if (!view) return 0;
+    l->never = view->buf;
+    l->nevers = view->len / 8;
+    if (!rows_in_table(l->never, l->nevers, V)) return 0;
+    if (l->temp >= 0 && l->topk >= 1 && l->minp >= 0 && l->minp <= 1 && l->topp > 0) return 1;
+    PyErr_SetString(PyExc_ValueError, "temp, topk, minp or topp is impossible");
+    return 0;
+}
+
 static PyObject *draw(PyObject *Py_UNUSED(module), PyObject *args) {
     ssize threads;
-    double temp;
-    long long silent;
-    PyObject *capsule, *h, *c, *draws, *symbols;
-    if (!PyArg_ParseTuple(args, "OnOOOdLO:draw", &capsule, &threads, &h, &c, &draws, &temp, &silent, &symbols))
+    limits l;
+    PyObject *capsule, *h, *c, *draws, *never, *symbols, *nats;
+    if (!PyArg_ParseTuple(
+            args, "OnOOOdnddOOO:draw", &capsule, &threads, &h, &c, &draws, &l.temp, &l.topk, &l.minp, &l.topp, &never,
+            &symbols, &nats
+        ))
         return NULL;
     reader *r = PyCapsule_GetPointer(capsule, READER);
     if (!r) return NULL;
     stack *s = &r->stack;
-    if (silent >= s->V || !(temp >= 0)) {
-        PyErr_SetString(PyExc_ValueError, "silent or temp is impossible");
-        return NULL;
-    }
     buffers all;
     start_buffers(&all);
-    drawing d = {.temp = temp, .silent = silent, .logits = r->logits, .interrupted = interrupted};
-    take_draws(&all, draws, s->B, &d);
-    d.symbols = take(&all, symbols, "symbols", 'q', 1, d.length + 1, s->B, 1, 1);
-    given_states states = take_states(&all, s, h, c);
-    int done = !all.failed && rows_in_table(d.symbols, s->B, s->V) && reserve(r);
+    int done = take_limits(&all, never, s->V, &l);
+    drawing d = {.limits = l, .logits = r->logits, .interrupted = interrupted};
     if (done) {
-        reader_job job = {.reader = r, .drawing = &d};
-        copy_in(s, states);
-        run_reader(&job, threads, d.length);
-        done = !PyErr_Occurred();
-        if (done && !atomic_load(&d.nan)) copy_out(s, d.length % 2, states);
-        atomic_store(&r->busy, 0);
+        take_draws(&all, draws, s->B, &d);
+        d.symbols = take(&all, symbols, "symbols", 'q', 1, d.length + 1, s->B, 1, 1);
+        d.nats = take_if(&all, nats, "nats", 'd', 1, d.length, s->B, 1, 1);
+        given_states states = take_states(&all, s, h, c);
+        done = !all.failed && rows_in_table(d.symbols, s->B, s->V) && reserve(r);
+        if (done) {
+            reader_job job = {.reader = r, .drawing = &d};
+            copy_in(s, states);
+            run_reader(&job, threads, d.length);
+            done = !PyErr_Occurred();
+            if (done && !atomic_load(&d.nan)) copy_out(s, d.length % 2, states);
+            atomic_store(&r->busy, 0);
+        }
     }
     release_buffers(&all);
     return done ? PyBool_FromLong(!atomic_load(&d.nan)) : NULL;

@@ -14,7 +14,7 @@ typedef struct {
     void (*forward)(const window *, ssize, ssize);
     void (*backward)(const window_back *, ssize, ssize);
     void (*read)(const stack *, const int64_t *, float *, int, ssize, ssize, ssize, ssize, thread_barrier *);
-    void (*draw)(const stack *, drawing *, ssize, ssize, ssize, ssize, thread_barrier *, double *);
+    void (*draw)(const stack *, drawing *, ssize, ssize, ssize, ssize, thread_barrier *, choice_room);
 } kernels;
 
 #define KERNELS(set) \

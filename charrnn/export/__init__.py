@@ -1,0 +1,1 @@
+"""Exports of a trained model: a page that opens in any browser."""

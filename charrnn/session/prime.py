@@ -1,0 +1,72 @@
+"""The prime: a text, or a State of an earlier call, that a model has read before it writes or predicts."""
+
+from __future__ import annotations
+
+from charrnn.arguments import check_errors_argument
+from charrnn.errors import SamplingError, shown
+from charrnn.sampling.sample import Sample
+from charrnn.sampling.state import Origin, State, origin, read_on
+from charrnn.session.run import Run
+
+Prime = str | bytes | State | None
+
+
+def origin_of(run: Run) -> Origin:
+    """Return what a state of this run, with its weights as they are, belongs to."""
+    learner = run.learner
+    return origin(run.workspace.path.name, run.modeltype, learner.position, learner.model, run.data.chars)
+
+
+def start_of(run: Run, prime: Prime, errors: str = 'strict') -> tuple[State, str]:
+    """Return the state after a prime, and the text of the prime, as far as it is known.
+
+    Raises
+    ------
+    CharSetError     a symbol of the text is unknown
+    SamplingError    the prime is empty, or a state of other weights
+    """
+    check_errors_argument(errors)
+    if isinstance(prime, State):
+        return fitting_state(run, prime), prime.line
+    before = default_prime(run) if prime is None else indices_of(run, prime, errors)
+    if not before:
+        raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
+    model, chars = run.learner.model, run.data.chars
+    carry, pending = read_on(model, model.zero_carry(1), before)
+    line = prime.rpartition('\n')[2] if chars.level == 'word' and isinstance(prime, str) else ''
+    return State(carry, pending, origin_of(run), line), chars.decode(before)
+
+
+def fitting_state(run: Run, state: State) -> State:
+    """Return a state that the user gave, if it belongs to the weights and the vocabulary of this run as they are.
+
+    Raises
+    ------
+    SamplingError    it does not
+    """
+    here = origin_of(run)
+    if state.of.identity == here.identity:
+        return state
+    differs = 'another vocabulary' if state.of.vocabulary != here.vocabulary else 'other weights'
+    raise SamplingError(
+        f'this is a state of {state.of}, and this model is {here}: {differs}, so it means nothing here.',
+        'state = ms.read(text), which reads the text again',
+    )
+
+
+def indices_of(run: Run, text: str | bytes, errors: str = 'strict') -> list[int]:
+    """Return the indices of a text that the user gave; a model of bytes also takes the bytes of a sample, or bytes."""
+    if run.data.chars.level == 'byte':
+        given = text.bytes if isinstance(text, Sample) else text
+        if isinstance(given, bytes):
+            return list(given)
+    if not isinstance(text, str):
+        raise SamplingError(f'{shown(text)} is no text.', "a str, such as prime='The '")
+    indices: list[int] = run.data.chars.encode(text, errors).tolist()
+    return indices
+
+
+def default_prime(run: Run) -> list[int]:
+    """Return a line break, if the text has one, else the first training symbol."""
+    newline: list[int] = run.data.chars.encode('\n', errors='replace').tolist()
+    return newline if newline != [0] else [int(run.data.train[0])]  # 0: unknown; no level has a line break there
