@@ -20,7 +20,7 @@ from charrnn.session.snapshots import table_of
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
-from charrnn.text.sources import SPLITS
+from charrnn.text.folders import SPLITS
 from charrnn.training.history import History, is_sound
 
 

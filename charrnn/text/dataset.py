@@ -22,8 +22,9 @@ from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, sho
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.fingerprints import Fingerprint
+from charrnn.text.folders import SPLITS
 from charrnn.text.shuffle import SHUFFLED, shuffled_copy
-from charrnn.text.sources import LEVELS, SPLITS, Source, refuse_no_text, source_files, split_size
+from charrnn.text.sources import LEVELS, Source, refuse_no_text, source_files, split_size
 from charrnn.text.vocabulary import Indices, Vocabulary
 from charrnn.text.wordset import WordSet
 

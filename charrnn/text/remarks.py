@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.text.sources import SPLITS, Source, open_source, places, replaced, source_files
+from charrnn.text.folders import SPLITS, file_of, files_in, meant_splits, renamings
+from charrnn.text.sources import Source, open_source, places, replaced, source_files
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,6 @@ class Remark:
     changes: Mapping[str, Any] = field(default_factory=dict)
     first: str = ''
     effect: str = ''
-
-
-OTHER_SPLITS = {
-    'train': ('train', 'training', 'trn', 'tr'),
-    'valid': ('valid', 'val', 'dev', 'validation', 'validate', 'eval', 'heldout', 'held_out', 'devel', 'development'),
-    'test': ('test', 'tst', 'testing'),
-}
-"""Names that other people give to the files of a split, in lower case."""
 
 
 def remarks(source: Source) -> list[Remark]:
@@ -60,17 +53,11 @@ def remarks(source: Source) -> list[Remark]:
 
 
 def _unread(folder: Path) -> list[Remark]:
-    """Return a remark for the text files of a source directory that are not read, with the name each may have meant."""
-    wanted = [f'{name}.txt' for name in SPLITS]
-    others = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == '.txt' and path.name not in wanted)
-    meant: dict[str, str] = {}
-    for name in others:
-        stem = name.rpartition('.')[0].lower()
-        split = next((split for split, names in OTHER_SPLITS.items() if stem in names), None)
-        if split and not (folder / f'{split}.txt').exists() and split not in meant.values():
-            meant[name] = split
+    """Return a remark for the text files of a source directory that are not read, with what to rename."""
+    wanted, meant = [file_of(split) for split in SPLITS], meant_splits(folder)
+    others = [n for n in files_in(folder) if n not in wanted and (n in meant or n.lower().endswith('.txt'))]
     if not others:
         return []
     named = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
-    first = ' and '.join(f'rename {name} to {split}.txt' for name, split in meant.items())
-    return [Remark(f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.', first=first)]
+    what = f'{str(folder)!r}: only {", ".join(wanted)} are read, and not {named}.'
+    return [Remark(what, first=renamings(meant))]

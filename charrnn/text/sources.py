@@ -19,10 +19,10 @@ from typing import IO, Any
 
 from charrnn.arguments import check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
+from charrnn.text.folders import SPLITS, file_alike, file_of, meant_splits, renamings
 from charrnn.text.formats import HEAD, refuse_other_format
 
 LEVELS = ('char', 'byte', 'word')
-SPLITS = ('train', 'valid', 'test')
 DEFAULT_TRAINFRAC = 0.9
 WORD_OPTIONS = {'vocab_size': None, 'lower': False, 'punctuation': False, 'mincount': 1}
 """The options for words, with their defaults."""
@@ -107,13 +107,14 @@ def source_files(source: Source) -> list[Path | None]:
     try:
         if not path.is_dir():
             return [path]
-        files = [file if (file := path / f'{name}.txt').exists() else None for name in SPLITS]
+        files = [file if (file := path / file_of(split)).exists() else None for split in SPLITS]
     except (OSError, ValueError):
         return [path]  # open_source will report the error
     if files[0] is None:
         raise SourceTextError(
             f'{str(path)!r} is a directory, and there is no train.txt in it.',
-            'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
+            renamings(meant_splits(path))
+            or 'the path of one text file, or of a directory with train.txt, valid.txt and test.txt',
         )
     for name in ('trainfrac', 'shuffle_lines'):
         if name in (given := source.options()):
@@ -135,8 +136,11 @@ def open_source(path: Path) -> Iterator[IO[bytes]]:
     except SourceTextError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, 'strerror', None) or str(error)
-        raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', 'check the path and its permissions') from None
+        reason, near = getattr(error, 'strerror', None) or str(error), None
+        if isinstance(error, FileNotFoundError):
+            near = file_alike(path)
+        step = f'{str(near)!r}, which is there' if near else 'check the path and its permissions'
+        raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', step) from None
 
 
 def byte_chunks(path: Path) -> Iterator[bytes]:

@@ -148,8 +148,7 @@ class WordSet(Vocabulary[str]):
         """Return a decoder that goes on after `text`: its first space depends on the last line of `text`."""
         line = text[text.rfind('\n') + 1 :]
         decoder = WordDecoder(self._words, self.punctuation)
-        decoder.feed(self.encode(line, errors='replace'))
-        decoder.go_on(line)
+        decoder.go_on(line, (found[0] for found in self.pattern.finditer(line)))
         return decoder
 
     def spelled(self, text: str, continues: bool = False) -> Iterator[tuple[int, str]]:
@@ -283,8 +282,9 @@ class WordDecoder(Decoder):
         word = '\n' if self._words[index] == END else self._words[index]
         self._pieces.append(self._spacing.before(word) + word)
 
-    def go_on(self, line: str) -> None:
-        """Forget the text so far, which was that of `line`; no space follows white space."""
-        self.take()
+    def go_on(self, line: str, tokens: Iterable[str]) -> None:
+        """Go on after a line that has no line break, and these tokens; no space follows white space."""
+        for token in tokens:
+            self._spacing.before(token)
         if line[-1:].isspace():
             self._spacing.join()

@@ -1,5 +1,6 @@
 """A source that is no plain text is named, with what to type; nothing of a source is left out without a word."""
 
+import contextlib
 import gzip
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from conftest import words
 
 from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceError
 from charrnn.session.run import run_of
+from charrnn.text.formats import refuse_other_format
 
 SETTINGS: dict[str, Any] = {'layers': 1, 'state_size': 6, 'seq_len': 8, 'device': 'cpu'}
 
@@ -30,6 +32,11 @@ def begin(path: Any, run: Any, **given: Any) -> ModelState:
         (b'PK\x03\x04' + bytes(range(256)), 'is a zip file, as .docx', 'unpack it, or save it as plain text'),
         (b'%PDF-1.7 and so on' * 20, 'is a PDF file', 'pdftotext '),
         (b'{\\rtf1 text' * 30, 'is an RTF file', 'save it as plain text'),
+        (b'name'.ljust(257, b'\0') + b'ustar' + words(3000).encode(), 'is a tar file', 'tar -xf '),
+        (b'\0\0\0\x20ftypM4A ' + bytes(range(256)), 'is a sound or film', 'a file with text'),
+        (b'RIFF\0\1\0\0WAVEfmt ' + bytes(range(256)), 'is a sound', 'a file with text'),
+        (b'\x93NUMPY\1\0' + bytes(range(256)), 'is a NumPy array', 'array.tofile'),
+        (bytes(range(256)) * 2, 'is no plain text: 10% of its first bytes are control', 'a file with text'),
     ],
 )
 def test_a_file_that_is_no_plain_text_is_named(
@@ -48,6 +55,41 @@ def test_a_file_that_is_no_plain_text_is_named(
     assert len(begin(path, tmp_path / 'bytes', level='byte').data.train) == int(0.9 * len(content)), (
         'bytes read any file'
     )
+
+
+TEXTS = {
+    'ascii': 'The quick brown fox jumps over it.\n' * 9,
+    'Cyrillic': 'Привет, мир. Это простая строка.\n' * 9,
+    'Chinese': '今天天气很好,我们去公园吧。\n' * 9,
+    'accents': 'Ça, où, déjà; l’été à Żywiec.\n' * 9,
+}
+WIDE = ['utf-16', 'utf-16-le', 'utf-16-be', 'utf-32', 'utf-32-le', 'utf-32-be']
+
+
+@pytest.mark.parametrize('script', TEXTS)
+@pytest.mark.parametrize('written', ['utf-8', *WIDE])
+def test_a_wrong_width_is_told_the_right_one(script: str, written: str) -> None:
+    head = TEXTS[script].encode(written)
+    for given in ('utf-8', 'latin-1', *WIDE):
+        fits = given == written or (script, written, given) == ('ascii', 'utf-8', 'latin-1')
+        try:
+            refuse_other_format(Path('text'), head, given)
+        except SourceTextError as error:
+            assert not fits and error.next_step == f'encoding={written!r}', (given, error)
+        else:
+            assert fits or (written, given[:6]) in {('utf-16', 'utf-16'), ('utf-32', 'utf-32')}, given
+
+
+@pytest.mark.parametrize('script', TEXTS)
+@pytest.mark.parametrize(
+    'written', ['cp1251', 'koi8-r', 'gb18030', 'big5', 'cp1252', 'iso8859-2', 'utf-8', 'utf-16-le']
+)
+def test_a_right_encoding_is_believed(script: str, written: str) -> None:
+    with contextlib.suppress(UnicodeEncodeError):
+        refuse_other_format(Path('text'), TEXTS[script].encode(written), written)
+    refuse_other_format(Path('text'), b'', written)
+    refuse_other_format(Path('text'), b'\0\0a\0', 'utf-8')
+    refuse_other_format(Path('text'), b'\0 and \x1b[1m are control characters', 'utf-8')
 
 
 def test_a_text_about_a_format_is_a_text(tmp_path: Path) -> None:
@@ -83,6 +125,28 @@ def test_a_few_bad_bytes_are_replaced_on_request(tmp_path: Path, level: str) -> 
     begin(tmp_path / 'text', tmp_path / 'good', level=level, errors='replace')  # and nothing is said
     with pytest.raises(HyperParamsError, match="errors='ignore' is unknown"):
         begin(tmp_path / 'text', tmp_path / 'other', level=level, errors='ignore')
+
+
+@pytest.mark.parametrize('name', ['Train.txt', 'training.txt', 'train', 'wiki.train.tokens'])
+def test_a_directory_without_train_names_the_file_to_rename(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(words(300))
+    with pytest.raises(SourceTextError, match=f'Next: rename {name} to train.txt$'):
+        begin(tmp_path, tmp_path / 'run')
+    (tmp_path / name).rename(tmp_path / 'train.txt')
+    assert len(begin(tmp_path, tmp_path / 'run').data.train) == 300
+
+
+@pytest.mark.parametrize(
+    ('typed', 'lies'), [('Poems.txt', 'poems.txt'), ('peoms.txt', 'poems.txt'), ('poems', 'poems.txt')]
+)
+def test_a_missing_source_names_the_file_that_may_be_meant(tmp_path: Path, typed: str, lies: str) -> None:
+    (tmp_path / lies).write_text(words(300))
+    (tmp_path / 'unlike.csv').write_text(words(300))
+    with pytest.raises(SourceTextError, match='No such file') as caught:
+        begin(tmp_path / typed, tmp_path / 'run')
+    assert caught.value.next_step == f'{str(tmp_path / lies)!r}, which is there'
+    with pytest.raises(SourceTextError, match='Next: check the path'):
+        begin(tmp_path / 'xyzzy', tmp_path / 'run')
 
 
 @pytest.mark.parametrize('name', ['val.txt', 'dev.txt', 'validation.txt', 'Valid.txt'])

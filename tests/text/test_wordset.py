@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torture import TORTURE, count
 
@@ -229,6 +229,7 @@ def test_words_are_values() -> None:
     assert words.encode('').tolist() == [] and words.decode([]) == ''
 
 
+@example('<eos>', [2])  # typed as a word, it is no line break
 @given(any_text, st.lists(st.integers(1, 3), max_size=5))
 def test_words_go_on_after_a_text_as_text(text: str, indices: list[int]) -> None:
     words = WordSet(['<eos>', 'ab', 'é'])
