@@ -12,12 +12,14 @@ from typing import Any
 from charrnn.arguments import path_of
 from charrnn.display.standing import Course, standing_of
 from charrnn.display.status import Status
-from charrnn.display.text import NOUNS, Text, printable, sparkline
-from charrnn.errors import shown
+from charrnn.display.tables import Column, Table
+from charrnn.display.text import NOUNS, Text, number, printable, sparkline
+from charrnn.errors import CharRNNError, CheckpointError, shown
 from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.checkpoints import best_of
+from charrnn.storage.lookup import is_run, runs_in
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
 from charrnn.text.folders import SPLITS
@@ -78,13 +80,15 @@ def course_of(run: Run, *, slow: bool = True) -> Course:
 
 
 def status(dir: str | Path) -> str:
-    """Return one screen about a run: its model, its progress, its losses, its checkpoints.
+    """Return one screen about a run: its model, its progress, its losses, its checkpoints; or a table of runs.
 
     Parameters
     ----------
-    dir : path    the working directory of the run
+    dir : path    the working directory of the run, or a folder of runs
     """
     workspace = Workspace(path_of('dir', dir))
+    if not is_run(workspace.path) and (inside := runs_in(workspace.path)):
+        return _table_of_runs(inside, str(dir))
     workspace.require_run()
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()
@@ -113,6 +117,36 @@ def status(dir: str | Path) -> str:
         lines.append(f'  needs    the model type {shown(facts["modeltype"])}, which this Python does not know')
         following = f'{IMPORT_IT}, then ModelState.load({str(dir)!r})'
     return Text(printable('\n'.join([*lines, str(table), f'Next: {following}'])))
+
+
+def _table_of_runs(runs: list[Path], parent: str) -> Text:
+    """Return a line for each run of a folder; why it cannot be read, for one that cannot."""
+    rows: list[tuple[Any, ...]] = []
+    for path in runs:
+        try:
+            rows.append((path.name, *_row_of(Workspace(path)), ''))
+        except CharRNNError as error:
+            rows.append((path.name, *(None,) * 6, error.what))
+    heads = Column('run'), Column('model'), Column('round', align='>'), Column('epoch', '.2f', '>')
+    losses = Column('valid', align='>'), Column('best', align='>'), Column('unit'), Column('')
+    best = f'ModelState.load({str(Path(parent) / runs[0].name)!r})'
+    return Text(
+        printable(f'{Table((*heads, *losses), rows)}\nNext: {best}, or python -m charrnn status DIR of one run')
+    )
+
+
+def _row_of(workspace: Workspace) -> tuple[str, int, float, str | None, str | None, str]:
+    """Return the model, the round, the epoch, the newest and the best validation loss, and their unit, of a run."""
+    data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
+    saved, level = workspace.checkpoints.facts(), data.chars.level
+    if not saved:
+        raise CheckpointError('no readable checkpoint.', f'python -m charrnn fsck {workspace.name}')
+    facts = saved[max(saved)]
+    valid = History(workspace.read_history(is_sound)[0].rows, level).validations()
+    model = f'{facts["modeltype"]} {facts["hyper"].get("layers")}x{facts["hyper"].get("state_size")}'
+    newest, best = number(valid[-1][1]) if valid else None, best_of(saved)
+    epoch = facts['symbols'] / data.train_size
+    return model, facts['round'], epoch, newest, number(best.nats) if best else None, f'nats/{level}'
 
 
 def _size(root: Path) -> int:

@@ -11,9 +11,10 @@ import pytest
 from conftest import MakeRun, files_below, moment, train
 
 from charrnn import CheckpointError, ModelState, WorkspaceError
-from charrnn.display.text import sparkline
+from charrnn.display.text import number, sparkline
 from charrnn.session.fsck import Finding, fsck
 from charrnn.session.overview import status
+from charrnn.session.run import run_of
 from charrnn.shell.commands import run_command
 
 
@@ -28,6 +29,25 @@ def test_status_is_one_screen(curdir: Path, capsys: pytest.CaptureFixture[str]) 
     assert '  2      1   0.08' in lines[-3] and lines[-3].endswith('  best')
     assert files_below(curdir) == before
     assert run_command(['fsck', str(curdir)]) == 0
+
+
+def test_status_of_a_folder_of_runs_lists_them(make_run: MakeRun, tmp_path: Path) -> None:
+    for name in ('one', 'two', 'bad'):
+        make_run(name, seed=1).trainmodel(1, quiet=True)
+    (tmp_path / 'bad/dataset/manifest.json').write_text('{}')
+    ms = ModelState.load(tmp_path / 'two', device='cpu')
+    before = files_below(tmp_path)
+    heads, *lines, following = str(status(tmp_path)).splitlines()
+    assert heads.split() == ['run', 'model', 'round', 'epoch', 'valid', 'best', 'unit']
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert list(rows) == ['bad', 'one', 'two']
+    best = min(nats for _, nats in run_of(ms).history.validations())
+    valid, epoch = number(ms.history[-1]['valid_nats']), f'{run_of(ms).learner.epoch:.2f}'
+    shown = ['GRUEncode', '2x6', '1', epoch, valid, number(best)]
+    assert rows['two'] == rows['one'] == [*shown, 'nats/char']
+    assert 'manifest.json' in ' '.join(rows['bad']), 'what is wrong with it'
+    assert following.startswith(f'Next: ModelState.load({str(tmp_path / "bad")!r})')
+    assert files_below(tmp_path) == before
 
 
 def test_status_and_fsck_work_while_a_run_is_written(curdir: Path) -> None:
