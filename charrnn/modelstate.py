@@ -19,6 +19,7 @@ from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse
 from charrnn.session import (
     comparison,
     curves,
+    dialogue,
     generation,
     hooks,
     memory,
@@ -41,7 +42,7 @@ from charrnn.training.history import History
 PURPOSES = {
     'begin': ('initfromsrcfile', 'load'),
     'train': ('trainmodel', 'sethyperparams'),
-    'generate': ('generatestring', 'temperatures', 'next'),
+    'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'trackneurons', 'trackattention'),
@@ -185,6 +186,7 @@ class ModelState(metaclass=_OnePage):
     generatestring = generation.generatestring
     temperatures = temperatures.temperatures
     next = prediction.next
+    write = dialogue.write
     read = memory.read
     lane = memory.lane
     loadstate = memory.loadstate

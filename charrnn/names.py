@@ -107,8 +107,9 @@ NO_ARGUMENT = {name: step for names, step in _NO_ARGUMENT.items() for name in na
 
 _ATTRIBUTES = {
     'ms.newcheckpoint()': 'save save_model save_checkpoint checkpoint dump snapshot savemodel store commit',
-    'ms.generatestring()': 'sample generate predict write generate_text gen sampletext sample_text generatetext speak '
+    'ms.generatestring()': 'sample generate predict generate_text gen sampletext sample_text generatetext speak '
     'complete talk inference forward',
+    'ms.write()': 'interactive interact autocomplete suggest compose chat',
     'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
     'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
     "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '

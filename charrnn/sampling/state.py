@@ -142,20 +142,20 @@ class State:
 
 
 @torch.no_grad()
-def next_nats(model: LanguageModel, state: State) -> NDArray[np.float64]:
-    """Return the cost of each symbol (V,) if it came next, in nats.
+def expected(model: LanguageModel, state: State) -> tuple[NDArray[np.float64], Carry]:
+    """Return the cost of each symbol (V,) if it came next, in nats, and the carry after the pending symbol.
 
     Raises
     ------
     SamplingError    the logits are no numbers
     """
     ids = torch.tensor([[state.pending]], device=model.device)
-    outputs, _ = model(ids, state.carry.to(model.device))
+    outputs, carry = model(ids, state.carry.to(model.device))
     logits = model.logits(outputs[0, -1]).double()
     if not logits.isfinite().all():
         raise SamplingError('the model answers nan: its weights are no longer numbers.', "ms.restore('best')")
     nats: NDArray[np.float64] = -logits.log_softmax(0).cpu().numpy()
-    return nats
+    return nats, carry
 
 
 def load_state(folder: Path, model: LanguageModel, chars: Vocabulary[Any]) -> State:

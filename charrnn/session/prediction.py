@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charrnn.arguments import whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import BARS, fitted
-from charrnn.sampling.state import next_nats
+from charrnn.sampling.state import expected
 from charrnn.session.prime import Prime, start_of
 from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
@@ -75,7 +75,8 @@ def next(ms: Session, prime: Prime = None, k: int = 10, *, errors: str = 'strict
     run = run_of(ms)
     k = whole(1)('k', k, 10)
     state, _ = start_of(run, prime, errors)
-    probabilities = np.exp(-next_nats(run.learner.model, state))
+    costs, _ = expected(run.learner.model, state)
+    probabilities = np.exp(-costs)
     probabilities /= probabilities.sum()
     likeliest = np.argsort(-probabilities, kind='stable')[:k].tolist()
     chars = run.data.chars

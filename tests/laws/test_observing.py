@@ -11,7 +11,8 @@ import pytest
 import torch
 from conftest import MakeRun, moment, train
 
-from charrnn import CharRNNError, ModelState, generatestring
+from charrnn import CharRNNError, ModelState, SamplingError, generatestring
+from charrnn.session.dialogue import converse
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.run import run_of
 
@@ -28,6 +29,13 @@ def provoke(ms: ModelState) -> None:
             request()
 
 
+def write_together(ms: ModelState) -> None:
+    with contextlib.suppress(SamplingError):  # there is no terminal
+        ms.write('the', seed=1)
+    answers = iter(['1', ' cat', 't', 'u', 'q'])
+    converse(run_of(ms), ms.read('the'), '', 0.5, np.random.default_rng(), lambda shown: next(answers))
+
+
 OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'evaluate': lambda ms: ms.evaluate(),
     'evaluate train': lambda ms: ms.evaluate('train'),
@@ -36,6 +44,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'generate with rules': lambda ms: list(ms.generatestring(30, forbid='a', stop='\n', topk=3, stream=True)),
     'read': lambda ms: [ms.read('the cat').blend(ms.read('a')), ms.next(ms.read('the cat')), repr(ms.lane(0))],
     'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),  # type: ignore[func-returns-value]
+    'write together': write_together,
     'repr': repr,
     'complete names': dir,
     'properties': lambda ms: [getattr(ms, name) for name in dir(ms) if not name.startswith('__')],
