@@ -9,6 +9,7 @@ blocks; the figures are medians over the blocks. A browser also paints, which th
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import shutil
 import subprocess
@@ -64,7 +65,7 @@ def rows(file: Path, node: str | None, shapes: Sequence[tuple[int, int]], length
             sizes = {weights: ms.exporthtml(Path(at) / 'page.html', weights=weights) for weights in KINDS}
             work = {'ours, C': lambda: seconds_of(lambda: ms.generatestring(length, 0.7))}
             if node:
-                work |= {kind: lambda kind=kind: seconds_in_node(node, ms, kind, length) for kind in KINDS}
+                work |= {kind: functools.partial(seconds_in_node, node, ms, kind, length) for kind in KINDS}
             found = alternate(blocks, work)
         for name, seconds in found.items():
             speed, ratio = length / median(seconds), median_ratio(found['ours, C'], seconds)
