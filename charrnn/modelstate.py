@@ -18,6 +18,7 @@ from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
     comparison,
+    copied,
     curves,
     dialogue,
     generation,
@@ -45,7 +46,7 @@ PURPOSES = {
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
-    'look': ('plot', 'trackneurons', 'trackattention'),
+    'look': ('plot', 'copied', 'trackneurons', 'trackattention'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
     'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
@@ -195,6 +196,7 @@ class ModelState(metaclass=_OnePage):
     checkcausal = scores.checkcausal
     score = scores.score
     plot = curves.plot
+    copied = copied.copied
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention
     newcheckpoint = snapshots.newcheckpoint

@@ -10,6 +10,7 @@ LIKENESS = 0.75
 
 _SYNONYMS = {
     'anneal': 'lr_decay lr_factor lr_decay_factor decay_rate learning_rate_decay lrdecay gamma factor plateau',
+    'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span',
     'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
     'clip': 'grad_clip gradient_clipping clip_value clipvalue gradient_clip',
     'clipnorm': 'max_norm clip_grad_norm clip_norm max_grad_norm grad_norm gradient_clip_norm',
@@ -114,6 +115,8 @@ _ATTRIBUTES = {
     'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
     "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '
     'score_text score_string get_score',
+    "ms.copied('some text')": 'plagiarism plagiarized memorized memorised memorization memorisation verbatim overlap '
+    'is_copied find_copies duplicates',
     'ms.restore()': 'load load_checkpoint undo rollback revert reload load_model load_state_dict load_weights rewind',
     'ms, which prints where the run stands': 'summary info status describe show report overview',
     'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '

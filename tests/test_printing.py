@@ -50,7 +50,10 @@ def all_that_is_returned(ms: ModelState, report: object, prime: str) -> Iterator
     yield from (ms.hyper, ms.data, ms.engine, ms.carry, ms.chars, ms.attached)
     scored = ms.score(prime, prime=prime)
     yield from (scored, ms.score([prime, f'{prime} {prime}'], errors='replace'))
-    scored._repr_html_().encode()
+    copied = ms.copied(f'{prime} {prime}', 1)
+    yield copied
+    for value in (scored, copied):
+        value._repr_html_().encode()
     if ms.chars.level != 'word':
         yield ms.exporthtml(f'{ms.curdir}.html')
     inspection = fsck(ms.curdir)

@@ -53,6 +53,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'check causality': lambda ms: ms.checkcausal(),
     'track attention': lambda ms: ms.trackattention('the cat'),
     'compare': lambda ms: ms.compare(ms),
+    'copied': lambda ms: repr(ms.copied('the cat sat on a mat, and ran.')),
     'score': lambda ms: [repr(ms.score('the cat')), ms.score(['the cat', 'on a mat'])],
     'plot': lambda ms: ms.plot(),
     'track neurons': lambda ms: ms.trackneurons('the cat'),

@@ -15,6 +15,7 @@ REQUESTS: dict[str, Callable[[ModelState], object]] = {
     'generate': lambda ms: ms.generatestring(5),
     'train': lambda ms: ms.trainmodel(train_len=1),
     'compare': lambda ms: compare(ms),
+    'copied': lambda ms: ms.copied('the'),
     'score': lambda ms: ms.score('the'),
     'neurons': lambda ms: ms.trackneurons('the'),
 }
