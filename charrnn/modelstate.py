@@ -21,6 +21,7 @@ from charrnn.session import (
     copied,
     curves,
     dialogue,
+    followers,
     generation,
     hooks,
     memory,
@@ -46,7 +47,7 @@ PURPOSES = {
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
-    'look': ('plot', 'copied', 'trackneurons', 'trackattention'),
+    'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
     'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
@@ -199,6 +200,8 @@ class ModelState(metaclass=_OnePage):
     copied = copied.copied
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention
+    findneurons = followers.findneurons
+    showneuron = followers.showneuron
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore

@@ -51,8 +51,9 @@ def all_that_is_returned(ms: ModelState, report: object, prime: str) -> Iterator
     scored = ms.score(prime, prime=prime)
     yield from (scored, ms.score([prime, f'{prime} {prime}'], errors='replace'))
     copied = ms.copied(f'{prime} {prime}', 1)
-    yield copied
-    for value in (scored, copied):
+    found, shown = ms.findneurons('valid', 'line', 2), ms.showneuron(prime, 0, 1)
+    yield from (copied, found, found[0], shown)
+    for value in (scored, copied, found, shown):
         value._repr_html_().encode()
     if ms.chars.level != 'word':
         yield ms.exporthtml(f'{ms.curdir}.html')

@@ -97,6 +97,9 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ('trainmodel', 'verbose', 0, 'quiet=True prints nothing'),
         ('trainmodel', 'gamma', 0.5, r'ms.sethyperparams\(anneal=0.5\)'),
         ('sethyperparams', 'batch_size', 8, r'ms.trainmodel\(batchsize=8\)'),
+        ('findneurons', 'top', 3, 'k=3'),
+        ('findneurons', 'target', 'line', "feature='line'"),
+        ('showneuron', 'neuron', 3, 'unit=3'),
         ('copied', 'min_length', 30, 'atleast=30'),
         ('initfromsrcfile', 'traifrac', 0.8, 'trainfrac=0.8'),
         ('initfromsrcfile', 'val_frac', 0.2, 'trainfrac=0.8'),
@@ -127,6 +130,8 @@ def test_the_names_of_other_libraries_are_understood(
         ('export', 'copy the directory ms.curdir'),
         ('delete', 'delete the directory ms.curdir yourself'),
         ('close', 'nothing: a run needs no closing'),
+        ('units', "ms.findneurons('valid', 'line')"),
+        ('activations', "ms.trackneurons('some text')"),
         ('memorized', "ms.copied('some text')"),
         ('hidden_size', 'ms.hyper.state_size'),
         ('chekpoints', 'ms.checkpoints'),
@@ -157,6 +162,9 @@ def test_a_call_that_does_not_fit_gets_one_that_does(make_run: MakeRun) -> None:
         (lambda: public.generatestring(), 'needs a ModelState', 'ms.generatestring()'),
         (lambda: ms.trainmodel(1, 4, 50), 'at most 2 values', 'ms.trainmodel(1, 4, train_len=50)'),
         (lambda: ms.trainmodel(1, num_rounds=2), 'num_rounds is given twice', 'ms.trainmodel(1)'),
+        (lambda: ms.findneurons(), 'findneurons needs text and feature', "ms.findneurons('valid', 'line')"),
+        (lambda: ms.findneurons(feature='quote'), 'needs text', "ms.findneurons('valid', feature='quote')"),
+        (lambda: ms.showneuron('The'), 'needs layer and unit', "ms.showneuron('The', 0, 0)"),
         (lambda: ms.trackneurons(), 'trackneurons needs text', "ms.trackneurons('some text')"),
     ]:  # fmt: skip
         with pytest.raises(HyperParamsError, match=what) as caught:

@@ -57,6 +57,11 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'score': lambda ms: [repr(ms.score('the cat')), ms.score(['the cat', 'on a mat'])],
     'plot': lambda ms: ms.plot(),
     'track neurons': lambda ms: ms.trackneurons('the cat'),
+    'find neurons': lambda ms: [
+        repr(ms.findneurons(None, 'line')),
+        ms.findneurons('the cat', [1, 0, 0, 0, 1, 0, 0]),
+        repr(ms.showneuron('the cat', 0, 1)),
+    ],
     'temperatures': lambda ms: ms.temperatures('the cat'),
     'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
     'save': lambda ms: ms.newcheckpoint(),

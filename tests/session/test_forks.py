@@ -17,6 +17,8 @@ REQUESTS: dict[str, Callable[[ModelState], object]] = {
     'compare': lambda ms: compare(ms),
     'copied': lambda ms: ms.copied('the'),
     'score': lambda ms: ms.score('the'),
+    'find neurons': lambda ms: ms.findneurons('the', 'line'),
+    'show a neuron': lambda ms: ms.showneuron('the', 0, 0),
     'neurons': lambda ms: ms.trackneurons('the'),
 }
 
