@@ -31,15 +31,27 @@ from charrnn.models.engines.choice import VARIABLE
 K = TypeVar('K')
 T = TypeVar('T')
 
+QUIET_LOAD = 0.5
+"""The highest load average (programs that wait for a core, over a minute) of a machine that counts as quiet."""
+
 
 def machine() -> str:
-    """Return one line: the processor, its cores, the versions, torch's threads, and the commit of this checkout."""
+    """Return one line: the processor, its cores, the versions, torch's threads, and the commit of this checkout.
+
+    A machine that is busy with other work is marked, because its numbers are no measurements.
+    """
     about = Path('/proc/cpuinfo')
     found = re.search(r'model name\s*: (.*)', about.read_text()) if about.exists() else None
     name = found[1] if found else platform.processor() or platform.machine()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     versions = f'Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}'
-    return f'{name}, {cores} cores, {versions}, {torch.get_num_threads()} threads, commit {commit()}'
+    return f'{name}, {cores} cores, {versions}, {torch.get_num_threads()} threads, commit {commit()}{busy()}'
+
+
+def busy() -> str:
+    """Return a mark for a machine on which other programs have worked in the last minute; empty for a quiet one."""
+    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.0
+    return f', BUSY: load average {load:.1f} before the run' if load > QUIET_LOAD else ''
 
 
 def commit() -> str:

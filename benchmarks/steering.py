@@ -1,4 +1,4 @@
-"""What steering a text costs, beside drawing it freely; and how fast a text is read into a state.
+"""The cost of steering a text beside drawing it freely; and how fast a text is read into a state.
 
     python benchmarks/steering.py tinyshakespeare.txt
 

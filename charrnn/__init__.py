@@ -33,6 +33,7 @@ from charrnn.modelstate import ModelState
 from charrnn.sampling.sample import Sample
 from charrnn.sampling.state import State
 from charrnn.session.comparison import Comparison, compare
+from charrnn.session.copied import Copied
 from charrnn.session.curves import plot
 from charrnn.session.generation import generatestring
 from charrnn.session.prediction import Prediction
@@ -53,6 +54,7 @@ __all__ = [
     'CharSetError',
     'CheckpointError',
     'Comparison',
+    'Copied',
     'DeviceError',
     'EngineError',
     'Evaluation',

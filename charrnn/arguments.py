@@ -8,7 +8,7 @@ import numbers
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from charrnn.errors import HyperParamsError, WorkspaceError, shown
 
@@ -84,11 +84,16 @@ def path_of(name: str, given: object) -> Path:
         return Path(given)
 
 
+def is_whole(value: object) -> TypeGuard[numbers.Integral]:
+    """Return True for a whole number of any type, such as numpy's; a bool is none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def whole(least: int) -> Check:
     """Return a check for whole numbers of at least `least`; the check returns a plain int."""
 
     def check(name: str, value: object, default: Any = None) -> int:
-        if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
+        if is_whole(value) and int(value) >= least:
             if int(value) > LARGEST:
                 raise HyperParamsError(f'{name} is larger than {LARGEST:,}.', f'{name}={default or max(least, 1)}')
             return int(value)

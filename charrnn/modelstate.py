@@ -18,8 +18,10 @@ from charrnn.hyperparams import CHANGEABLE, HyperParams
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
     comparison,
+    copied,
     curves,
     dialogue,
+    followers,
     generation,
     hooks,
     memory,
@@ -45,7 +47,7 @@ PURPOSES = {
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
-    'look': ('plot', 'trackneurons', 'trackattention'),
+    'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
     'share': ('exporthtml',),
     'attach': ('attach', 'reattach', 'detach'),
@@ -195,8 +197,11 @@ class ModelState(metaclass=_OnePage):
     checkcausal = scores.checkcausal
     score = scores.score
     plot = curves.plot
+    copied = copied.copied
     trackneurons = neurons.trackneurons
     trackattention = neurons.trackattention
+    findneurons = followers.findneurons
+    showneuron = followers.showneuron
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore

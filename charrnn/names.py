@@ -10,6 +10,7 @@ LIKENESS = 0.75
 
 _SYNONYMS = {
     'anneal': 'lr_decay lr_factor lr_decay_factor decay_rate learning_rate_decay lrdecay gamma factor plateau',
+    'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span',
     'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
     'clip': 'grad_clip gradient_clipping clip_value clipvalue gradient_clip',
     'clipnorm': 'max_norm clip_grad_norm clip_norm max_grad_norm grad_norm gradient_clip_norm',
@@ -19,6 +20,8 @@ _SYNONYMS = {
     'dir': 'path directory folder workspace workdir run checkpoint checkpoint_dir save_dir model_path filename file',
     'dropout': 'drop dropout_rate dropout_prob drop_rate drop_prob p_drop',
     'emsize': 'emb_size embedding_dim embedding_size embed_dim embed_size n_embd nemb embedding word_dim',
+    'feature': 'property target label labels mask function pattern concept',
+    'k': 'top topn top_n topk top_k n_best nbest num_units num_neurons how_many',
     'layers': 'depth n_layer n_layers nlayers num_layer num_layers rnn_layers number_of_layers',
     'learnrate': 'lr learn_rate learning_rate learningrate base_lr initial_lr init_lr new_rate eta step',
     'level': 'token_level tokenizer tokenization unit granularity',
@@ -54,6 +57,7 @@ _SYNONYMS = {
     'minp': 'min_p',
     'topk': 'top_k k_top',
     'topp': 'top_p nucleus nucleus_sampling',
+    'unit': 'neuron cell unit_index neuron_index',
     'temp': 'temperature t sampling_temperature softmax_temperature diversity creativity randomness',
     'temps': 'temperatures diversities',
     'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
@@ -114,6 +118,10 @@ _ATTRIBUTES = {
     'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
     "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '
     'score_text score_string get_score',
+    "ms.findneurons('valid', 'line')": 'neurons units cells find_neuron find_units find_cells interpret probe probes',
+    "ms.trackneurons('some text')": 'activations get_activations get_hidden hidden_activations record',
+    "ms.copied('some text')": 'plagiarism plagiarized memorized memorised memorization memorisation verbatim overlap '
+    'is_copied find_copies duplicates',
     'ms.restore()': 'load load_checkpoint undo rollback revert reload load_model load_state_dict load_weights rewind',
     'ms, which prints where the run stands': 'summary info status describe show report overview',
     'ms.trainmodel(clear_state=True); a text that is generated begins with zeros always': 'reset_state clear_state '

@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
 SHARED = {'machine', 'plain'}
 TABLES = {
     'attention': ['causal: True', 'LSTMAttention', 'protocol'],
+    'copies': ['| charrnn, copied | 0 | 2,000 | ', '| set of grams, look-up | '],
     'defaults': ['ladder', 's of training'],
     'encoding': ['| charrnn, two passes | 0 |', 'charrnn / plain: '],
     'output_layer': ['| 10 | '],
@@ -79,3 +80,9 @@ def test_the_table_of_gpus(source: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     (row,) = gpu.rows(source, 'GRUEncode', [(2, 10, 8, 1)], windows=2, blocks=1, device=device)
     assert row.startswith('| 2x10, 1x8 | pipe | ')
+
+
+@pytest.mark.parametrize(('average', 'mark'), [(0.1, ''), (1.96, ', BUSY: load average 2.0 before the run')])
+def test_a_busy_machine_is_marked(monkeypatch: pytest.MonkeyPatch, average: float, mark: str) -> None:
+    monkeypatch.setattr('os.getloadavg', lambda: (average, 0.0, 0.0))
+    assert load('machine', monkeypatch).busy() == mark

@@ -50,7 +50,11 @@ def all_that_is_returned(ms: ModelState, report: object, prime: str) -> Iterator
     yield from (ms.hyper, ms.data, ms.engine, ms.carry, ms.chars, ms.attached)
     scored = ms.score(prime, prime=prime)
     yield from (scored, ms.score([prime, f'{prime} {prime}'], errors='replace'))
-    scored._repr_html_().encode()
+    copied = ms.copied(f'{prime} {prime}', 1)
+    found, shown = ms.findneurons('valid', 'line', 2), ms.showneuron(prime, 0, 1)
+    yield from (copied, found, found[0], shown)
+    for value in (scored, copied, found, shown):
+        value._repr_html_().encode()
     if ms.chars.level != 'word':
         yield ms.exporthtml(f'{ms.curdir}.html')
     inspection = fsck(ms.curdir)

@@ -28,6 +28,8 @@ def first_day(file: Path) -> ModelState:
     best: ModelState = ms.restore('best')
     print(seconds, text.upper(), same[:3], raw, several[0].upper(), loss, best, ms.history[-1], ms.hyper.learnrate)
     print(temperatures(ms, 'Once')[0].text, compare(ms, best)[0].bits_per_byte, ms.trackneurons('The').shape)
+    best_unit = ms.findneurons(None, lambda text: [c.isupper() for c in text], k=1)[0]
+    print(best_unit.correlation > 0, ms.showneuron('The', *best_unit[:2]).values, ms.copied('The', 2).spans[0].offset)
     ms.attach(schedule=lambda moment: moment.learnrate / (1 + moment.epoch))
     ms.sethyperparams(learnrate=5e-4)
     plot(ms, best)

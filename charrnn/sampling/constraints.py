@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import SamplingError, shown
 from charrnn.sampling.writer import Stream
-
-PIECE = 2**20
-"""Symbols of the training text that are searched at once."""
+from charrnn.text.matches import places_of
 
 
 class Forbidden:
@@ -94,7 +92,9 @@ class Novel:
     def __init__(self, training: NDArray[np.unsignedinteger], most: int) -> None:
         self._training, self.most = training, most
         self._gram = (most + 2) // 2
-        self._places: Callable[[tuple[int, ...]], NDArray[np.int64]] = functools.lru_cache(64)(self._search)
+        self._places: Callable[[tuple[int, ...]], NDArray[np.int64]] = functools.lru_cache(64)(
+            lambda gram: places_of(gram, training)
+        )
 
     def allows(self, stream: Stream, new: str) -> bool:
         """Return False if the last most + 1 symbols stand in the training text."""
@@ -110,18 +110,6 @@ class Novel:
                 return True
             starts = starts[self._training[starts + offset] == symbol]
         return not len(starts)
-
-    def _search(self, gram: tuple[int, ...]) -> NDArray[np.int64]:
-        """Return the places of a gram in the training text."""
-        sought, width, found = np.array(gram, self._training.dtype).tobytes(), self._training.itemsize, []
-        for start in range(0, len(self._training), PIECE):
-            piece = self._training[start : start + PIECE + len(gram) - 1].tobytes()
-            place = piece.find(sought)
-            while place >= 0:
-                if place % width == 0:
-                    found.append(start + place // width)
-                place = piece.find(sought, place + 1)
-        return np.array(found, np.int64)
 
     def __str__(self) -> str:
         return f'novel={self.most}'

@@ -89,6 +89,21 @@ def given_text(run: Run, text: object, errors: str, call: str, name: str = 'the 
     return Given(Text(text), ids, chars.places(text), chars)
 
 
+def given_indices(chars: Vocabulary[str], ids: NDArray[np.int64]) -> Given:
+    """Return the text that indices spell, with the places of its symbols."""
+    if chars.level == 'byte':
+        text = chars.to_bytes(ids).decode('utf-8', 'surrogateescape')
+        return Given(Text(text), ids, chars.places(text), chars)
+    # Some texts are read in other symbols than those that spelled them, so each symbol tells its own place.
+    decoder, pieces = chars.decoder(), list[str]()
+    for index in ids.tolist():
+        decoder.push(index)
+        pieces.append(decoder.take())
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    lengths = np.array([len(chars.decode([index])) for index in range(len(chars))], np.int64)
+    return Given(Text(''.join(pieces)), ids, np.stack([ends - lengths[ids], ends], 1), chars)
+
+
 def is_path(text: object) -> bool:
     """Return True for a path, also as a str: a name with a dot or a slash and no space, and a file has that name."""
     if isinstance(text, os.PathLike):

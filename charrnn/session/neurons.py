@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charrnn.arguments import is_whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, shown
-from charrnn.evaluation.cost import read
+from charrnn.evaluation.cost import carry_after, read
 from charrnn.session.prime import indices_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
@@ -69,20 +70,45 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int |
     TrainingError (a model type of your own without such states).
     """
     run = run_of(ms)
+    layers, _ = size_of_states(run)
+    if layer is not None:
+        layer = place_of('layer', layer, layers)
+    ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
+    found: NDArray[np.float32] = np.stack([states[:, 0] for states in states_of(run, ids)], axis=-1)
+    top = layers - 1 if layer is None else layer
+    symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]
+    return Neurons(found if layer is None else found[top], symbols, top)
+
+
+def size_of_states(run: Run) -> tuple[int, int]:
+    """Return the number of layers and the number of units of each; raise TrainingError for a model without states h."""
     zero = run.learner.model.zero_carry(1)
     if 'h' not in zero or zero['h'].ndim != 3:
         what = f"{run.modeltype} has no state 'h' (layers, lanes, units) in its carry: there is {', '.join(zero)}."
         raise TrainingError(what, 'ms.carry, its states after the newest window')
-    layers = len(zero['h'])
-    if layer is not None and not (type(layer) is int and -layers <= layer < layers):
-        raise HyperParamsError(f'no layer {shown(layer)}: this run has {layers}.', f'layer={layers - 1}')
-    ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
+    return len(zero['h']), zero['h'].shape[2]
+
+
+def place_of(name: str, given: Any, number: int, where: str = 'this run') -> int:
+    """Return the number of a layer or a unit that the user gave; a negative one counts from the end.
+
+    Raises
+    ------
+    HyperParamsError    there is no such layer or unit
+    """
+    if not (is_whole(given) and -number <= int(given) < number):
+        raise HyperParamsError(f'no {name} {shown(given)}: {where} has {number}.', f'{name}={number - 1}')
+    return int(given) % number
+
+
+def states_of(run: Run, ids: torch.Tensor, before: torch.Tensor | None = None) -> Iterator[NDArray[np.float32]]:
+    """Read symbols (B, T) from a state of zeros, or after the symbols `before` (B, W); yield the states (L, B, H)."""
     model = run.learner.model
-    states = [carry['h'][:, 0] for _, carry in read(model, ids, zero, at_once=1)]
-    found: NDArray[np.float32] = torch.stack(states, dim=-1).float().cpu().numpy()
-    top = layers - 1 if layer is None else layer % layers
-    symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]
-    return Neurons(found if layer is None else found[top], symbols, top)
+    carry = model.zero_carry(len(ids))
+    if before is not None:
+        carry = carry_after(model, before, carry)
+    for _, after in read(model, ids, carry, at_once=1):
+        yield after['h'].float().cpu().numpy()
 
 
 @known_names_only

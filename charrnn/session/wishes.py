@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from charrnn.arguments import real, whole
+from charrnn.arguments import is_whole, real, whole
 from charrnn.errors import HyperParamsError, SamplingError, shown
 from charrnn.sampling.constraints import Forbidden, Lines, Novel
 from charrnn.sampling.filters import Limits
@@ -109,11 +109,11 @@ def held_units(run: Run, clamp: Any) -> dict[tuple[int, int], float] | None:
     if not isinstance(clamp, Mapping):
         raise HyperParamsError(f'clamp={shown(clamp)} is no dict.', example)
     for key, value in clamp.items():
-        is_pair = isinstance(key, tuple) and len(key) == 2 and all(type(part) is int for part in key)
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(map(is_whole, key))
         if not is_pair or not (0 <= key[0] < hyper.layers and 0 <= key[1] < hyper.state_size):
             there = f'layers 0 to {hyper.layers - 1} with units 0 to {hyper.state_size - 1}'
             raise HyperParamsError(f'clamp has {shown(key)}, and there are {there}.', example)
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(float(value)):
             raise HyperParamsError(f'clamp holds unit {key} at {shown(value)}, which is no finite number.', example)
-        found[key] = float(value)
+        found[int(key[0]), int(key[1])] = float(value)
     return found

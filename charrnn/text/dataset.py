@@ -82,8 +82,12 @@ class Dataset:
         """The test split; may be empty."""
         return self.indices[self.sizes[0] + self.sizes[1] :]
 
-    def split(self, name: str) -> Indices:
+    def split(self, name: str, call: str = 'evaluate({})') -> Indices:
         """Return the split called 'train', 'valid' or 'test'.
+
+        Parameters
+        ----------
+        call : str          the verb as the user may type it again, with {} for a split
 
         Raises
         ------
@@ -91,15 +95,15 @@ class Dataset:
         TrainingError       this run has no such split
         """
         if name not in SPLITS:
-            raise HyperParamsError(
-                f'no split {shown(name)}.', "evaluate('valid'), evaluate('train') or evaluate('test')"
-            )
+            valid, train, test = (call.format(repr(split)) for split in ('valid', 'train', 'test'))
+            raise HyperParamsError(f'no split {shown(name)}.', f'{valid}, {train} or {test}')
         indices: Indices = getattr(self, name)
         if not len(indices):
             kind = {'valid': 'validation', 'test': 'test'}[name]
             following = {
-                'valid': "evaluate('train'), or a new run with trainfrac=0.9",
-                'test': "evaluate('valid'), or a new run on a directory with train.txt, valid.txt and test.txt",
+                'valid': f'{call.format(repr("train"))}, or a new run with trainfrac=0.9',
+                'test': f'{call.format(repr("valid"))}, or a new run on a directory with train.txt, valid.txt and '
+                'test.txt',
             }[name]
             raise TrainingError(f'this run has no {kind} split.', following)
         return indices

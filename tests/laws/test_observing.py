@@ -1,15 +1,18 @@
-"""Law 4: observing is free: it leaves every bit, the position and torch's random stream as they were."""
+"""Laws 4 and 13: observing leaves every bit, the position and torch's random stream as they were."""
 
 import contextlib
 import inspect
 import io
 import random
+import sys
 from collections.abc import Callable
+from types import FrameType
 
 import numpy as np
 import pytest
 import torch
 from conftest import MakeRun, moment, train
+from torture import TORTURE, count
 
 from charrnn import CharRNNError, ModelState, SamplingError, generatestring
 from charrnn.session.dialogue import converse
@@ -53,9 +56,15 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'check causality': lambda ms: ms.checkcausal(),
     'track attention': lambda ms: ms.trackattention('the cat'),
     'compare': lambda ms: ms.compare(ms),
+    'copied': lambda ms: repr(ms.copied('the cat sat on a mat, and ran.')),
     'score': lambda ms: [repr(ms.score('the cat')), ms.score(['the cat', 'on a mat'])],
     'plot': lambda ms: ms.plot(),
     'track neurons': lambda ms: ms.trackneurons('the cat'),
+    'find neurons': lambda ms: [
+        repr(ms.findneurons(None, 'line')),
+        ms.findneurons('the cat', [1, 0, 0, 0, 1, 0, 0]),
+        repr(ms.showneuron('the cat', 0, 1)),
+    ],
     'temperatures': lambda ms: ms.temperatures('the cat'),
     'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
     'save': lambda ms: ms.newcheckpoint(),
@@ -83,6 +92,48 @@ def test_looking_changes_nothing(make_run: MakeRun, name: str) -> None:
     OBSERVERS[name](ms)
     assert moment(ms) == before
     assert torch.equal(torch.get_rng_state(), stream)
+
+
+class Interrupt:
+    """A profile function of sys that raises KeyboardInterrupt at a call of a function of the package; 0: it counts."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at, self.calls = at, 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        if event == 'call' and str(frame.f_globals.get('__name__')).startswith('charrnn.'):
+            self.calls += 1
+            if self.calls == self.at:
+                raise KeyboardInterrupt
+
+
+def profiled(look: Callable[[ModelState], object], ms: ModelState, at: int = 0) -> int:
+    """Call an observer with such a function; return the number of calls."""
+    interrupt = Interrupt(at)
+    sys.setprofile(interrupt)
+    try:
+        look(ms)
+    finally:
+        sys.setprofile(None)
+    return interrupt.calls
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')  # interrupted in a finalizer
+@pytest.mark.parametrize('name', [name for name in OBSERVERS if name != 'global seeds'])
+def test_looking_that_is_interrupted_changes_nothing(make_run: MakeRun, name: str) -> None:
+    """Law 13, at some calls of functions of the package while an observer works."""
+    ms = make_run(dropout=0.3, modeltype='LSTMAttention' if 'attention' in name else 'GRUEncode')
+    train(ms, 7)
+    before, stream, draws = moment(ms), torch.get_rng_state(), random.Random(name)
+    number, tries = profiled(OBSERVERS[name], ms), 100 if TORTURE else 2
+    for _ in range(tries):
+        with contextlib.suppress(KeyboardInterrupt):
+            profiled(OBSERVERS[name], ms, draws.randint(1, number))
+        assert moment(ms) == before
+        assert torch.equal(torch.get_rng_state(), stream)
+    count('interruptions of observing calls that changed nothing', tries)
+    if name != 'load':  # the loaded object owns the run
+        train(ms, 1)
 
 
 def test_looking_between_windows_changes_nothing_that_is_learned(make_run: MakeRun) -> None:

@@ -166,6 +166,8 @@ def test_a_held_unit_keeps_its_value(trained: Any, modeltype: str) -> None:
     held = ms.generatestring(30, 1.0, seed=1, clamp={(0, 3): 0.5, (1, 7): -1.0})
     h = held.state.carry['h']
     assert h[0, 0, 3] == 0.5 and h[1, 0, 7] == -1.0
+    places: Any = {(np.int64(0), np.int32(3)): 0.5, (1, np.uint8(7)): -1.0}
+    assert ms.generatestring(30, 1.0, seed=1, clamp=places) == held
     assert ms.generatestring(30, 1.0, seed=1, clamp={}) == ms.generatestring(30, 1.0, seed=1)
     with pytest.raises(HyperParamsError, match='layers 0 to 1 with units 0 to 7'):
         ms.generatestring(5, clamp={(2, 0): 1.0})
@@ -203,6 +205,7 @@ def test_wishes_that_cannot_be_are_clear_errors(trained: Any) -> None:
         ({'pattern': 3}, SamplingError, 'no pattern'),
         ({'novel': 0}, HyperParamsError, 'novel=0'),
         ({'clamp': 3}, HyperParamsError, 'no dict'),
+        ({'clamp': {(0, True): 1}}, HyperParamsError, 'clamp has'),
         ({'clamp': {3: 1}}, HyperParamsError, 'clamp has 3'),
         ({'clamp': {(0, 0): float('nan')}}, HyperParamsError, 'no finite number'),
         ({'stream': True, 'n': 2}, SamplingError, 'a stream is one text'),

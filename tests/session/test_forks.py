@@ -15,7 +15,10 @@ REQUESTS: dict[str, Callable[[ModelState], object]] = {
     'generate': lambda ms: ms.generatestring(5),
     'train': lambda ms: ms.trainmodel(train_len=1),
     'compare': lambda ms: compare(ms),
+    'copied': lambda ms: ms.copied('the'),
     'score': lambda ms: ms.score('the'),
+    'find neurons': lambda ms: ms.findneurons('the', 'line'),
+    'show a neuron': lambda ms: ms.showneuron('the', 0, 0),
     'neurons': lambda ms: ms.trackneurons('the'),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -43,7 +45,8 @@ def test_the_prompt_shows_the_symbols_beside_the_states(make_run: MakeRun) -> No
 def test_one_layer(make_run: MakeRun) -> None:
     ms = make_run()
     whole = ms.trackneurons('the cat')
-    for layer in (0, 1, -1, -2):
+    third: Any = np.int64(-2)
+    for layer in (0, 1, -1, third):
         np.testing.assert_array_equal(ms.trackneurons('the cat', layer=layer), whole[layer])
         assert repr(ms.trackneurons('the cat', layer=layer)).startswith(f'layer {layer % 2}: ')
     for wrong in (2, -3, '0', 0.0, True):

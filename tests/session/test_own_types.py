@@ -101,6 +101,8 @@ def test_all_verbs_work(make_mgu: MakeMgu, level: str) -> None:
     assert ms.checkcausal() and len(ms.temperatures('the cat', numchars=9)) == 4
     assert compare(ms, ms)[0].modeltype == 'MGU'
     assert ms.trackneurons('the cat sat').shape[:2] == (2, 6)
+    assert len(ms.findneurons(None, 'line', 99)) == 12 and ms.showneuron('the cat', 1, 5).values.shape
+    assert ms.copied('the cat sat on a', 3).share == 1
     with pytest.raises(TrainingError, match='MGU has no attention'):
         ms.trackattention('the cat')
     ms.sethyperparams(seq_len=5, learnrate=0.001, dropout=0.4)
@@ -272,10 +274,16 @@ def test_units_are_shown_of_a_state_h_alone(make_mgu: MakeMgu, mgu: ModuleType) 
 
     edited(mgu, {'zero_carry': zero_carry, 'forward': forward})
     ms = make_mgu()
-    with pytest.raises(
-        TrainingError, match=r"MGU has no state 'h' \(.*\) in its carry: there is state\.\n  Next: ms.carry"
-    ):
-        ms.trackneurons('the')
+    calls: list[Callable[[], object]] = [
+        lambda: ms.trackneurons('the'),
+        lambda: ms.findneurons('the', 'line'),
+        lambda: ms.showneuron('the', 0, 0),
+    ]
+    for call in calls:
+        with pytest.raises(
+            TrainingError, match=r"MGU has no state 'h' \(.*\) in its carry: there is state\.\n  Next: ms.carry"
+        ):
+            call()
 
 
 def test_the_example_of_the_docstring_trains(make_run: MakeRun) -> None:
