@@ -19,6 +19,7 @@ from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.checkpoints import best_of
+from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.lookup import is_run, runs_in
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
@@ -87,9 +88,15 @@ def status(dir: str | Path) -> str:
     dir : path    the working directory of the run, or a folder of runs
     """
     workspace = Workspace(path_of('dir', dir))
-    if not is_run(workspace.path) and (inside := runs_in(workspace.path)):
-        return _table_of_runs(inside, str(dir))
-    workspace.require_run()
+    with explained(workspace.path, cannot_read):
+        if not is_run(workspace.path) and (inside := runs_in(workspace.path)):
+            return _table_of_runs(inside, str(dir))
+        workspace.require_run()
+        return _screen(workspace, dir)
+
+
+def _screen(workspace: Workspace, dir: str | Path) -> str:
+    """Return the text of ``status`` about a directory that holds a run."""
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()
     facts: dict[str, Any] = saved[max(saved)] if saved else {}

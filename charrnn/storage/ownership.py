@@ -21,7 +21,7 @@ from pathlib import Path
 
 import filelock
 
-from charrnn.errors import OwnershipError, WorkspaceError
+from charrnn.errors import OwnershipError, ShortageError, WorkspaceError
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, sweep
 from charrnn.storage.journal import Row, as_line, read_journal
 
@@ -178,9 +178,13 @@ class Ownership:
         """Return what is wrong with ``writer.json``: empty if nothing is, None if there is no such file."""
         if not is_there(self.writer_file):
             return None
-        with contextlib.suppress(WorkspaceError):
+        try:
             if read_journal(self.writer_file, _is_signature, bare=False).rows:
                 return ''
+        except ShortageError:
+            raise
+        except WorkspaceError:
+            pass
         return f'{str(self.writer_file)!r} was changed since it was written. The next training writes it again.'
 
     def is_being_written(self) -> bool | None:

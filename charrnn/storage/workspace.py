@@ -23,7 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
-from charrnn.errors import CheckpointError, WorkspaceError
+from charrnn.errors import CheckpointError, ShortageError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
@@ -229,6 +229,8 @@ class Workspace:
             bare = read_manifest(self.dataset)['format'] == 1
         try:
             return read_journal(self.history, is_sound, bare=bare), ''
+        except ShortageError:
+            raise
         except WorkspaceError as error:
             return Journal(), error.what
 
@@ -252,6 +254,8 @@ class Workspace:
             try:
                 verify(self.ladders)
                 found['ladder'] = ''
+            except ShortageError:
+                raise
             except WorkspaceError as error:
                 found['ladder'] = f'{error.what} The baselines will be computed again.'
         if (trouble := self._ownership.writer_trouble()) is not None:
