@@ -123,6 +123,17 @@ class Checkpoints:
             self._drop_old(facts.get('keep', KEEP))
         return number
 
+    def refuse_unreadable(self, facts: Facts) -> None:
+        """Raise CheckpointError if a checkpoint with these facts could not be read again.
+
+        A count that a stranger's file has near its limit passes the limit in training.
+        """
+        try:
+            self._parsed(max(self.numbers(), default=0) + 1, as_json(facts).encode())
+        except CheckpointError as error:
+            what = f'a checkpoint that could not be read again is not written: {error.what}'
+            raise CheckpointError(what, 'a new run: ModelState.initfromsrcfile(...)') from None
+
     def _drop_old(self, keep: int) -> None:
         facts = self.facts()
         best = best_of(facts)
@@ -266,7 +277,7 @@ class Checkpoints:
             value = facts.get(name, ...)
             possible = isinstance(value, types) and not isinstance(value, bool)
             if isinstance(value, int | float):
-                possible &= 0 <= value < (LARGEST if types is int else math.inf)
+                possible &= 0 <= value < (LARGEST if isinstance(value, int) else math.inf)
             if not possible:
                 raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
         keep = facts.get('keep', KEEP)

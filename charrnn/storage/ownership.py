@@ -21,7 +21,7 @@ from pathlib import Path
 
 import filelock
 
-from charrnn.errors import OwnershipError, ShortageError, WorkspaceError
+from charrnn.errors import MOST_SHOWN, OwnershipError, ShortageError, WorkspaceError, shorten, shown
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, sweep
 from charrnn.storage.journal import Row, as_line, read_journal
 
@@ -171,8 +171,8 @@ class Ownership:
         rows = read_journal(self.writer_file, _is_signature, bare=False).rows
         if not rows:
             return 'another process'
-        found = rows[0]
-        return f'process {found["pid"]} on {found["host"]!r} (since {found["since"]})'
+        found = next(iter(rows.values()))
+        return f'process {shown(found["pid"])} on {shown(found["host"])} (since {shorten(found["since"], MOST_SHOWN)})'
 
     def writer_trouble(self) -> str | None:
         """Return what is wrong with ``writer.json``: empty if nothing is, None if there is no such file."""
@@ -204,7 +204,8 @@ class Ownership:
 
 
 def _is_signature(row: Row) -> bool:
-    return row.get('kind') == 'writer' and {'pid', 'host', 'since'} <= row.keys()
+    types = {'pid': int, 'host': str, 'since': str}
+    return row.get('kind') == 'writer' and all(type(row.get(name)) is kind for name, kind in types.items())
 
 
 def _identity(path: str) -> tuple[int, int] | None:

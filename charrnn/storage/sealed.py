@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError, WorkspaceError, lacking
+from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError, WorkspaceError, lacking, shown
 from charrnn.storage.durable import (
     Pieces,
     append_durably,
@@ -215,7 +215,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         whole = manifest['sha256'] == _own_digest(manifest)  # checked first: damage must not pass for a newer one
         if whole and isinstance(number, int) and number > FORMAT:
             raise NewerFormatError(
-                f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
+                f'{str(folder)!r} was written by a newer charrnn (format {shown(number)}; this one reads {FORMAT}).',
                 'pip install --upgrade charrnn',
             )
         # The text is compared, not only its value, so that a flipped byte without an effect on the value is detected.

@@ -172,7 +172,14 @@ class Workspace:
             existed = self.path.exists()
             self.refuse_taken()
             make_folder(self.path)
-        self.claim()
+        try:
+            self.claim()
+        except WorkspaceError:  # a file system without locks, ...; an OwnershipError would say that it has a writer
+            with contextlib.suppress(OSError):
+                if not existed:
+                    (self.path / 'lock').unlink(missing_ok=True)
+                    self.path.rmdir()
+            raise
         self.refuse_taken()  # again, since another process may have begun a run before the claim
         try:
             yield
@@ -242,6 +249,7 @@ class Workspace:
 
     def write_checkpoint(self, tensors: Mapping[str, Tensor], facts: dict[str, Any], attached: dict[str, bytes]) -> int:
         """Write a checkpoint, and return its number."""
+        self.checkpoints.refuse_unreadable(facts)
         number = self.checkpoints.write(tensors, facts, attached)
         with contextlib.suppress(WorkspaceError):  # the checkpoint is saved
             self._ownership.note_seen()
