@@ -24,10 +24,13 @@ A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environme
 from __future__ import annotations
 
 import codecs
+import contextlib
+import errno
 import re
 import reprlib
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 C = TypeVar('C', bound=type)
@@ -198,8 +201,54 @@ class UnusableHereError(CheckpointError):
     """
 
 
+class ShortageError(WorkspaceError):
+    """A file that could not be opened because this process has no descriptor or no memory left: no file is to blame."""
+
+
 class OwnershipError(CharRNNError, RuntimeError):
     """A write to a run whose writer is another process, or a newer ModelState of this process."""
+
+
+LACKING = {
+    errno.EMFILE: 'close some files',
+    errno.ENFILE: 'close some files',
+    errno.ENOMEM: 'free memory',
+}
+"""What to do about the system's errors that come from a shortage in this process or machine, by their numbers."""
+
+
+def lacking(error: BaseException) -> str:
+    """Return what to do about a shortage that an error of the system comes from; empty: it comes from none."""
+    return LACKING.get(error.errno or 0, '') if isinstance(error, OSError) else ''
+
+
+NO_MEMORY = ("can't allocate memory", 'not enough memory', 'out of memory', 'bad_alloc')
+"""How torch's allocators say that memory was refused, in a RuntimeError."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return True if an error of Python, the system, torch or another library says that memory was refused."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError) and not isinstance(error, CharRNNError):
+        return any(words in str(error) for words in NO_MEMORY)
+    # safetensors, which is written in Rust, panics; its error is no Exception.
+    return isinstance(error, MemoryError) or type(error).__name__ == 'PanicException'
+
+
+@contextlib.contextmanager
+def memory_explained(explain: Callable[[], CharRNNError]) -> Iterator[None]:
+    """Raise the error that `explain` returns if memory is refused in the block.
+
+    The refusal is not its cause, whose frames would keep alive what the block has made.
+    """
+    try:
+        yield
+        return
+    except BaseException as error:
+        if not lacks_memory(error):
+            raise
+    raise explain()
 
 
 def warn(text: str) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, ParamSpec, TypeVar
 
-from charrnn.errors import CharRNNError, HyperParamsError, shown
+from charrnn.errors import (
+    CharRNNError,
+    HyperParamsError,
+    ShortageError,
+    TrainingError,
+    lacking,
+    memory_explained,
+    shown,
+)
 from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings
 from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain, unknown_name
 
@@ -76,11 +85,13 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
         except TypeError:
             raise _does_not_fit(function.__name__, signature, args, given) from None
         try:
-            return function(*args, **given)
+            with shortage_explained(function.__name__), memory_explained(lambda: _no_memory(function.__name__)):
+                return function(*args, **given)
         except CharRNNError as error:
             if os.environ.get(KEEP_FRAMES) == '1':
                 raise
             # The message says what to type next; the library's frames would only push that off the screen.
+            error.__context__ = None  # its frames would keep alive what the call has made
             raise error.with_traceback(None) from error.__cause__
         except KeyboardInterrupt as error:  # its name says what happened
             if os.environ.get(KEEP_FRAMES) == '1':
@@ -89,6 +100,23 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
 
     checked.__signature__ = signature  # type: ignore[attr-defined]
     return checked
+
+
+@contextlib.contextmanager
+def shortage_explained(verb: str) -> Iterator[None]:
+    """Turn an error of the system that comes from a shortage in this process into a ShortageError."""
+    try:
+        yield
+    except OSError as error:
+        if not (step := lacking(error)):
+            raise
+        raise ShortageError(f'{verb}: {error.strerror}.', f'{step}, then the same call again') from error
+
+
+def _no_memory(verb: str) -> TrainingError:
+    return TrainingError(
+        f'{verb} needs more memory than is left.', 'free memory or ask for less, then the same call again'
+    )
 
 
 def _unknown(name: str, value: object, names: list[str]) -> HyperParamsError:

@@ -28,7 +28,6 @@ from charrnn import CharRNNError, ModelState
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 from charrnn.storage.journal import as_line
-from charrnn.storage.sealed import as_json
 
 HOSTILE: list[Any] = [
     None, True, False, -1, 0, 1, 2, 255, 256, 2**31, 2**53, 2**63, 10**30, 0.5, -0.5, 1e308, '', 'x', 'x' * 3000,
@@ -81,9 +80,19 @@ def seal_again(folder: Path) -> None:
         for path in sorted(folder.iterdir())
         if path.name != 'manifest.json'
     }
-    manifest: dict[str, Any] = {'format': 2, 'files': files}
-    manifest['sha256'] = hashlib.sha256(as_json(manifest).encode()).hexdigest()
-    (folder / 'manifest.json').write_text(as_json(manifest))
+    seal(folder / 'manifest.json', {'format': 2, 'files': files})
+
+
+def seal(path: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest with the digest of itself, whatever it says."""
+
+    def text(value: Any) -> bytes:
+        as_ours = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + '\n'  # as_json, which refuses nan
+        return as_ours.encode('utf-8', 'replace')
+
+    manifest = {name: value for name, value in manifest.items() if name != 'sha256'}
+    manifest['sha256'] = hashlib.sha256(text(manifest)).hexdigest()
+    path.write_bytes(text(manifest))
 
 
 def mutate_json(value: Any, draws: random.Random) -> Any:
@@ -137,8 +146,7 @@ def mutate(path: Path, draws: random.Random) -> None:
             value = mutate_json(value, draws)
         path.write_bytes(json.dumps(value).encode())
         if path.name == 'manifest.json' and isinstance(value, dict):
-            value['sha256'] = hashlib.sha256(as_json(value).encode('utf-8', 'replace')).hexdigest()
-            path.write_bytes(as_json(value).encode('utf-8', 'replace'))
+            seal(path, value)
             return
     elif path.suffix == '.safetensors' and draws.random() < 0.7:
         size = struct.unpack('<Q', content[:8])[0]

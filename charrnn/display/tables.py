@@ -33,7 +33,10 @@ class Column:
 
     def cell(self, value: Any) -> str:
         """Return a value as one line of text without control characters."""
-        written = '-' if value is None else format(value, self.form)
+        form = (
+            '.3g' if isinstance(value, float) and abs(value) >= 1e12 else self.form
+        )  # or it fills the line with digits
+        written = '-' if value is None else format(value, form)
         return printable(written).translate(ONE_LINE)
 
 

@@ -53,13 +53,13 @@ def count(number: float) -> str:
     return f'{number / 1e6:.1f}M'
 
 
-def number(nats: float) -> str:
+def number(nats: float, places: int = 2) -> str:
     """Return a loss in a few characters, however large.
 
-    >>> number(2.2049), number(179_551_326.4), number(1.5e300)
-    ('2.20', '179,551,326', '1.5e+300')
+    >>> number(2.2049), number(2.2049, 3), number(179_551_326.4), number(1.5e300)
+    ('2.20', '2.205', '179,551,326', '1.5e+300')
     """
-    return f'{nats:.2f}' if nats < 1000 else f'{nats:,.0f}' if nats < 1e12 else f'{nats:.3g}'
+    return f'{nats:.{places}f}' if nats < 1000 else f'{nats:,.0f}' if nats < 1e12 else f'{nats:.3g}'
 
 
 _SURROGATES = re.compile('[\ud800-\udfff]')

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
 from charrnn.arguments import path_of
 from charrnn.display.text import fitted
-from charrnn.errors import CheckpointError, SamplingError, WorkspaceError, shown
+from charrnn.errors import CheckpointError, SamplingError, WorkspaceError, lacks_memory, shown
 from charrnn.evaluation.cost import carry_after
 from charrnn.models import Carry, LanguageModel
 from charrnn.storage.durable import is_there
 from charrnn.storage.sealed import as_json, is_sealed, parse_json, read_sealed, write_sealed
+from charrnn.storage.tensors import as_pieces, from_bytes
 from charrnn.text.vocabulary import Vocabulary
 
 TENSORS, FACTS = 'tensors.safetensors', 'state.json'
@@ -137,8 +137,7 @@ class State:
                 f'{str(folder)!r} exists, and is no saved state.', f'another path, such as {str(folder) + ".state"!r}'
             )
         facts = {'pending': self.pending, 'line': self.line, 'of': asdict(self.of)}
-        tensors = {name: state.detach().cpu().contiguous() for name, state in self.carry.items()}
-        write_sealed(folder, {TENSORS: safetensors.torch.save(tensors), FACTS: as_json(facts).encode()})
+        write_sealed(folder, {TENSORS: as_pieces(dict(self.carry.items())), FACTS: as_json(facts).encode()})
 
 
 @torch.no_grad()
@@ -167,7 +166,7 @@ def load_state(folder: Path, model: LanguageModel, chars: Vocabulary[Any]) -> St
     """
     content, text = read_sealed(folder, TENSORS, FACTS)
     try:
-        tensors, facts = safetensors.torch.load(content), parse_json(text)
+        tensors, facts = from_bytes(content), parse_json(text)
         of = Origin(**facts['of'])
         pending, line, zero = facts['pending'], facts['line'], model.zero_carry(1)
         sound = all(isinstance(value, str) for value in (of.name, of.modeltype, of.weights, of.vocabulary, line))
@@ -177,7 +176,9 @@ def load_state(folder: Path, model: LanguageModel, chars: Vocabulary[Any]) -> St
             tensors[n].shape == s.shape and tensors[n].dtype == s.dtype and tensors[n].isfinite().all()
             for n, s in zero.items()
         )
-    except Exception:  # SafetensorError, KeyError, TypeError, ...: an untrusted file may provoke any
+    except Exception as error:  # SafetensorError, KeyError, TypeError, ...: an untrusted file may provoke any
+        if lacks_memory(error):
+            raise
         sound = False
     if not sound:
         raise CheckpointError(f'{str(folder)!r} holds no state of such a model.', 'state = ms.read(text)')

@@ -8,7 +8,14 @@ from typing import Any
 
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
-from charrnn.errors import CharRNNError, CheckpointError, ModelTypeError, UnusableHereError, WorkspaceError
+from charrnn.errors import (
+    CharRNNError,
+    CheckpointError,
+    ModelTypeError,
+    ShortageError,
+    UnusableHereError,
+    WorkspaceError,
+)
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.sealed import NewerFormatError, verify
@@ -117,6 +124,8 @@ def fsck(dir: str | Path) -> Inspection:
     workspace = Workspace(Path(dir))
     try:
         workspace.require_run()
+    except ShortageError:
+        raise
     except WorkspaceError as error:
         return Inspection(str(dir), refusal=str(error))
     store, digest, newer, following = workspace.checkpoints, '', False, ''
@@ -124,6 +133,8 @@ def fsck(dir: str | Path) -> Inspection:
     try:
         digest = workspace.dataset_digest()
         data = open_dataset(workspace)
+    except ShortageError:
+        raise
     except CharRNNError as error:
         newer |= isinstance(error, NewerFormatError)
         digest, findings, following = '', [Finding('dataset', trouble=error.what)], error.next_step

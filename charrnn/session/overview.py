@@ -19,6 +19,7 @@ from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
 from charrnn.storage.checkpoints import best_of
+from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.lookup import is_run, runs_in
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
@@ -87,9 +88,15 @@ def status(dir: str | Path) -> str:
     dir : path    the working directory of the run, or a folder of runs
     """
     workspace = Workspace(path_of('dir', dir))
-    if not is_run(workspace.path) and (inside := runs_in(workspace.path)):
-        return _table_of_runs(inside, str(dir))
-    workspace.require_run()
+    with explained(workspace.path, cannot_read):
+        if not is_run(workspace.path) and (inside := runs_in(workspace.path)):
+            return _table_of_runs(inside, str(dir))
+        workspace.require_run()
+        return _screen(workspace, dir)
+
+
+def _screen(workspace: Workspace, dir: str | Path) -> str:
+    """Return the text of ``status`` about a directory that holds a run."""
     data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()
     facts: dict[str, Any] = saved[max(saved)] if saved else {}
@@ -99,7 +106,7 @@ def status(dir: str | Path) -> str:
     busy = {True: f'{workspace.who_writes()} is writing it now', False: 'no process is writing it', None: 'unknown'}
     lines = [
         f'{printable(str(dir))}   {printable(facts.get("modeltype", "no readable checkpoint"))}'
-        + (f' {facts["hyper"].get("layers")}x{facts["hyper"].get("state_size")}' if facts else ''),
+        + (f' {_sizes(facts)}' if facts else ''),
         f'  text     {sizes} {NOUNS[level]} of {printable(data.source)!r}',
         f'  writer   {busy[workspace.is_being_written()]}',
     ]
@@ -107,8 +114,8 @@ def status(dir: str | Path) -> str:
         lines.append(f'  newest   {_newest(rows[-1], level, workspace)}')
     if valid := history.validations():
         losses = [nats for _, nats in valid]
-        best = f', best {found.nats:.4f} in checkpoint {found.number}' if (found := best_of(saved)) else ''
-        lines.append(f'  valid    {losses[-1]:.4f} nats/{level}{best}  {sparkline(losses)}')
+        best = f', best {number(found.nats, 4)} in checkpoint {found.number}' if (found := best_of(saved)) else ''
+        lines.append(f'  valid    {number(losses[-1], 4)} nats/{level}{best}  {sparkline(losses)}')
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
@@ -143,10 +150,15 @@ def _row_of(workspace: Workspace) -> tuple[str, int, float, str | None, str | No
         raise CheckpointError('no readable checkpoint.', f'python -m charrnn fsck {workspace.name}')
     facts = saved[max(saved)]
     valid = History(workspace.read_history(is_sound)[0].rows, level).validations()
-    model = f'{facts["modeltype"]} {facts["hyper"].get("layers")}x{facts["hyper"].get("state_size")}'
+    model = f'{facts["modeltype"]} {_sizes(facts)}'
     newest, best = number(valid[-1][1]) if valid else None, best_of(saved)
     epoch = facts['symbols'] / data.train_size
     return model, facts['round'], epoch, newest, number(best.nats) if best else None, f'nats/{level}'
+
+
+def _sizes(facts: dict[str, Any]) -> str:
+    """Return layers and units of the model in the facts of a checkpoint, which may hold anything under these names."""
+    return 'x'.join(shown(facts['hyper'].get(name)) for name in ('layers', 'state_size'))
 
 
 def _size(root: Path) -> int:
@@ -164,7 +176,7 @@ def _newest(row: Any, level: str, workspace: Workspace) -> str:
     when = f'{ago} s' if ago < 100 else f'{ago // 60} min' if ago < 6000 else f'{ago // 3600} h'
     parts = [f'{row["kind"]} {when} ago: epoch {row["epoch"]:.2f}, round {row["round"]}']
     if row.get('train_nats') is not None:
-        parts.append(f'train {row["train_nats"]:.3f} nats/{level}')
+        parts.append(f'train {number(row["train_nats"], 3)} nats/{level}')
     if speed := row.get(f'{level}s_per_second'):
         parts.append(f'{speed:,.0f} {level}s/s')
     return ', '.join(parts)

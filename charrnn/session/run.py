@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, shown, warn
+from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, memory_explained, shown, warn
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment, memory_of, settled
 from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
@@ -97,7 +97,7 @@ class Run:
             refuse_unreadable(run.learner.moment(), run.data)
             run.record(untrained_row(run.learner))
             if init_checkpoint:
-                run.save()
+                run._save()  # not save(): after a failure nothing is left that could be saved later
         return run
 
     @classmethod
@@ -190,10 +190,16 @@ class Run:
 
         Raises
         ------
-        WorkspaceError    disk full, ...: nothing is lost
+        WorkspaceError    disk full, no memory for the copy, ...: nothing is lost
         """
-        with self._files:
+        with self._files, memory_explained(self._no_memory):
             return self._save()
+
+    def _no_memory(self) -> WorkspaceError:
+        return WorkspaceError(
+            f'no memory was left to write a checkpoint of {self.workspace.name!r}. The model is intact but not saved.',
+            'free memory, then ms.newcheckpoint()',
+        )
 
     def _save(self) -> int:
         learner = self.learner

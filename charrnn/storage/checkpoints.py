@@ -19,13 +19,13 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import safetensors.torch
 from torch import Tensor
 
-from charrnn.errors import CheckpointError, UnusableHereError, shown
+from charrnn.errors import CheckpointError, UnusableHereError, lacks_memory, shown
 from charrnn.storage.attachments import SUFFIX
-from charrnn.storage.durable import cannot_read, fsync_folder, sweep
+from charrnn.storage.durable import Pieces, cannot_read, fsync_folder, sweep
 from charrnn.storage.sealed import as_json, parse_json, read_sealed, verify, write_sealed
+from charrnn.storage.tensors import as_pieces, from_bytes
 
 TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
 KEEP = 5
@@ -115,14 +115,24 @@ class Checkpoints:
         WorkspaceError    the checkpoint cannot be written; the earlier ones are untouched
         """
         number = max(self.numbers(), default=0) + 1
-        # safetensors returns bytes, and this module writes them, so that a full disk is reported with our message.
-        content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         opaque = {name + SUFFIX: data for name, data in (attached or {}).items()}
-        write_sealed(self.folder(number), {TENSORS: content, FACTS: as_json(facts).encode(), **opaque})
+        contents: dict[str, bytes | Pieces] = {TENSORS: as_pieces(tensors), FACTS: as_json(facts).encode(), **opaque}
+        write_sealed(self.folder(number), contents)
         # Dropped only now: the new one was read back and compared before it got its name.
         with contextlib.suppress(OSError):  # the new one is saved; the next save tries again
             self._drop_old(facts.get('keep', KEEP))
         return number
+
+    def refuse_unreadable(self, facts: Facts) -> None:
+        """Raise CheckpointError if a checkpoint with these facts could not be read again.
+
+        A count that a stranger's file has near its limit passes the limit in training.
+        """
+        try:
+            self._parsed(max(self.numbers(), default=0) + 1, as_json(facts).encode())
+        except CheckpointError as error:
+            what = f'a checkpoint that could not be read again is not written: {error.what}'
+            raise CheckpointError(what, 'a new run: ModelState.initfromsrcfile(...)') from None
 
     def _drop_old(self, keep: int) -> None:
         facts = self.facts()
@@ -163,8 +173,10 @@ class Checkpoints:
         content, text = read_sealed(self.folder(number), TENSORS, FACTS)
         facts = self._parsed(number, text)
         try:
-            tensors = safetensors.torch.load(content)
+            tensors = from_bytes(content)
         except Exception as error:  # SafetensorError, KeyError, ValueError, ...: an untrusted file may provoke any
+            if lacks_memory(error):
+                raise
             raise self._senseless(number, f'{TENSORS} has no valid tensors ({error})') from None
         sources = facts.get('attached', {})
         opaque = read_sealed(self.folder(number), *(name + SUFFIX for name in sources))
@@ -265,7 +277,7 @@ class Checkpoints:
             value = facts.get(name, ...)
             possible = isinstance(value, types) and not isinstance(value, bool)
             if isinstance(value, int | float):
-                possible &= 0 <= value < (LARGEST if types is int else math.inf)
+                possible &= 0 <= value < (LARGEST if isinstance(value, int) else math.inf)
             if not possible:
                 raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
         keep = facts.get('keep', KEEP)

@@ -10,10 +10,10 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from charrnn.errors import CharRNNError, WorkspaceError
+from charrnn.errors import LACKING, CharRNNError, ShortageError, WorkspaceError, lacking
 
 try:
     from fcntl import F_FULLFSYNC, fcntl  # type: ignore[attr-defined, unused-ignore]  # macOS: past the drive's cache
@@ -21,6 +21,13 @@ except ImportError:
     F_FULLFSYNC = None
 
 PIECE = 1 << 20
+Pieces = Sequence[bytes | memoryview]
+"""The contents of a file, in pieces that need not be copied together."""
+
+
+def pieces_of(data: bytes | Pieces) -> Pieces:
+    """Return the contents of a file in pieces."""
+    return [data] if isinstance(data, bytes) else data
 
 
 def make_durable(descriptor: int) -> None:
@@ -59,11 +66,12 @@ def make_folder(folder: Path) -> None:
     fsync_folder(folder.parent)
 
 
-def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
+def append_durably(path: Path, data: bytes | Pieces, end: int | None = None) -> None:
     """Append `data` to a file, which is created if it is missing, and return when it is on the disk.
 
     Parameters
     ----------
+    data : bytes           or a sequence of pieces, written one after the other
     end : int, optional    truncate the file to this length first: the rest belongs to a write that was cut off
     Raises
     ------
@@ -75,9 +83,10 @@ def append_durably(path: Path, data: bytes, end: int | None = None) -> None:
             size = file.seek(0, os.SEEK_END)
             if end is not None and end < size:
                 size = file.truncate(end)
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            for piece in pieces_of(data):
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[file.write(rest) :]
             make_durable(file.fileno())
         if not size:
             fsync_folder(path.parent)
@@ -105,11 +114,15 @@ def write_whole(path: Path, data: bytes) -> None:
     fsync_folder(path.parent)
 
 
-def reads_back(path: Path, data: bytes) -> bool:
+def reads_back(path: Path, data: bytes | Pieces) -> bool:
     """Return True if a file holds exactly `data`."""
     with path.open('rb') as file:
-        pieces = all(file.read(PIECE) == data[start : start + PIECE] for start in range(0, len(data), PIECE))
-        return pieces and not file.read(1)
+        for piece in pieces_of(data):
+            for start in range(0, len(piece), PIECE):
+                expected = piece[start : start + PIECE]
+                if file.read(len(expected)) != expected:
+                    return False
+        return not file.read(1)
 
 
 def is_there(path: Path) -> bool:
@@ -149,7 +162,10 @@ NEXT_STEPS = {
     errno.ENOTDIR: 'another directory: a part of this path is a file',
     errno.ENOSPC: 'free disk space, then make the same call again; earlier checkpoints are untouched',
     errno.EDQUOT: 'free disk space, then make the same call again; earlier checkpoints are untouched',
-    errno.EMFILE: 'close some files, then make the same call again; earlier checkpoints are untouched',
+    **{
+        code: f'{step}, then make the same call again; earlier checkpoints are untouched'
+        for code, step in LACKING.items()
+    },
 }
 """The next step after a failed write, by the number of the system's error."""
 
@@ -173,11 +189,11 @@ def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError
 
 
 def cannot_read(path: Path, error: OSError) -> WorkspaceError:
-    """Return the error for a failed read."""
-    return WorkspaceError(
-        f'cannot read {str(error.filename or path)!r}: {error.strerror or error}.',
-        'check its permissions and its disk, then make the same call again',
-    )
+    """Return the error for a failed read; a ShortageError if no file is to blame."""
+    what = f'cannot read {str(error.filename or path)!r}: {error.strerror or error}.'
+    if step := lacking(error):
+        return ShortageError(what, f'{step}, then make the same call again')
+    return WorkspaceError(what, 'check its permissions and its disk, then make the same call again')
 
 
 @contextlib.contextmanager

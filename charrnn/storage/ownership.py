@@ -21,7 +21,7 @@ from pathlib import Path
 
 import filelock
 
-from charrnn.errors import OwnershipError, WorkspaceError
+from charrnn.errors import MOST_SHOWN, OwnershipError, ShortageError, WorkspaceError, shorten, shown
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, sweep
 from charrnn.storage.journal import Row, as_line, read_journal
 
@@ -171,16 +171,20 @@ class Ownership:
         rows = read_journal(self.writer_file, _is_signature, bare=False).rows
         if not rows:
             return 'another process'
-        found = rows[0]
-        return f'process {found["pid"]} on {found["host"]!r} (since {found["since"]})'
+        found = next(iter(rows.values()))
+        return f'process {shown(found["pid"])} on {shown(found["host"])} (since {shorten(found["since"], MOST_SHOWN)})'
 
     def writer_trouble(self) -> str | None:
         """Return what is wrong with ``writer.json``: empty if nothing is, None if there is no such file."""
         if not is_there(self.writer_file):
             return None
-        with contextlib.suppress(WorkspaceError):
+        try:
             if read_journal(self.writer_file, _is_signature, bare=False).rows:
                 return ''
+        except ShortageError:
+            raise
+        except WorkspaceError:
+            pass
         return f'{str(self.writer_file)!r} was changed since it was written. The next training writes it again.'
 
     def is_being_written(self) -> bool | None:
@@ -200,7 +204,8 @@ class Ownership:
 
 
 def _is_signature(row: Row) -> bool:
-    return row.get('kind') == 'writer' and {'pid', 'host', 'since'} <= row.keys()
+    types = {'pid': int, 'host': str, 'since': str}
+    return row.get('kind') == 'writer' and all(type(row.get(name)) is kind for name, kind in types.items())
 
 
 def _identity(path: str) -> tuple[int, int] | None:

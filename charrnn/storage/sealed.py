@@ -18,14 +18,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError
+from charrnn.errors import CharRNNError, CheckpointError, UnusableHereError, WorkspaceError, lacking, shown
 from charrnn.storage.durable import (
+    Pieces,
     append_durably,
+    cannot_read,
     cannot_write,
     fsync_folder,
     is_there,
     make_durable,
     make_folder,
+    pieces_of,
     reads_back,
     remove,
 )
@@ -82,14 +85,15 @@ def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
         remove(aside)
 
 
-def write_sealed(target: Path, contents: Mapping[str, bytes]) -> None:
+def write_sealed(target: Path, contents: Mapping[str, bytes | Pieces]) -> None:
     """Write a sealed folder with these files, each read back and compared before the folder gets its name.
 
     Raises
     ------
     WorkspaceError    as in new_folder
     """
-    with new_folder(target, f'{sum(map(len, contents.values())):,} bytes') as folder:
+    size = sum(len(piece) for data in contents.values() for piece in pieces_of(data))
+    with new_folder(target, f'{size:,} bytes') as folder:
         for name, data in contents.items():
             append_durably(folder / name, data)
             if not reads_back(folder / name, data):
@@ -153,8 +157,9 @@ def _seal(folder: Path) -> None:
 def is_sealed(folder: Path) -> bool:
     """Return True if `folder` holds exactly the files that its manifest lists; their bytes are not checked."""
     try:
-        return {path.name for path in folder.iterdir()} == {MANIFEST, *read_manifest(folder)['files']}
-    except OSError:
+        with _naming(folder):
+            return {path.name for path in folder.iterdir()} == {MANIFEST, *read_manifest(folder)['files']}
+    except CheckpointError:
         return False
 
 
@@ -176,14 +181,19 @@ def _damaged(folder: Path, what: str) -> NoReturn:
 
 @contextlib.contextmanager
 def _naming(folder: Path) -> Iterator[None]:
-    """Turn an OSError in the block into a CheckpointError that names this folder and the file."""
+    """Turn an OSError in the block into a CheckpointError that names this folder and the file.
+
+    A shortage of this process, which no other checkpoint would be spared, becomes a ShortageError.
+    """
     try:
         yield
-    except CheckpointError:
+    except WorkspaceError:
         raise
     except FileNotFoundError as error:
         _damaged(folder, f'{Path(error.filename).name} is missing')
     except OSError as error:
+        if lacking(error):
+            raise cannot_read(folder, error) from error
         _damaged(folder, f'cannot be read: {error.strerror or error}')
 
 
@@ -205,7 +215,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         whole = manifest['sha256'] == _own_digest(manifest)  # checked first: damage must not pass for a newer one
         if whole and isinstance(number, int) and number > FORMAT:
             raise NewerFormatError(
-                f'{str(folder)!r} was written by a newer charrnn (format {number}; this one reads up to {FORMAT}).',
+                f'{str(folder)!r} was written by a newer charrnn (format {shown(number)}; this one reads {FORMAT}).',
                 'pip install --upgrade charrnn',
             )
         # The text is compared, not only its value, so that a flipped byte without an effect on the value is detected.

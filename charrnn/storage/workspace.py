@@ -23,7 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
-from charrnn.errors import CheckpointError, WorkspaceError
+from charrnn.errors import CheckpointError, ShortageError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
@@ -172,7 +172,14 @@ class Workspace:
             existed = self.path.exists()
             self.refuse_taken()
             make_folder(self.path)
-        self.claim()
+        try:
+            self.claim()
+        except WorkspaceError:  # a file system without locks, ...; an OwnershipError would say that it has a writer
+            with contextlib.suppress(OSError):
+                if not existed:
+                    (self.path / 'lock').unlink(missing_ok=True)
+                    self.path.rmdir()
+            raise
         self.refuse_taken()  # again, since another process may have begun a run before the claim
         try:
             yield
@@ -229,6 +236,8 @@ class Workspace:
             bare = read_manifest(self.dataset)['format'] == 1
         try:
             return read_journal(self.history, is_sound, bare=bare), ''
+        except ShortageError:
+            raise
         except WorkspaceError as error:
             return Journal(), error.what
 
@@ -240,6 +249,7 @@ class Workspace:
 
     def write_checkpoint(self, tensors: Mapping[str, Tensor], facts: dict[str, Any], attached: dict[str, bytes]) -> int:
         """Write a checkpoint, and return its number."""
+        self.checkpoints.refuse_unreadable(facts)
         number = self.checkpoints.write(tensors, facts, attached)
         with contextlib.suppress(WorkspaceError):  # the checkpoint is saved
             self._ownership.note_seen()
@@ -252,6 +262,8 @@ class Workspace:
             try:
                 verify(self.ladders)
                 found['ladder'] = ''
+            except ShortageError:
+                raise
             except WorkspaceError as error:
                 found['ladder'] = f'{error.what} The baselines will be computed again.'
         if (trouble := self._ownership.writer_trouble()) is not None:

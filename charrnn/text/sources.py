@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from charrnn.arguments import check_errors_argument, real, truth, whole
-from charrnn.errors import HyperParamsError, SourceTextError, shown
+from charrnn.errors import HyperParamsError, SourceTextError, lacking, shown
 from charrnn.text.folders import SPLITS, file_alike, file_of, meant_splits, renamings
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -139,7 +139,7 @@ def open_source(path: Path) -> Iterator[IO[bytes]]:
         reason, near = getattr(error, 'strerror', None) or str(error), None
         if isinstance(error, FileNotFoundError):
             near = file_alike(path)
-        step = f'{str(near)!r}, which is there' if near else 'check the path and its permissions'
+        step = f'{str(near)!r}, which is there' if near else lacking(error) or 'check the path and its permissions'
         raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', step) from None
 
 

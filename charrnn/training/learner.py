@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError
+from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError, memory_explained
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
@@ -183,6 +183,7 @@ class Learner:
         ------
         NonFiniteLossError    loss or gradient is not finite; everything is as it was before the call
         TornWindowError       an earlier update was cut in half
+        TrainingError         memory was refused; everything is as it was, unless that cut the update in half
         """
         self.refuse_if_torn()
         began = time.monotonic()
@@ -192,7 +193,7 @@ class Learner:
         def tear() -> None:
             self.torn = True  # until the numbers below are those of the new weights
 
-        with learning(self.hyper.deterministic), self._moment:
+        with memory_explained(self._no_memory), learning(self.hyper.deterministic), self._moment:
             ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
             shapes = self.model.mask_shapes(B, T)
             masks = dropout_masks(self.seed, self.position, shapes, self.hyper.dropout, self.device)
@@ -212,6 +213,15 @@ class Learner:
             self.torn = self.diverged = False
         self.seconds += time.monotonic() - began
         return result
+
+    def _no_memory(self) -> TrainingError:
+        B, T = self.lanes, self.hyper.seq_len
+        if self.torn:
+            return TrainingError(
+                'no memory was left in the middle of an update: the weights are half updated.', 'ms.restore()'
+            )
+        step = f'ms.trainmodel(batchsize={B // 2})' if B > 1 else f'ms.sethyperparams(seq_len={max(1, T // 2)})'
+        return TrainingError(f'no memory was left for a window of {B} lanes of {T} symbols; it was not applied.', step)
 
     def refuse_if_torn(self) -> None:
         """Raise TornWindowError if an update or a restore was cut in half."""

@@ -1,6 +1,7 @@
 """The limits of settings: the memory that a training needs, before any memory is taken, and the text.
 
-    bytes  =  weights, their gradients and the optimizer's moments  +  for each lane: its carry, and what a window keeps
+    bytes  =  weights, their gradients and the optimizer's moments  +  for each lane: its carry
+              +  the larger of: for each lane what a window keeps; what the optimizer takes for a step
 
 The number comes from settings alone.  It is a lower bound: a training that is refused would have failed, and one that
 is not refused may still find too little memory later.
@@ -40,10 +41,12 @@ def training_bytes(modeltype: str, vocab_size: int, hyper: HyperParams, lanes: i
     vocab_size : int    V; any part of it while the text is not yet read
     """
     kind = MODELTYPES[modeltype]
+    weights = kind.count_weights(vocab_size, hyper)
     copies = 2 + len(MOMENTS[hyper.optimizer] - {'step'})  # the weights, their gradients, and each moment
-    weights = copies * kind.count_weights(vocab_size, hyper)
-    states = max(lanes, FIRST_LANES) * kind.count_carry(hyper) + lanes * kind.count_window(hyper)
-    return NUMBER * (weights + states) + LAYER * hyper.layers
+    roots = weights if hyper.optimizer == 'rmsprop' else 0  # of its moments, all at once, after the window is gone
+    carry = max(lanes, FIRST_LANES) * kind.count_carry(hyper)
+    window = lanes * kind.count_window(hyper)
+    return NUMBER * (copies * weights + carry + max(window, roots)) + LAYER * hyper.layers
 
 
 def refuse_beyond(
@@ -70,7 +73,7 @@ def refuse_beyond(
     if lanes > 1:
         fixed = training_bytes(modeltype, vocab_size, hyper)
         if fixed <= memory:
-            each = (needed - fixed) // (lanes - 1)
+            each = max(1, (needed - fixed) // (lanes - 1))
             fitting = 1 + (memory - fixed) // each // MARGIN
             raise _too_large(f'batchsize={lanes}', needed, memory, f'batchsize={fitting}')
     given, defaults = hyper.facts(), HyperParams().facts()

@@ -19,7 +19,7 @@ from torture import TORTURE, count
 from charrnn import CharRNNError, ModelState, WorkspaceError
 from charrnn.session.run import run_of
 from charrnn.storage import sealed
-from charrnn.storage.durable import append_durably
+from charrnn.storage.durable import Pieces, append_durably
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
@@ -154,8 +154,8 @@ def test_a_folder_that_reads_back_differently_never_gets_its_name(
         ms.newcheckpoint()
     kept, write = files_below(ms.curdir / 'checkpoints'), append_durably
 
-    def lie(path: Path, data: bytes, end: int | None = None) -> None:
-        write(path, data[:-1] + b'?' if path.suffix == '.safetensors' else data, end)
+    def lie(path: Path, data: bytes | Pieces, end: int | None = None) -> None:
+        write(path, [bytes(data[0])[:-1] + b'?', *data[1:]] if path.suffix == '.safetensors' else data, end)
 
     monkeypatch.setattr(sealed, 'append_durably', lie)
     with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back differently'):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import MakeRun, learner_of, moment, train
 
-from charrnn import ModelState, TornWindowError, TrainingError
+from charrnn import ModelState, TornWindowError, TrainingError, WorkspaceError
 from charrnn.training import learner as learner_module
 from charrnn.training import step
 
@@ -80,7 +80,7 @@ def test_lanes_stay_when_the_first_window_of_a_new_batch_size_fails(
 
     with monkeypatch.context() as patch:
         patch.setattr(step, 'readout_loss', no_memory)
-        with pytest.raises(MemoryError):
+        with pytest.raises(TrainingError, match=r'no memory was left .*\n  Next: ms.trainmodel\(batchsize=2\)'):
             train(ms, 1, batchsize=5)
     assert moment(ms) == before
 
@@ -98,3 +98,43 @@ def test_global_defaults_of_torch_do_not_leak_in(make_run: MakeRun) -> None:
         torch.set_default_dtype(torch.float32)
     assert {p.dtype for p in learner_of(strange).model.parameters()} == {torch.float32}
     assert strange.evaluate().nats == usual.evaluate().nats
+
+
+@pytest.mark.parametrize('torn', [False, True])
+def test_a_window_that_no_memory_holds_is_explained(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    ms = make_run()
+    train(ms, 1)
+    before, steps = moment(ms), step.train_step
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes.")
+
+    with monkeypatch.context() as patch:
+        if torn:
+            patch.setattr(step, 'apply_update', refuse)
+        else:
+            patch.setattr(learner_module, 'train_step', refuse)
+        with pytest.raises(TrainingError, match='no memory was left') as caught:
+            train(ms, 1)
+    assert caught.value.next_step == ('ms.restore()' if torn else 'ms.trainmodel(batchsize=1)')
+    assert caught.value.__context__ is None, 'the frames would keep memory'
+    if torn:
+        ms.restore()
+    assert moment(ms) == before and step.train_step is steps
+    train(ms, 1)
+
+
+def test_a_verb_that_no_memory_holds_is_explained(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ms = make_run()
+
+    def refuse(*given: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(type(learner_of(ms)), 'moment', refuse)
+    with pytest.raises(WorkspaceError, match=r'not saved\.\n  Next: free memory, then ms.newcheckpoint\(\)'):
+        ms.newcheckpoint()
+    monkeypatch.setattr(type(learner_of(ms).model), 'forward', refuse)
+    with pytest.raises(TrainingError, match='evaluate needs more memory than is left'):
+        ms.evaluate()
