@@ -25,9 +25,10 @@ from torch import Tensor
 from charrnn.errors import CheckpointError, UnusableHereError, shown
 from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import cannot_read, fsync_folder, sweep
+from charrnn.storage.nearby import TENSORS
 from charrnn.storage.sealed import as_json, parse_json, read_sealed, verify, write_sealed
 
-TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
+FACTS = 'facts.json'
 KEEP = 5
 """Number of newest checkpoints that are kept, besides the best, if the facts of the newest have no `keep`."""
 
@@ -248,7 +249,8 @@ class Checkpoints:
         if isinstance(wanted, Integral) and int(wanted) in found:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
-        following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
+        or_best = "ms.restore('best') or " if self.best() else ''
+        following = f"{or_best}ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
         raise CheckpointError(
             f'no checkpoint {shown(wanted)}; there: {there} (the newest and the best stay).', following
         )

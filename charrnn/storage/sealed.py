@@ -26,6 +26,7 @@ from charrnn.storage.durable import (
     is_there,
     make_durable,
     make_folder,
+    read_step,
     reads_back,
     remove,
 )
@@ -38,6 +39,10 @@ MANIFEST = 'manifest.json'
 
 class NewerFormatError(UnusableHereError):
     """A sealed folder that a newer charrnn has written."""
+
+
+class UnreadableError(CheckpointError):
+    """A sealed folder that the system cannot read at the moment; it need not be damaged."""
 
 
 @contextlib.contextmanager
@@ -184,7 +189,8 @@ def _naming(folder: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         _damaged(folder, f'{Path(error.filename).name} is missing')
     except OSError as error:
-        _damaged(folder, f'cannot be read: {error.strerror or error}')
+        what = f'{str(folder)!r}: cannot be read: {error.strerror or error}.'
+        raise UnreadableError(what, read_step(error)) from None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'generate with a seed': lambda ms: ms.generatestring(30, temp=0, prime='the cat', seed=3),
     'generate with rules': lambda ms: list(ms.generatestring(30, forbid='a', stop='\n', topk=3, stream=True)),
     'read': lambda ms: [ms.read('the cat').blend(ms.read('a')), ms.next(ms.read('the cat')), repr(ms.lane(0))],
-    'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),  # type: ignore[func-returns-value]
+    'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),
     'write together': write_together,
     'repr': repr,
     'complete names': dir,
