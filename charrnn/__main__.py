@@ -6,6 +6,7 @@ The commands are in ``charrnn/shell``.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import charrnn
@@ -48,4 +49,4 @@ if __name__ == '__main__':
     if sys.flags.inspect:  # python -i opens a prompt with the names of this file after it has run
         print(BANNER)
     else:
-        open_prompt({name: getattr(charrnn, name) for name in charrnn.__all__})
+        open_prompt({'charrnn': charrnn, 'Path': Path, **{name: getattr(charrnn, name) for name in charrnn.__all__}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import numbers
 import os
@@ -10,7 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
-from charrnn.errors import HyperParamsError, WorkspaceError, shown
+from charrnn.errors import MOST_SHOWN, HyperParamsError, WorkspaceError, shown
+from charrnn.storage.nearby import MOST_NAME, begin, run_at_hand, save_text, text_at_hand, unused
 
 
 class Check(Protocol):
@@ -52,36 +54,82 @@ def memory_bytes() -> int:
     return most
 
 
-MOST_NAME = 255
-"""Characters of the longest name of a file; a text with a longer part is not a path."""
-
-
-EXAMPLES = {'srcfile': 'text.txt', 'path': 'page.html'}
-"""A path for an argument that is no working directory."""
-
-
-def path_of(name: str, given: object) -> Path:
+def path_of(name: str, given: object, new: str = '') -> Path:
     """Return a path that a user typed, with `~` expanded.
 
+    Parameters
+    ----------
+    new : str    for something that will be written: a path to suggest
     Raises
     ------
-    WorkspaceError    it is not a path: a text in memory, a list of lines, ...
+    WorkspaceError    it is not a path: a text in memory, a list of lines, bytes, an open file, ...
     """
-    is_source = name == 'srcfile'
-    example = f'{name}={EXAMPLES.get(name, "workspaces/text")!r}'
+    if isinstance(given, str | os.PathLike) and _can_be(given) and not _is_text(given):
+        try:
+            return Path(given).expanduser()
+        except RuntimeError:  # ~name of a user that does not exist
+            return Path(given)
     lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
-    text = isinstance(given, str) and ('\n' in given or any(len(part) > MOST_NAME for part in given.split('/')))
-    if lines or text:
-        write = "'\\n'.join(lines)" if lines else 'text'
-        save = f"Path('text.txt').write_text({write}, encoding='utf-8'), then "
-        step = save + example if is_source else example
-        raise WorkspaceError(f'{name}={shown(given)} is a text, and a path is needed.', step)
-    if not isinstance(given, str | os.PathLike):
-        raise WorkspaceError(f'{name}={shown(given)} is no path.', example)
+    is_text = lines or (isinstance(given, str) and _is_text(given))
+    what = (
+        f'{name}={shown(given)} is a text, and a path is needed.' if is_text else f'{name}={shown(given)} is no path.'
+    )
+    if new:
+        raise WorkspaceError(what, f'{name}={unused(new)!r}')
+    if not is_text or name not in ('srcfile', 'dir'):
+        raise WorkspaceError(what, _path_meant(name, given))
+    save, file = save_text(lines=lines)
+    size = len(('\n'.join(given) if lines else str(given)).encode(errors='replace'))  # type: ignore[arg-type]
+    raise WorkspaceError(what, f'{save}, then {f"srcfile={file!r}" if name == "srcfile" else begin(file, size=size)}')
+
+
+def _path_meant(name: str, given: object) -> str:
+    """Return what to type for a value that is no path: its own file, a new file with its text, or what is at hand."""
+    if name == 'dir':
+        run = run_at_hand()
+        return f'dir={run!r}' if run else begin()
+    if name != 'srcfile':
+        return f'{name}=...'
+    named = getattr(given, 'name', given)  # of an open file
+    if isinstance(named, str | bytes) and _is_file(named):
+        return f'{name}={os.fsdecode(named)!r}'
+    file = unused('text.txt')
+    if isinstance(given, bytes | bytearray) and given:
+        return f'Path({file!r}).write_bytes(data), then {name}={file!r}'
+    if isinstance(given, io.IOBase):
+        return f"Path({file!r}).write_text(file.read(), encoding='utf-8'), then {name}={file!r}"
+    text = text_at_hand()
+    return f'{name}={text!r}' if text else f'{name}=...'
+
+
+def _is_text(given: str | os.PathLike[str]) -> bool:
+    """Return True if a str holds line breaks, a longer part than a path can have, or one long line of words."""
+    if not isinstance(given, str):
+        return False
+    words = len(given) > MOST_SHOWN and ' ' in given and not {'/', os.sep} & set(given)
+    return '\n' in given or any(len(part) > MOST_NAME for part in given.split('/')) or (words and not _is_there(given))
+
+
+def _can_be(given: str | os.PathLike[str]) -> bool:
+    """Return True for what the system takes as a path: a NUL or half of a surrogate pair is in none."""
     try:
-        return Path(given).expanduser()
-    except RuntimeError:  # ~name of a user that does not exist
-        return Path(given)
+        return b'\0' not in os.fsencode(given) and bool(given)
+    except (UnicodeEncodeError, TypeError):
+        return False
+
+
+def _is_there(given: str) -> bool:
+    try:
+        return Path(given).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_file(given: str | bytes) -> bool:
+    try:
+        return os.path.isfile(given)  # noqa: PTH113  Path takes no bytes
+    except ValueError:  # a NUL
+        return False
 
 
 def is_whole(value: object) -> TypeGuard[numbers.Integral]:
@@ -136,10 +184,15 @@ def _as_float(value: Any) -> float:
         return math.nan
 
 
+SPELLED = {'0': False, 'false': False, 'no': False, 'off': False, '1': True, 'true': True, 'yes': True, 'on': True}
+"""Other spellings of False and True."""
+
+
 def truth(name: str, value: object, default: Any = None) -> bool:
     """Return `value` if it is True or False; raise HyperParamsError for anything else (a ``Check``)."""
     if not isinstance(value, bool):
-        raise HyperParamsError(f'{name}={shown(value)} is neither True nor False.', f'{name}=True')
+        meant = SPELLED.get(str(value).lower(), bool(default)) if isinstance(value, str | int) else bool(default)
+        raise HyperParamsError(f'{name}={shown(value)} is neither True nor False.', f'{name}={meant}')
     return value
 
 

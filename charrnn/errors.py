@@ -26,11 +26,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import math
 import re
 import reprlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 C = TypeVar('C', bound=type)
@@ -65,16 +67,48 @@ _short.maxlevel, _short.maxstring, _short.maxother, _short.maxlong = 2, MOST_SHO
 
 
 def shown(value: object) -> str:
-    """Return the repr of a value that a user gave, for a message: on one line, cut to MOST_SHOWN characters.
+    """Return the repr of a value that a user gave, for a message: one line, the first, cut to MOST_SHOWN characters.
+
+    A path is shown as the text that it is.
 
     >>> print(shown('x' * 1000))
     'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxx'
     """
+    value = str(value) if isinstance(value, Path) else value
     try:
-        text = _short.repr(value)
+        text = _short.repr(value) if type(value).__module__ == 'builtins' else repr(value)
     except ValueError:  # an int of thousands of digits
         text = f'<{type(value).__name__} of thousands of digits>'
-    return shorten(' '.join(text.split('\n')), MOST_SHOWN)
+    except Exception:  # a repr of the user's own
+        text = object.__repr__(value)
+    lines = text.split('\n')
+    return shorten(lines[0] + ('…' if len(lines) > 1 else ''), MOST_SHOWN)
+
+
+def typed(value: object) -> str:
+    """Return Python that gives a value which a user gave, for a call to type; `...` if a short line cannot give it.
+
+    >>> typed(0.5), typed(Path('a.txt')), typed(print), typed('x' * 1000)
+    ('0.5', "'a.txt'", '...', '...')
+    """
+    value = str(value) if isinstance(value, Path) else value
+    text = repr(value) if _is_literal(value) else ''
+    return text if 0 < len(text) <= MOST_SHOWN else '...'
+
+
+def _is_literal(value: object, depth: int = 3) -> bool:
+    """Return True for a value whose repr is Python for it.
+
+    Nothing is compiled to find out, since a stranger may have written the value.
+    """
+    if isinstance(value, list | tuple | dict) and type(value) in (list, tuple, dict):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and all(_is_literal(part, depth - 1) for part in parts)
+    if isinstance(value, float):
+        return type(value) is float and math.isfinite(value)
+    if isinstance(value, int):
+        return type(value) in (int, bool) and abs(value) < 10**MOST_SHOWN
+    return type(value) in (str, bytes, type(None))
 
 
 SUBSTITUTES = dict(zip('▁▂▃▄▅▆▇█', '.:-=+*%#', strict=True)) | {  # the bars of a sparkline

@@ -20,12 +20,14 @@ Theano ancestor: one value then suits every window size.  All other settings ref
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from dataclasses import Field, asdict, dataclass, field, fields
+from functools import partial
 from typing import Any, Self
 
 from charrnn.arguments import Check, choice, real, truth, whole
-from charrnn.errors import HyperParamsError, shown
-from charrnn.names import unknown_name
+from charrnn.errors import HyperParamsError, shown, typed
+from charrnn.names import NEEDED, unknown_name
 
 
 def hyper(
@@ -99,10 +101,13 @@ class HyperParams:
     deterministic: bool = hyper(False, truth, 'on CUDA, use only kernels that give the same bits every time')
 
     def __new__(cls, *values: Any, **given: Any) -> Self:  # before __init__: its TypeError has no suggestion
+        if len(values) > len(cls.__dataclass_fields__):
+            raise HyperParamsError(f'HyperParams has {len(fields(cls))} settings.', 'HyperParams(learnrate=0.001)')
         for name, value in given.items():
             if name not in cls.__dataclass_fields__:
-                known = {f.name: f'{f.name}={shown(value)}' for f in fields(cls)}
-                raise HyperParamsError(*unknown_name('hyperparameter', name, known, value=value, meanings=meanings()))
+                known = [f.name for f in fields(cls)]
+                alone = partial(write, given=('modeltype',))
+                raise HyperParamsError(*unknown_name('hyperparameter', name, value, known, alone, (), meanings()))
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -124,6 +129,18 @@ class HyperParams:
         return asdict(self)
 
 
+def write(name: str, value: object, given: Collection[str] = ()) -> str:
+    """Return an argument and its value, as they are typed, with the argument that it does nothing without.
+
+    Parameters
+    ----------
+    given : collection    names of arguments that the call has already
+    """
+    needed = NEEDED.get(name)
+    more = f', {needed[0]}={needed[1]!r}' if needed and value and needed[0] not in given else ''
+    return f'{name}={typed(value)}{more}'
+
+
 def meanings() -> dict[str, str]:
     """Return the meaning of each hyperparameter in words, with its default."""
     return {f.name: f'{f.name}, {f.metadata["meaning"]} (default {f.default})' for f in fields(HyperParams)}
@@ -139,15 +156,23 @@ def changed_settings(hyper: HyperParams, given: dict[str, Any]) -> dict[str, Any
     ------
     HyperParamsError    an unknown name, an invalid value, or a setting that cannot change during a run
     """
+    for f in fields(HyperParams):
+        if f.name in given and not f.metadata['changes']:
+            _refuse_change(f, getattr(hyper, f.name), given[f.name])
     new = HyperParams(**{**hyper.facts(), **given})
-    changed = {name: getattr(new, name) for name in given if getattr(new, name) != getattr(hyper, name)}
-    for name in changed:
-        if name not in CHANGEABLE:
-            raise HyperParamsError(
-                f'{name} cannot change from {getattr(hyper, name)!r} to {changed[name]!r}: it is fixed for a run.',
-                f'a new run: ModelState.initfromsrcfile(..., {name}={changed[name]!r})',
-            )
-    return changed
+    return {name: getattr(new, name) for name in given if getattr(new, name) != getattr(hyper, name)}
+
+
+def _refuse_change(f: Field[Any], before: object, given: object) -> None:
+    """Raise HyperParamsError if a setting that is fixed for a run is given another value than it has."""
+    try:
+        value = f.metadata['check'](f.name, given)
+        step = f'a new run: ModelState.initfromsrcfile(..., {write(f.name, value)})'
+    except HyperParamsError:
+        value, step = None, 'leave it out'
+    if value != before:
+        what = f'{f.name} cannot change from {before!r} to {shown(given)}: it is fixed for a run.'
+        raise HyperParamsError(what, step)
 
 
 def describe(f: Field[Any]) -> str:

@@ -35,6 +35,7 @@ from charrnn.session import (
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
+from charrnn.storage.nearby import load_or_begin
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
 from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
@@ -83,10 +84,7 @@ class ModelState(metaclass=_OnePage):
     _run: Run
 
     def __init__(self, *unused: object, **unused_too: object) -> None:
-        raise WorkspaceError(
-            'a ModelState comes from a text or from a working directory.',
-            "ModelState.initfromsrcfile('text.txt', 'workspaces/text') or ModelState.load('workspaces/text')",
-        )
+        raise WorkspaceError('a ModelState comes from a text or from a working directory.', load_or_begin())
 
     @classmethod
     @with_hyperparameters
@@ -153,7 +151,7 @@ class ModelState(metaclass=_OnePage):
         source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines)
         refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
-        workspace = Workspace(path_of('usedir', usedir))
+        workspace = Workspace(path_of('usedir', usedir, 'workspaces/text'))
         return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 LIKENESS = 0.75
 """The least likeness (difflib's ratio) at which a name counts as misspelt; below it nothing is suggested."""
@@ -74,29 +74,34 @@ _HELD_OUT = 'val_frac val_split validation_split valid_frac val_fraction valid_s
 HELD_OUT = frozenset(_HELD_OUT.split())
 """Names of the share of a text that is held out; trainfrac is the rest."""
 
-OTHER_VALUES = {
-    'word_level': ('level', "level='word'"),
-    'word_based': ('level', "level='word'"),
-    'char_level': ('level', "level='char'"),
-    'character_level': ('level', "level='char'"),
-    'byte_level': ('level', "level='byte'"),
-    'cuda': ('device', "device='cuda'"),
-    'use_cuda': ('device', "device='cuda'"),
-    'gpu': ('device', "device='cuda'"),
-    'use_gpu': ('device', "device='cuda'"),
-    'verbose': ('quiet', 'quiet=True prints nothing, print_every=10 reports often'),
-    'verbosity': ('quiet', 'quiet=True prints nothing, print_every=10 reports often'),
-    'silent': ('quiet', 'quiet=True'),
+OTHER_VALUES: dict[str, tuple[tuple[str, object, str], ...]] = {
+    **dict.fromkeys(('word_level', 'word_based'), (('level', 'word', ''),)),
+    **dict.fromkeys(('char_level', 'character_level'), (('level', 'char', ''),)),
+    'byte_level': (('level', 'byte', ''),),
+    **dict.fromkeys(
+        ('cuda', 'use_cuda', 'gpu', 'use_gpu'), (('device', 'auto', ' takes an NVIDIA GPU if there is one'),)
+    ),
+    **dict.fromkeys(
+        ('verbose', 'verbosity'), (('quiet', True, ' prints nothing'), ('print_every', 10, ' reports often'))
+    ),
+    'silent': (('quiet', True, ''),),
 }
-"""Names whose value here is not the value that was given: the argument, and what to type."""
+"""Names whose value here is not the value that was given: each argument, its value, and a remark."""
+
+NEEDED = {
+    **dict.fromkeys(('vocab_size', 'lower', 'punctuation', 'mincount'), ('level', 'word')),
+    **dict.fromkeys(('emsize', 'tied'), ('modeltype', 'LSTM')),
+    'memory': ('modeltype', 'LSTMAttention'),
+}
+"""For arguments that do nothing without another one: that one, and a value for it."""
 
 _NO_ARGUMENT = {
     'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
-    'patience early_stopping early_stop': "ms.restore('best') after the training",
+    'patience early_stopping early_stop': "leave it out, then ms.restore('best')",
     'momentum nesterov dampening beta1 beta2 beta_1 beta_2 betas adam_beta1 adam_beta2 eps epsilon amsgrad '
     'centered': 'leave it out: no optimizer here has it; rmsprop has decay',
-    'beam beam_size num_beams beam_width repetition_penalty': 'leave it out; temp=0 takes the likeliest symbol',
+    'beam beam_size num_beams beam_width repetition_penalty': 'leave it out: temp is the one knob of a draw',
 }
 
 OTHER_NAMES: dict[str, tuple[str, ...]] = dict.fromkeys(HELD_OUT, ('trainfrac',))
@@ -166,42 +171,50 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return public[close[0]] if close else None
 
 
+Write = Callable[[str, object], str]
+"""A function that returns what to type for an argument and its value."""
+
+
 def unknown_name(
     kind: str,
     name: str,
-    known: Mapping[str, str],
-    elsewhere: Mapping[str, str] | None = None,
-    value: object = None,
+    value: object,
+    known: Sequence[str],
+    write: Write,
+    elsewhere: Collection[str] = (),
     meanings: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
     """Return the message and the next step for an unknown `name`: the name meant, or a list of all names.
 
-    Names of other libraries are translated first; then a misspelt name becomes the nearest one.
+    Names of other libraries are translated first; a name that is in no table is compared with the names here.
 
     Parameters
     ----------
-    known, elsewhere : mapping    for each name of this call, and of other calls, the text to type
-    value                         given with the name
-    meanings : mapping            of names of this call, for the message
-    >>> unknown_name('hyperparameter', 'lr', {'learnrate': 'learnrate=0.001', 'layers': 'layers=2'})
-    ("no hyperparameter 'lr'.", 'learnrate=0.001')
+    value                      given with the name
+    known : sequence           names of this call
+    write : callable           returns what to type for a name of this call or of another one, and a value
+    elsewhere : collection     names that other calls take
+    meanings : mapping         of names of this call, for the message
+    >>> unknown_name('hyperparameter', 'lr', 0.1, ['learnrate', 'layers'], lambda name, value: f'{name}={value}')
+    ("no hyperparameter 'lr'.", 'learnrate=0.1')
     """
-    elsewhere, meanings = elsewhere or {}, meanings or {}
     here, key = f'no {kind} {name!r}', plain(name)
-    if key in OTHER_VALUES and OTHER_VALUES[key][0] in known:
-        return f'{here}.', OTHER_VALUES[key][1]
+    for names, where in ((known, ''), (elsewhere, ' here')):
+        if ways := [way for way in OTHER_VALUES.get(key, ()) if way[0] in names]:
+            return f'{here}{where}.', '; '.join(f'{write(other, its)}{remark}' for other, its, remark in ways)
     meant = [*(other for other in known if plain(other) == key), *OTHER_NAMES.get(key, ())]
     found = next((other for other in meant if other in known), None)
     there = next((other for other in (name, *meant) if other in elsewhere), None)
     if found is None and there is None:
         if key in NO_ARGUMENT:
             return f'{here}.', NO_ARGUMENT[key]
-        found, there = nearest(name, known), nearest(name, elsewhere)
+        if not meant:
+            found, there = nearest(name, known), nearest(name, elsewhere)
+    if key in HELD_OUT:
+        value = round(1 - value, 9) if isinstance(value, float) and 0 < value < 1 else 0.9
     if found is not None:
-        step = known[found]
-        if key in HELD_OUT:
-            step = f'{found}={1 - value if isinstance(value, float) and 0 < value < 1 else 0.9:g}'
-        return f'{here}: here it is {meanings[found]}.' if found in meanings else f'{here}.', step
+        what = f'{here}: here it is {meanings[found]}.' if meanings and found in meanings else f'{here}.'
+        return what, write(found, value)
     if there is not None:
-        return f'{here} here.', elsewhere[there]
-    return f'{here}.', f'one of {", ".join(known)}' if known else 'leave it out'
+        return f'{here} here.', write(there, value)
+    return f'{here}.', f'one of {", ".join(known)}, or leave it out' if known else 'leave it out'

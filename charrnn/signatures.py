@@ -6,8 +6,9 @@ import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from charrnn.errors import (
@@ -17,10 +18,13 @@ from charrnn.errors import (
     TrainingError,
     lacking,
     memory_explained,
-    shown,
+    typed,
 )
-from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings
+from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings, write
 from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain, unknown_name
+from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
+from charrnn.text.dataset import Dataset
+from charrnn.text.vocabulary import excerpt
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -33,29 +37,32 @@ TAKERS = {
     name: verb
     for verb, names in {
         'trainmodel': 'num_rounds batchsize train_len valid_len print_every save_minutes minutes keep quiet',
-        'generatestring': 'temp numchars prime',
-        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount shuffle_lines',
+        'generatestring': 'temp numchars prime n stop topk topp minp forbid pattern novel clamp stream',
+        'temperatures': 'temps',
+        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount lower shuffle_lines',
     }.items()
     for name in names.split()
 }
 """The verb that takes an argument, for arguments that users give to other verbs by mistake."""
-OWNERS = {'initfromsrcfile': 'ModelState', 'load': 'ModelState', 'register': 'charrnn'}
-"""The name before a verb, where it is not that of a run."""
-EXAMPLES = {
-    'srcfile': "'text.txt'",
-    'usedir': "'workspaces/text'",
-    'dir': "'workspaces/text'",
-    'path': "'page.html'",
-    'text': "'some text'",
-    'findneurons.text': "'valid'",
-    'feature': "'line'",
-    'layer': '0',
-    'unit': '0',
-    'name': "'samplefilter'",
-    'register.name': "'MGU'",
-    'ModelClass': 'MGU',
+OWNERS = {
+    **dict.fromkeys(('initfromsrcfile', 'load'), 'ModelState.'),
+    **dict.fromkeys(('save', 'blend'), 'state.'),
+    **dict.fromkeys(('status', 'fsck'), ''),
+    'register': 'charrnn.',
 }
-"""A value for each argument that has no default, for the call that an error suggests; with a verb where two differ."""
+"""The name before a verb, where it is not that of a run."""
+EXAMPLES: dict[str, object] = {
+    'exporthtml.path': 'page.html',
+    'save.path': 'reader.state',
+    'register.name': 'MGU',
+    'findneurons.text': 'valid',
+    'findneurons.feature': 'line',
+    'showneuron.layer': 0,
+    'showneuron.unit': 0,
+}
+"""A value for an argument that has no default and that nothing near at hand gives, by verb."""
+ELSEWHERE = (*TAKERS, *SETTINGS)
+"""The names of arguments that other verbs take."""
 
 
 def bare_signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -73,13 +80,15 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
     signature = bare_signature(function)
     takes_settings = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     named = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    known = {name for name in named if name not in ('self', 'cls', 'ms')} | set(SETTINGS if takes_settings else ())
+    takes = [name for name in named if name not in ('self', 'cls', 'ms')]
+    known = {*takes, *(SETTINGS if takes_settings else ())}
+    takes += SETTINGS if 'srcfile' in takes else CHANGEABLE if takes_settings else ()
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
         for name, value in given.items():
             if name not in known:
-                raise _unknown(name, value, [*named, *(SETTINGS if takes_settings else ())])
+                raise _unknown(name, value, takes, given)
         try:
             signature.bind(*args, **given)
         except TypeError:
@@ -119,20 +128,31 @@ def _no_memory(verb: str) -> TrainingError:
     )
 
 
-def _unknown(name: str, value: object, names: list[str]) -> HyperParamsError:
-    """Return the error for an unknown keyword of a function that takes `names`."""
-    typed = shown(value)
-    known = {other: f'{other}={typed}' for other in names if other not in ('self', 'cls', 'ms')}
-    elsewhere = {other: f'{written(verb)}({other}={typed})' for other, verb in TAKERS.items()}
-    for other in SETTINGS:
-        begin = f'a new run: {written("initfromsrcfile")}(..., {other}={typed})'
-        elsewhere[other] = f'ms.sethyperparams({other}={typed})' if other in CHANGEABLE else begin
-    return HyperParamsError(*unknown_name('argument', name, known, elsewhere, value, meanings()))
+def _unknown(name: str, value: object, takes: Sequence[str], given: Collection[str]) -> HyperParamsError:
+    """Return the error for an unknown keyword of a function.
+
+    Parameters
+    ----------
+    takes : sequence      the names of its arguments
+    given : collection    those that the call has
+    """
+
+    def typed_as(other: str, value: object) -> str:
+        """Return the argument of this call, or the call that takes it."""
+        if other in takes:
+            return write(other, value, given if 'modeltype' in takes else ('modeltype', 'level'))
+        verb = TAKERS.get(other, 'sethyperparams' if other in CHANGEABLE else 'initfromsrcfile')
+        if verb == 'initfromsrcfile':
+            return f'a new run: {written(verb)}(..., {write(other, value)})'
+        begins = 'usedir' in takes or 'dir' in takes  # then there is no ms yet
+        return f'{"leave it out, then " if begins else ""}{written(verb)}({write(other, value)})'
+
+    return HyperParamsError(*unknown_name('argument', name, value, takes, typed_as, ELSEWHERE, meanings()))
 
 
 def written(verb: str) -> str:
     """Return a verb as a user types it."""
-    return f'{OWNERS.get(verb, "ms")}.{verb}'
+    return f'{OWNERS.get(verb, "ms.")}{verb}'
 
 
 def _does_not_fit(
@@ -142,25 +162,53 @@ def _does_not_fit(
     first, *others = signature.parameters.values()
     bound = first.name in ('self', 'cls', 'ms')  # given by the dot
     places = [p for p in (first, *others) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    typed = [shown(value) for value in args[bound:]]
+    values = [typed(value) for value in args[bound:]]
     missing = [p.name for p in places[len(args) :] if p.default is p.empty and p.name not in given]
     if first.name == 'ms' and not args:
-        return HyperParamsError(f'{verb} needs a ModelState.', f'ms.{verb}()')
+        needed = ', '.join('...' for name in missing if name != 'ms')
+        return HyperParamsError(f'{verb} needs a ModelState.', f'ms.{verb}({needed})')
     if len(args) > len(places):
         free = [p.name for p in others if p.kind is p.KEYWORD_ONLY and p.name not in given]
         most = len(places) - bound
-        extra, kept = typed[most:], typed[:most]
+        extra, kept = values[most:], values[:most]
         by_name = [f'{name}={value}' for name, value in zip(free, extra, strict=False)]
-        what = f'{verb} takes at most {most} values without a name, and {len(typed)} were given.'
+        what = f'{verb} takes at most {most} values without a name, and {len(values)} were given.'
         return HyperParamsError(what, f'{written(verb)}({", ".join([*kept, *by_name])})')
-    named = [f'{name}={shown(value)}' for name, value in given.items()]
+    named = [f'{name}={typed(value)}' for name, value in given.items()]
     if missing:
-        call = [*typed, *(EXAMPLES.get(f'{verb}.{name}', EXAMPLES.get(name, '...')) for name in missing), *named]
+        call, is_named = values, False
+        for place in places[len(args) :]:
+            is_named |= place.name in given  # what comes after it has no place
+            if place.name in missing:
+                example = _example(verb, place.name, args, given.get('srcfile', args[1:] and args[1]))
+                call.append(f'{place.name}={example}' if is_named else example)
+        call += named
         needs = ' and '.join(missing)
         return HyperParamsError(f'{verb} needs {needs}.', f'{written(verb)}({", ".join(call)})')
     twice = next(p.name for p in places[bound : len(args)] if p.name in given)
-    call = [*typed, *(f'{name}={shown(value)}' for name, value in given.items() if name != twice)]
+    call = [*values, *(f'{name}={typed(value)}' for name, value in given.items() if name != twice)]
     return HyperParamsError(f'{twice} is given twice.', f'{written(verb)}({", ".join(call)})')
+
+
+def _example(verb: str, name: str, args: tuple[Any, ...], srcfile: object) -> str:
+    """Return a value for an argument that has no default, of what there is: a run, a text, an attached function.
+
+    Parameters
+    ----------
+    args : tuple    the arguments that stand without a name, a ModelState first if there is one
+    srcfile         the text that the call gives, if it gives one
+    """
+    found = EXAMPLES.get(f'{verb}.{name}')
+    if name == 'srcfile':
+        found = text_at_hand()
+    elif name == 'usedir':
+        path = srcfile if isinstance(srcfile, str | Path) else text_at_hand() or 'text'
+        found = unused(str(Path('workspaces') / (Path(path).stem or 'text')))
+    elif name == 'dir':
+        found = run_at_hand()
+    elif args and isinstance(data := getattr(args[0], 'data', None), Dataset) and found is None:
+        found = {'text': excerpt(data.chars, data.train), 'name': next(iter(args[0].attached), None)}.get(name)
+    return '...' if found is None else typed(found)
 
 
 def no_attribute(ms: object, name: str) -> AttributeError:

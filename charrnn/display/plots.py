@@ -46,21 +46,19 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
     The Axes of the losses
     Raises
     ------
-    PlotError    matplotlib is not installed, there is nothing to draw, `over` is neither, or the runs have losses
-                 per different units
+    PlotError    matplotlib is not installed, there is nothing to draw, or the runs have losses per different units
     """
-    if over not in WIDTHS:
-        raise PlotError(f'over={over!r} is unknown.', "over='epochs' or over='seconds'")
     units = sorted({run.unit for run in runs})
     if len(units) > 1:  # a word costs more than a character, so one axis would mislead
         raise PlotError(
             f'losses per {" and per ".join(units)} are not on one scale.',
-            'compare(ms1, ms2) for one table in bits per byte, or plot(ms1) and plot(ms2) for one picture each',
+            'compare(ms, ...) for one table in bits per byte, or ms.plot() for each, a picture of its own',
         )
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise PlotError('a picture needs matplotlib, which is not installed.', 'pip install matplotlib') from None
+        what = 'a picture needs matplotlib, which is not installed.'
+        raise PlotError(what, 'at a shell: pip install matplotlib') from None
     column = WIDTHS[over]
     if not any(_measured(run.rows, kind) for run in runs for kind in STYLES):
         raise PlotError('there is nothing to draw yet.', 'ms.trainmodel()')

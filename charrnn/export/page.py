@@ -111,7 +111,7 @@ def exporthtml(
     for argument, given in (('name', name), ('licence', licence)):
         if given is not None and not isinstance(given, str):
             raise HyperParamsError(f'{argument}={shown(given)} is no text.', f"{argument}='...'")
-    target = target_of(path_of('path', path))
+    target = target_of(path_of('path', path, 'page.html'))
     packed = pack(model, weights)
     trained = sum(p.numel() * p.element_size() for p in model.parameters())
     title = printable(run.workspace.path.name if name is None else name)

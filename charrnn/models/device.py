@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
     kind, _, number = name.partition(':') if isinstance(name, str) else ('', '', '')
     known = kind in ('cpu', 'cuda', 'mps') and (not number or (kind == 'cuda' and number.isdecimal()))
     if not known:
-        raise DeviceError(f'no device {shown(name)}.', "device='auto', 'cpu', 'cuda', 'cuda:1' or 'mps'")
+        raise DeviceError(f'no device {shown(name)}.', ' or '.join(f'device={each!r}' for each in devices_here()))
     if kind == 'cuda' and (not torch.cuda.is_available() or int(number or 0) >= torch.cuda.device_count()):
         raise DeviceError(
             f'device={shown(name)}, but torch {torch.__version__} finds no such GPU here.', "device='cpu'"
@@ -40,6 +40,13 @@ def choose_device(name: str) -> torch.device:
         # cuBLAS reads this at its first product; without it, the order of its sums may change from call to call.
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     return torch.device(name)
+
+
+def devices_here() -> list[str]:
+    """Return the names of the devices that this machine has."""
+    gpus = [f'cuda:{number}' for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    apple = ['mps'] if torch.backends.mps.is_available() else []
+    return ['auto', 'cpu', *gpus, *apple]
 
 
 def memory_of(device: torch.device) -> int:

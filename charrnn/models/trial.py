@@ -44,7 +44,7 @@ def check_class(kind: object) -> type[LanguageModel]:
     ModelTypeError    it is no subclass of LanguageModel, or a method is missing or takes other arguments
     """
     if not (isinstance(kind, type) and issubclass(kind, LanguageModel)):
-        step = 'class MGU(charrnn.LanguageModel): ..., and the class itself in the call'
+        step = 'a class whose base is charrnn.LanguageModel, the class itself and no object of it'
         raise ModelTypeError(f'{shown(kind)} is no subclass of charrnn.LanguageModel.', step)
     if lacks := [name for name in NEEDED if getattr(kind, name) is getattr(LanguageModel, name)]:
         step = ' and '.join(f'def {name}(self, {", ".join(CALLS[name])})' for name in lacks)

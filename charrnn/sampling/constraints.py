@@ -52,8 +52,11 @@ class Lines:
             raise SamplingError('pattern= needs the package regex.', "pip install 'charrnn[pattern]'") from None
         try:
             self._match: Callable[..., Any] = regex.compile(pattern).fullmatch
+            self._match('')  # a pattern of bytes has no match in a text
         except (regex.error, TypeError) as error:
-            raise SamplingError(f'pattern={shown(pattern)} is no pattern: {error}.', "pattern='[A-Z][a-z]*'") from None
+            raise SamplingError(
+                f'pattern={shown(pattern)} is no pattern: {error}.', "pattern='.*', or another regular expression"
+            ) from None
         self.pattern, self.stops = pattern, stops
 
     def allows(self, stream: Stream, new: str) -> bool:

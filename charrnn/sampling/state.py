@@ -19,7 +19,9 @@ from charrnn.display.text import fitted
 from charrnn.errors import CheckpointError, SamplingError, WorkspaceError, lacks_memory, shown
 from charrnn.evaluation.cost import carry_after
 from charrnn.models import Carry, LanguageModel
+from charrnn.signatures import known_names_only
 from charrnn.storage.durable import is_there
+from charrnn.storage.nearby import unused
 from charrnn.storage.sealed import as_json, is_sealed, parse_json, read_sealed, write_sealed
 from charrnn.storage.tensors import as_pieces, from_bytes
 from charrnn.text.vocabulary import Vocabulary
@@ -107,13 +109,14 @@ class State:
     def __hash__(self) -> int:
         return hash((self.pending, self.line, self.of.identity))
 
+    @known_names_only
     def blend(self, other: State, weight: float = 0.5) -> State:
         """Return a state between this one and another: (1 - weight) · this + weight · other, of every unit.
 
         The last symbol is this one's.  Raises SamplingError (states of other weights, or attention).
         """
         if not isinstance(other, State):
-            raise SamplingError(f'{shown(other)} is no State.', "state.blend(ms.read('another text'))")
+            raise SamplingError(f'{shown(other)} is no State.', 'state.blend(ms.read(text))')
         if type(weight) is bool or not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise SamplingError(f'weight={shown(weight)} must be a number from 0 to 1.', 'weight=0.5')
         if other.of.identity != self.of.identity:
@@ -126,15 +129,16 @@ class State:
         mixed = {name: state.lerp(other.carry[name].to(state.device), weight) for name, state in self.carry.items()}
         return replace(self, carry=Carry(mixed))
 
+    @known_names_only
     def save(self, path: str | Path) -> None:
         """Save the state as a folder, with checksums; ``ms.loadstate(path)`` brings it back.
 
         A state that was saved there before is replaced.  Raises WorkspaceError (something else is there, disk full).
         """
-        folder = path_of('path', path)
+        folder = path_of('path', path, 'reader.state')
         if is_there(folder) and not (is_sealed(folder) and (folder / FACTS).exists()):
             raise WorkspaceError(
-                f'{str(folder)!r} exists, and is no saved state.', f'another path, such as {str(folder) + ".state"!r}'
+                f'{str(folder)!r} exists, and is no saved state.', f'path={unused(str(folder) + ".state")!r}'
             )
         facts = {'pending': self.pending, 'line': self.line, 'of': asdict(self.of)}
         write_sealed(folder, {TENSORS: as_pieces(dict(self.carry.items())), FACTS: as_json(facts).encode()})

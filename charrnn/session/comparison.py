@@ -90,10 +90,12 @@ def compare(*states: Session) -> Comparison:
     Raises TrainingError (there is no such text, or no model).
     """
     if not states:
-        raise TrainingError('there is nothing to compare.', 'compare(ms1, ms2)')
-    runs = [run_of(ms) for ms in states]
+        raise TrainingError('there is nothing to compare.', 'compare(ms, ...)')
+    runs = [run_of(ms) for ms in spread('compare', states)]
     for run in runs:
-        run.data.split('valid')  # or it says that there is none
+        if not len(run.data.valid):
+            what = f'{run.workspace.name!r} has no validation split.'
+            raise TrainingError(what, 'ms = ModelState.initfromsrcfile(..., trainfrac=0.9), a new run')
     texts = [run.data.text('valid') for run in runs]
     common = common_end(texts)
     if common is None:
@@ -116,6 +118,18 @@ def compare(*states: Session) -> Comparison:
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
     result.xz_bits_per_byte = xz_bytes(earliest.data, common) * 8 / len(common)
     return result
+
+
+def spread(verb: str, states: Sequence[Session]) -> Sequence[Session]:
+    """Return the models that a verb was given, each as an argument of its own.
+
+    Raises
+    ------
+    TrainingError    they were given as one list
+    """
+    if any(isinstance(ms, list | tuple) for ms in states):
+        raise TrainingError('a list is no ModelState.', f'{verb}(*states), with a star before the list')
+    return states
 
 
 def common_end(texts: Sequence[bytes]) -> bytes | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from charrnn.display.plots import WIDTHS, Curves, draw, is_interactive
 from charrnn.display.progress import Screen
-from charrnn.errors import PlotError
-from charrnn.session.comparison import common_end
+from charrnn.errors import PlotError, shown
+from charrnn.session.comparison import common_end, spread
 from charrnn.session.run import Run, Session, run_of
 from charrnn.session.snapshots import table_of
 from charrnn.signatures import known_names_only
@@ -27,9 +27,13 @@ def plot(*states: Session, over: str = 'epochs', ax: Any = None) -> Any:
     words, runs on different texts).
     """
     if not states:
-        raise PlotError('plot takes at least one ModelState.', 'plot(ms1, ms2)')
-    runs = [run_of(ms) for ms in states]
-    if over in WIDTHS and len({run.data.chars.level for run in runs}) == 1:
+        raise PlotError('plot takes at least one ModelState.', 'plot(ms, ...)')
+    runs = [run_of(ms) for ms in spread('plot', states)]
+    if not isinstance(over, str) or over not in WIDTHS:
+        raise PlotError(f'over={shown(over)} is unknown.', ' or '.join(f'over={name!r}' for name in WIDTHS))
+    if ax is not None and not hasattr(ax, 'get_ylim'):
+        raise PlotError(f'ax={shown(ax)} is no Axes of matplotlib.', 'leave ax out')
+    if len({run.data.chars.level for run in runs}) == 1:
         refuse_different_texts(runs)
     axes = draw([curves_of(run) for run in runs], over, ax)
     if ax is None and hasattr(sys, 'ps1') and not is_interactive():  # a plain prompt shows no picture by itself
@@ -44,7 +48,7 @@ def refuse_different_texts(runs: Sequence[Run]) -> None:
     if common_end([run.data.text('valid' if len(run.data.valid) else 'train') for run in runs]) is None:
         raise PlotError(
             'these models do not validate on the same text: their losses cannot be compared.',
-            'plot(ms1) and plot(ms2) for one picture each',
+            'ms.plot() for each, a picture of its own',
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.arguments import real, whole
 from charrnn.display.tables import Column, Table
 from charrnn.display.text import BARS, fitting, printable
-from charrnn.errors import CharRNNError, SamplingError
+from charrnn.errors import CharRNNError, CharSetError, SamplingError
 from charrnn.models import LanguageModel
 from charrnn.sampling.sample import Sample
 from charrnn.sampling.state import State, expected
@@ -200,10 +200,13 @@ def write(ms: Session, prime: Prime = None, temp: float = 0.5, *, seed: int | No
     run = run_of(ms)
     temp = real(0)('temp', temp, 0.5)
     draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
-    start, before = start_of(run, prime)
+    try:
+        start, before = start_of(run, prime)
+    except CharSetError as error:  # write takes no errors=
+        raise CharSetError(error.what, "ms.chars shows them; prime=ms.read(text, errors='replace')") from None
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
         raise SamplingError(
             'ms.write() talks with you at a terminal, and this is a notebook, a pipe or a script.',
-            "ms.next('The ') shows what may come, ms.generatestring(prime='The ') goes on",
+            'ms.next() shows what may come, ms.generatestring() goes on',
         )
     return converse(run, start, before, temp, draws, lambda shown: input(fitting(shown))).sample(run.data.chars)

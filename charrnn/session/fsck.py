@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from charrnn.arguments import path_of
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
 from charrnn.errors import (
@@ -17,6 +18,7 @@ from charrnn.errors import (
     WorkspaceError,
 )
 from charrnn.session.trust import checked, open_dataset
+from charrnn.signatures import known_names_only
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.sealed import NewerFormatError, verify
 from charrnn.storage.workspace import Workspace
@@ -114,6 +116,7 @@ class Inspection(Tabular):
         return lines + repairs
 
 
+@known_names_only
 def fsck(dir: str | Path) -> Inspection:
     """Verify every byte of a run.
 
@@ -121,7 +124,7 @@ def fsck(dir: str | Path) -> Inspection:
     ----------
     dir : path    the working directory of the run
     """
-    workspace = Workspace(Path(dir))
+    workspace = Workspace(path_of('dir', dir))
     try:
         workspace.require_run()
     except ShortageError:

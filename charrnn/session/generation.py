@@ -7,20 +7,17 @@ from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
-from charrnn.arguments import memory_bytes, real, truth, whole
+from charrnn.arguments import real, truth, whole
 from charrnn.errors import SamplingError, shown
 from charrnn.models import derive_seed
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.sampling.state import State
 from charrnn.sampling.writer import Request, Writer
 from charrnn.session.pieces import Pieces
-from charrnn.session.prime import Prime, origin_of, start_of
+from charrnn.session.prime import Prime, as_prime, example_call, origin_of, start_of
 from charrnn.session.run import Run, Session, run_of
-from charrnn.session.wishes import Strings, Wishes, request_of
+from charrnn.session.wishes import Strings, Wishes, refuse_too_large, request_of
 from charrnn.signatures import known_names_only
-
-BYTES_OF_A_SYMBOL = 96
-"""Memory that a drawn symbol takes on the way to a text: its number, index, cost, as items of lists, as a character."""
 
 ON_THE_WAY = {'char': 200, 'byte': 200, 'word': 40}
 """Symbols of a sample in a report."""
@@ -148,12 +145,16 @@ def generatestring(
     run = run_of(ms)
     given: object = numchars
     if isinstance(given, str) and not given.strip().isdecimal():
-        raise SamplingError(f'numchars={shown(given)} is a text, not a number.', f'prime={shown(given)}')
+        raise SamplingError(f'numchars={shown(given)} is a text, not a number.', as_prime(run, given))
     numchars, temp = whole(0)('numchars', numchars, 500), real(0)('temp', temp, 0.5)
     primes = list(prime) if isinstance(prime, list | tuple) else [prime]
     is_list = n is not None or isinstance(prime, list | tuple)
     if not primes or (n is not None and isinstance(prime, list | tuple)):
-        example = 'prime=[text] * n for one text several times' if primes else "prime=['The ', 'A ']"
+        example = (
+            'prime=[text] * n for one text several times'
+            if primes
+            else example_call(run, 'ms.generatestring(prime=[{}])')
+        )
         raise SamplingError('a list of primes has one text for each, and no n.', example)
     if truth('stream', stream) and is_list:
         raise SamplingError('a stream is one text.', 'leave out n, and give one prime')
@@ -188,17 +189,6 @@ def sample_of(writer: Writer, k: int) -> Sample:
     stream = writer.streams[k]
     drawn = stream.chars.to_bytes(stream.indices) if stream.chars.level == 'byte' else None
     return Sample(stream.whole_text(), drawn, np.array(stream.nats), writer.state(k))
-
-
-def refuse_too_large(numchars: int, streams: int) -> None:
-    """Raise SamplingError if texts of this size cannot be held in the memory of this machine."""
-    needed, memory = BYTES_OF_A_SYMBOL * numchars * streams, memory_bytes()
-    if needed > memory:
-        raise SamplingError(
-            f'{numchars:,} symbols on {streams:,} streams need some {needed / 1e9:,.0f} GB of memory, '
-            f'and this machine has {memory / 1e9:,.0f} GB.',
-            'numchars=1000000, several times: each call can go on from the end of the last text with prime=...',
-        )
 
 
 def sample_on_the_way(run: Run) -> Sample:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.arguments import MOST_NAME, check_errors_argument
+from charrnn.arguments import check_errors_argument
 from charrnn.display.text import NOUNS, Text
 from charrnn.errors import CharSetError, SamplingError, shown
 from charrnn.sampling.sample import Sample
+from charrnn.session.prime import example_call
 from charrnn.session.run import Run
+from charrnn.storage.nearby import MOST_NAME
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -66,10 +68,9 @@ def given_text(run: Run, text: object, errors: str, call: str, name: str = 'the 
     if isinstance(text, Sample) and chars.level == 'byte':
         text = text.bytes
     if is_path(text):
-        raise SamplingError(
-            f'{shown(text)} is a path, and a text is needed.',
-            call.format(f"open({str(text)!r}, encoding='utf-8').read()"),
-        )
+        is_there = Path(str(text)).is_file()
+        read = call.format(f"Path({str(text)!r}).read_text(encoding='utf-8')") if is_there else example_call(run, call)
+        raise SamplingError(f'{shown(text)} is a path, and a text is needed.', read)
     if isinstance(text, bytes) and chars.level == 'byte':
         ids = np.frombuffer(text, np.uint8).astype(np.int64)
     elif isinstance(text, str):
@@ -78,10 +79,10 @@ def given_text(run: Run, text: object, errors: str, call: str, name: str = 'the 
         except CharSetError as error:
             raise error if name == 'the text' else CharSetError(f'{name}: {error.what}', error.next_step) from None
     else:
-        raise SamplingError(f'{shown(text)} is no text.', call.format("'some text'"))
+        raise SamplingError(f'{shown(text)} is no text.', example_call(run, call))
     if not len(ids):
         what = f'holds no {NOUNS[chars.level]}' if text else 'is empty'
-        step = call.format("'some text'") if name == 'the text' else '[text for text in texts if text.strip()]'
+        step = example_call(run, call) if name == 'the text' else 'ms.score([text for text in texts if text.strip()])'
         raise SamplingError(f'{name} {what}: there is nothing to read.', step)
     if chars.level == 'byte':
         text = chars.to_bytes(ids).decode('utf-8', 'surrogateescape')

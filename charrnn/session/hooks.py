@@ -121,7 +121,7 @@ def attach(
     functions: dict[str, Any] = {name: function for name, function in given.items() if function is not None}
     for name, function in functions.items():
         if not callable(function):
-            example = f'a function or a lambda: {HOOKS[name].example}'
+            example = f'a function, such as ms.attach({name}={HOOKS[name].example})'
             raise AttachedError(f'{name}={shown(function)} cannot be called.', example)
     run.attachments.attach(functions)
     return attached(ms)

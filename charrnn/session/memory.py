@@ -8,7 +8,7 @@ from charrnn.arguments import check_errors_argument, path_of
 from charrnn.errors import HyperParamsError, SamplingError, shown
 from charrnn.models import Carry
 from charrnn.sampling.state import State, load_state, read_on
-from charrnn.session.prime import Prime, fitting_state, indices_of, origin_of, start_of
+from charrnn.session.prime import Prime, example_of, fitting_state, indices_of, origin_of, start_of
 from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -34,9 +34,9 @@ def read(ms: Session, text: str | bytes, *, prime: Prime = None, errors: str = '
     run = run_of(ms)
     check_errors_argument(errors)
     before = None if prime is None else start_of(run, prime, errors)[0]
-    indices = indices_of(run, text, errors)
+    indices = indices_of(run, text, errors, 'text')
     if not indices:
-        raise SamplingError('the text is empty: there is nothing to read.', "ms.read('some text')")
+        raise SamplingError('the text is empty: there is nothing to read.', f'text={example_of(run)}')
     learner, is_words = run.learner, run.data.chars.level == 'word'
     line = (before.line if before else '') + text if is_words and isinstance(text, str) else ''
     carry = before.carry if before else learner.model.zero_carry(1)

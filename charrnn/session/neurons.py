@@ -13,7 +13,7 @@ from charrnn.arguments import is_whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.errors import HyperParamsError, SamplingError, TrainingError, shown
 from charrnn.evaluation.cost import carry_after, read
-from charrnn.session.prime import indices_of
+from charrnn.session.prime import example_of, indices_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -73,7 +73,7 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int |
     layers, _ = size_of_states(run)
     if layer is not None:
         layer = place_of('layer', layer, layers)
-    ids = _symbols_of(run, text, errors, "ms.trackneurons('some text')")
+    ids = _symbols_of(run, text, errors)
     found: NDArray[np.float32] = np.stack([states[:, 0] for states in states_of(run, ids)], axis=-1)
     top = layers - 1 if layer is None else layer
     symbols = [run.data.chars.decode([index]) for index in ids[0].tolist()]
@@ -120,18 +120,19 @@ def trackattention(ms: Session, text: str, *, errors: str = 'strict') -> NDArray
     attention), CharSetError (an unknown symbol), SamplingError (no text).
     """
     run = run_of(ms)
-    ids = _symbols_of(run, text, errors, "ms.trackattention('some text')")
     with torch.no_grad():
-        weights = run.learner.model.attention_weights(ids)
-    if weights is None:
-        raise TrainingError(f'{run.modeltype} has no attention.', "a run with modeltype='LSTMAttention'")
+        if run.learner.model.attention_weights(torch.zeros(1, 1, dtype=torch.long, device=run.learner.device)) is None:
+            step = "ms = ModelState.initfromsrcfile(..., modeltype='LSTMAttention'), a new run"
+            raise TrainingError(f'{run.modeltype} has no attention.', step)
+        weights = run.learner.model.attention_weights(_symbols_of(run, text, errors))
+    assert weights is not None, 'it was not None for one symbol'
     found: NDArray[np.float32] = weights.cpu().numpy()
     return found
 
 
-def _symbols_of(run: Run, text: str, errors: str, following: str) -> torch.Tensor:
+def _symbols_of(run: Run, text: str, errors: str) -> torch.Tensor:
     """Return the symbols of a text that is not empty, (1, T)."""
-    ids = indices_of(run, text, errors)
+    ids = indices_of(run, text, errors, 'text')
     if not ids:
-        raise SamplingError('the text is empty: there is nothing to read.', following)
+        raise SamplingError('the text is empty: there is nothing to read.', f'text={example_of(run)}')
     return torch.tensor([ids], device=run.learner.device)

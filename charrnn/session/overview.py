@@ -18,9 +18,10 @@ from charrnn.errors import CharRNNError, CheckpointError, shown
 from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
+from charrnn.signatures import known_names_only
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.durable import cannot_read, explained
-from charrnn.storage.lookup import is_run, runs_in
+from charrnn.storage.nearby import is_run, runs_in
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import FACTS, read_dataset
 from charrnn.text.folders import SPLITS
@@ -80,6 +81,7 @@ def course_of(run: Run, *, slow: bool = True) -> Course:
     )
 
 
+@known_names_only
 def status(dir: str | Path) -> str:
     """Return one screen about a run: its model, its progress, its losses, its checkpoints; or a table of runs.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from charrnn.arguments import check_errors_argument
-from charrnn.errors import SamplingError, shown
+from charrnn.errors import SamplingError, shown, typed
 from charrnn.sampling.sample import Sample
 from charrnn.sampling.state import Origin, State, origin, read_on
 from charrnn.session.run import Run
+from charrnn.text.vocabulary import errors_for, excerpt
 
 Prime = str | bytes | State | None
 
@@ -30,7 +31,8 @@ def start_of(run: Run, prime: Prime, errors: str = 'strict') -> tuple[State, str
         return fitting_state(run, prime), prime.line
     before = default_prime(run) if prime is None else indices_of(run, prime, errors)
     if not before:
-        raise SamplingError('the prime is empty: there is nothing to go on from.', "prime='\\n', or leave it out")
+        step = f'leave prime out, or prime={example_of(run)}'
+        raise SamplingError('the prime is empty: there is nothing to go on from.', step)
     model, chars = run.learner.model, run.data.chars
     carry, pending = read_on(model, model.zero_carry(1), before)
     line = prime.rpartition('\n')[2] if chars.level == 'word' and isinstance(prime, str) else ''
@@ -54,14 +56,36 @@ def fitting_state(run: Run, state: State) -> State:
     )
 
 
-def indices_of(run: Run, text: str | bytes, errors: str = 'strict') -> list[int]:
-    """Return the indices of a text that the user gave; a model of bytes also takes the bytes of a sample, or bytes."""
+def example_of(run: Run) -> str:
+    """Return some text that this model can read, as it is typed."""
+    text = excerpt(run.data.chars, run.data.train)
+    return typed(text) if text else "'a', errors='replace'"
+
+
+def example_call(run: Run, call: str) -> str:
+    """Return a call, ``ms.score({})`` or ``ms.score([{}])``, with a text that this model can read."""
+    text, comma, more = example_of(run).partition(', errors')
+    return f'{call.format(text)[:-1]}{comma}{more})'
+
+
+def as_prime(run: Run, text: str) -> str:
+    """Return the call that gives a text as the prime."""
+    return f'ms.generatestring({f"prime={typed(text)}{errors_for(run.data.chars, text)}" if text else ""})'
+
+
+def indices_of(run: Run, text: str | bytes, errors: str = 'strict', name: str = 'prime') -> list[int]:
+    """Return the indices of a text that the user gave; a model of bytes also takes the bytes of a sample, or bytes.
+
+    Parameters
+    ----------
+    name : str    of the argument, for the error
+    """
     if run.data.chars.level == 'byte':
         given = text.bytes if isinstance(text, Sample) else text
         if isinstance(given, bytes):
             return list(given)
     if not isinstance(text, str):
-        raise SamplingError(f'{shown(text)} is no text.', "a str, such as prime='The '")
+        raise SamplingError(f'{shown(text)} is no text.', f'{name}={example_of(run)}')
     indices: list[int] = run.data.chars.encode(text, errors).tolist()
     return indices
 

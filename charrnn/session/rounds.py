@@ -19,9 +19,9 @@ from charrnn.session.overview import course_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.checkpoints import KEEP
+from charrnn.text.lanes import FIRST_LANES
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
-from charrnn.training.limits import FIRST_LANES
 from charrnn.training.loop import RoundPlan, Stop, TrainReport, run_round
 
 

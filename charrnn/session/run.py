@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from charrnn.display.text import printable
-from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, memory_explained, shown, warn
+from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, memory_explained, warn
 from charrnn.hyperparams import HyperParams, changed_settings
 from charrnn.models import LanguageModel, drift, environment, memory_of, settled
 from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
@@ -20,6 +20,7 @@ from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
+from charrnn.storage.lookup import as_typed, no_model
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
 from charrnn.text.sources import Source
@@ -161,7 +162,7 @@ class Run:
         """Return the moment in a checkpoint that this run's learner can become."""
         if found.facts['data_digest'] != self.data.digest:
             raise WorkspaceError(
-                f'the dataset in {self.workspace.name!r} is not the one that checkpoint {found.number} trained on.',
+                f'the dataset in {self.workspace.name!r} is not the one of checkpoint {found.number}.',
                 'a copy of the whole directory from a backup',
             )
         moment = checked(self.workspace, found, self.data)
@@ -284,7 +285,7 @@ class Run:
         """Raise WorkspaceError if the dataset on disk is no longer the one that this run trains on."""
         if self.workspace.dataset_digest() != self.data.digest:
             raise WorkspaceError(
-                f'the dataset in {self.workspace.name!r} is not the one that this run trains on. Nothing was trained.',
+                f'the dataset in {self.workspace.name!r} is not the one of this run. Nothing was trained.',
                 'a copy of the whole directory from a backup',
             )
 
@@ -305,14 +306,10 @@ def run_of(ms: Session) -> Run:
     """
     run = getattr(ms, '_run', None)
     if not isinstance(run, Run):
-        several = isinstance(ms, list | tuple)
-        step = (
-            'compare(*states) or plot(*states), with a star' if several else "ms = ModelState.load('workspaces/text')"
-        )
-        raise TrainingError(f'{shown(ms) if not several else "a list"} is no ModelState.', step)
+        raise TrainingError(*no_model(ms))
     if run.process != os.getpid():  # torch would wait for ever for the threads that only the parent has
         raise OwnershipError(
             f'this is a forked copy of the process that opened {run.workspace.name!r}.',
-            f'ModelState.load({run.workspace.name!r}) here',
+            f'ms = ModelState.load({as_typed(run.workspace.name, run.workspace.path)!r}) here',
         )
     return run

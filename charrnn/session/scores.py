@@ -22,7 +22,7 @@ from charrnn.evaluation.units import Evaluation, perplexity, word_perplexity
 from charrnn.sampling.sampler import not_numbers
 from charrnn.sampling.state import State
 from charrnn.session.given import Given, given_text
-from charrnn.session.prime import Prime, start_of
+from charrnn.session.prime import Prime, example_call, start_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -202,7 +202,7 @@ def score(ms: Session, text: Any, *, prime: Prime = None, errors: str = 'strict'
         return _scores(run, [given_text(run, text, errors, 'ms.score({})')], state)[0]
     given = [given_text(run, one, errors, 'ms.score([{}])', f'text {i}') for i, one in enumerate(text, 1)]
     if not given:
-        raise SamplingError('there is no text in the list.', "ms.score(['some text', 'another text'])")
+        raise SamplingError('there is no text in the list.', example_call(run, 'ms.score([{}])'))
     return Scores(sorted(_scores(run, given, state), key=lambda one: -one.bits_per_char))
 
 

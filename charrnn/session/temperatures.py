@@ -12,11 +12,11 @@ import numpy as np
 from charrnn.arguments import real, whole
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import fitted
-from charrnn.errors import SamplingError, shown
-from charrnn.session.generation import refuse_too_large, write_samples
+from charrnn.errors import HyperParamsError, SamplingError, shown
+from charrnn.session.generation import write_samples
 from charrnn.session.prime import Prime, start_of
 from charrnn.session.run import Session, run_of
-from charrnn.session.wishes import request_of
+from charrnn.session.wishes import refuse_too_large, request_of
 from charrnn.signatures import known_names_only
 
 
@@ -89,10 +89,14 @@ def temperatures(
     Raises CharSetError (an unknown symbol in the prime), SamplingError.
     """
     run = run_of(ms)
+    example = 'temps=(0.1, 0.5, 1.0, 2.0)'
     if isinstance(temps, (str, bytes)) or not isinstance(temps, Iterable) or not (temps := list(temps)):
-        raise SamplingError(f'temps={shown(temps)} is no sequence of temperatures.', 'temps=(0.1, 0.5, 1.0, 2.0)')
+        raise SamplingError(f'temps={shown(temps)} is no sequence of temperatures.', example)
     numchars, seed = whole(0)('numchars', numchars, 200), whole(0)('seed', seed, 0)
-    temps = [real(0)('temp', temp, 1.0) for temp in temps]
+    try:
+        temps = [real(0)('temp', temp, 1.0) for temp in temps]
+    except HyperParamsError as error:
+        raise HyperParamsError(error.what, example) from None
     refuse_too_large(numchars, 1)
     run.attachments.refuse_waiting('samplefilter')
     start, found, level = start_of(run, prime, errors), list[TemperedSample](), run.data.chars.level

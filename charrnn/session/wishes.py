@@ -7,13 +7,21 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from charrnn.arguments import is_whole, real, whole
-from charrnn.errors import HyperParamsError, SamplingError, shown
+from charrnn.arguments import is_whole, memory_bytes, real, whole
+from charrnn.errors import CharSetError, HyperParamsError, SamplingError, shown
 from charrnn.sampling.constraints import Forbidden, Lines, Novel
 from charrnn.sampling.filters import Limits
 from charrnn.sampling.writer import Constraint, Request
 from charrnn.session.hooks import own
+from charrnn.session.prime import example_of
 from charrnn.session.run import Run
+from charrnn.text.vocabulary import errors_for
+
+BYTES_OF_A_SYMBOL = 96
+"""Memory that a drawn symbol takes on the way to a text: its number, index, cost, as items of lists, as a character."""
+
+MANY = 100_000
+"""Symbols that are suggested in the place of more than the memory holds."""
 
 Strings = str | Sequence[str] | None
 
@@ -39,7 +47,7 @@ def request_of(run: Run, numchars: int, temp: float, wishes: Wishes | None = Non
     HyperParamsError, SamplingError    a wish that cannot be
     """
     wishes = wishes or Wishes()
-    stop, forbid = strings('stop', wishes.get('stop')), strings('forbid', wishes.get('forbid'))
+    stop, forbid = (strings(run, name, wishes.get(name)) for name in ('stop', 'forbid'))
     _refuse_unknown(run, stop)
     topk, topp, minp = wishes.get('topk'), wishes.get('topp'), wishes.get('minp')
     never = never_of(run, forbid)
@@ -61,13 +69,13 @@ def request_of(run: Run, numchars: int, temp: float, wishes: Wishes | None = Non
     return Request(numchars, limits, stop, tuple(constraints), function, held_units(run, wishes.get('clamp')))
 
 
-def strings(name: str, given: object) -> tuple[str, ...]:
+def strings(run: Run, name: str, given: object) -> tuple[str, ...]:
     """Return the strings of an argument that takes one or several, none of them empty."""
-    found = (given,) if isinstance(given, str) else () if given is None else given
+    found, example = (given,) if isinstance(given, str) else () if given is None else given, f'{name}={example_of(run)}'
     if not isinstance(found, Sequence) or isinstance(found, bytes) or not all(isinstance(each, str) for each in found):
-        raise SamplingError(f'{name}={shown(given)} is no string and no list of strings.', f"{name}=['.', '!']")
+        raise SamplingError(f'{name}={shown(given)} is no string and no list of strings.', example)
     if '' in found:
-        raise SamplingError(f'{name}={shown(given)}: an empty string is everywhere.', f"{name}='\\n'")
+        raise SamplingError(f'{name}={shown(given)}: an empty string is everywhere.', example)
     return tuple(found)
 
 
@@ -97,7 +105,12 @@ def _refuse_unknown(run: Run, stop: Sequence[str]) -> None:
     """Raise CharSetError for a stop string that a model of characters can never write."""
     if run.data.chars.level == 'char':
         for string in stop:
-            run.data.chars.encode(string)
+            try:
+                run.data.chars.encode(string)
+            except CharSetError as error:
+                kept = [each for each in stop if not errors_for(run.data.chars, each)]
+                step = f'stop={kept!r}' if kept else 'leave stop out'
+                raise CharSetError(f'stop={shown(string)} can never come: {error.what}', step) from None
 
 
 def held_units(run: Run, clamp: Any) -> dict[tuple[int, int], float] | None:
@@ -105,7 +118,9 @@ def held_units(run: Run, clamp: Any) -> dict[tuple[int, int], float] | None:
     if clamp is None:
         return None
     hyper, found = run.learner.hyper, {}
-    example = 'clamp={(0, 5): 1.0}, a layer, a unit and its value'
+    if run.learner.model.stack() is None:
+        raise SamplingError(f'no unit of a {run.modeltype} can be held.', 'leave clamp out')
+    example = 'clamp={(0, 0): 1.0}, a layer, a unit and its value'
     if not isinstance(clamp, Mapping):
         raise HyperParamsError(f'clamp={shown(clamp)} is no dict.', example)
     for key, value in clamp.items():
@@ -117,3 +132,22 @@ def held_units(run: Run, clamp: Any) -> dict[tuple[int, int], float] | None:
             raise HyperParamsError(f'clamp holds unit {key} at {shown(value)}, which is no finite number.', example)
         found[int(key[0]), int(key[1])] = float(value)
     return found
+
+
+def refuse_too_large(numchars: int, streams: int) -> None:
+    """Raise SamplingError if texts of this size cannot be held in the memory of this machine."""
+    needed, memory = BYTES_OF_A_SYMBOL * numchars * streams, memory_bytes()
+    if needed > memory:
+        raise SamplingError(
+            f'{numchars:,} symbols on {streams:,} streams need some {needed / 1e9:,.0f} GB of memory, '
+            f'and this machine has {memory / 1e9:,.0f} GB.',
+            _smaller(numchars, streams),
+        )
+
+
+def _smaller(numchars: int, streams: int) -> str:
+    """Return the arguments that draw less, of those that are too large."""
+    few = f'n={max(1, min(streams, MANY // max(1, numchars)))}'
+    if numchars <= MANY:
+        return few
+    return f'numchars={MANY}{f", {few}" if streams > 1 else ""}; another call can go on from the .state of this one'

@@ -18,17 +18,20 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
+from charrnn.hyperparams import CHANGEABLE
 from charrnn.modelstate import ModelState
-from charrnn.names import unknown_name
+from charrnn.names import NEEDED, NO_ARGUMENT, unknown_name
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
-from charrnn.shell.options import add_options, options_of, spelled
-from charrnn.shell.words import START, Commands, Words
+from charrnn.shell.options import add_options, options_of
+from charrnn.shell.words import AT_THE_PROMPT, START, Commands, Words, option_of, quoted
+from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
 from charrnn.version import __version__
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -80,9 +83,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError in the place of printing the usage."""
         following = f'{START} {self.example}, or {self.prog} --help'
+        if missing := re.search(r'arguments are required: (.*)', message):
+            following = f'{self.prog} {places_for(missing[1].split(", "), self.prog)}, or {self.prog} --help'
         if option := re.match(r'argument (--[\w-]+): expected one argument', message):
             following = f"{option[1]}=... (so joined, a value may begin with '-'), or {self.prog} --help"
         raise UsageError(f'{message}.', following)
+
+
+def places_for(missing: Sequence[str], prog: str) -> str:
+    """Return words for the places that a command lacks, and for those before them: of what there is, near at hand."""
+    if not prog.endswith(' init'):
+        return quoted(run_at_hand() or 'DIR')
+    text = (text_at_hand() if 'FILE' in missing else None) or 'FILE'
+    return f'{quoted(text)} {quoted(unused(str(Path("workspaces") / Path(text).stem.replace("FILE", "text"))))}'
 
 
 def command_line() -> tuple[Parser, dict[str, Parser]]:
@@ -125,36 +138,56 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
     given, extra = parser.parse_known_args(arguments)
     if extra:
-        raise UsageError(*unknown_option(given.command, extra, parsers))
+        raise UsageError(*unknown_option(given, extra, parsers))
     return given
 
 
-def unknown_option(command: str, extra: Sequence[str], parsers: dict[str, Parser]) -> tuple[str, str]:
+def unknown_option(given: argparse.Namespace, extra: Sequence[str], parsers: dict[str, Parser]) -> tuple[str, str]:
     """Return the message and the next step for arguments that a command does not take."""
+    command = given.command
     if not extra[0].startswith('-'):
         return f'{command} takes no {extra[0]!r}.', f'quotes around a path with spaces; {START} {command} --help'
     typed, _, value = extra[0].partition('=')
     if typed == '--import':
-        return f'--import stands before {command}.', f'{START} --import MODULE {command} {PLACES_OF[command]}'
+        places = ' '.join(quoted(vars(given)[name]) for name in ('srcfile', 'usedir', 'dir') if name in given)
+        module = value or (extra[1] if len(extra) > 1 else 'MODULE')
+        return f'--import stands before {command}.', f'{START} --import {module} {command} {places}'
     value = value or (extra[1] if len(extra) > 1 and not extra[1].startswith('--') else '...')
     takers = {name: options_in(parsers[name]) for name in reversed(parsers)}
-    elsewhere = {
-        name: f'it belongs to {other}: {parsers[other].prog} {PLACES_OF[other]} {spelled(name)} {value}'
-        for other, names in takers.items()
-        for name in names
-    }
-    known = {name: f'{spelled(name)} {value}' for name in takers[command]}
-    _, following = unknown_name('option', typed.lstrip('-').replace('-', '_'), known, elsewhere)
-    others = f'one of {", ".join(known)}'
-    return f'{command} has no option {typed}.', f'{START} {command} --help' if following == others else following
+    others = {name: other for other, names in takers.items() for name in names}
 
+    def typed_as(name: str, value: object) -> str:
+        """Return the option of this command, or the command that takes it, in the run that was given."""
+        other = others[name]
+        option = option_of(name, True if name in flags_in(parsers[other]) else value)
+        needed = NEEDED.get(name)
+        if needed and vars(given).get(needed[0]) != needed[1]:
+            option += f' {option_of(*needed)}'
+        if name in takers[command]:
+            return option
+        if other == 'init':
+            here = f', or sethyperparams({name}={value}){AT_THE_PROMPT}' if name in CHANGEABLE else ''
+            return f'{START} init FILE DIR {option} (a new run){here}'
+        places = quoted(given.usedir if command == 'init' else given.dir)
+        return f'{"leave it out, then " if command == "init" else ""}{START} {other} {places} {option}'
 
-PLACES_OF = {'init': 'FILE DIR', 'train': 'DIR', 'generate': 'DIR', 'status': 'DIR', 'fsck': 'DIR'}
+    known = takers[command]
+    _, following = unknown_name('option', typed.lstrip('-').replace('-', '_'), value, known, typed_as, others)
+    if following in NO_ARGUMENT.values():  # in the words of Python
+        following = Words(CALLED, given.dir if 'dir' in given else given.usedir).step(following)
+    if following.startswith('one of '):
+        following = f'{START} {command} --help'
+    return f'{command} has no option {typed}.', following
 
 
 def options_in(parser: Parser) -> list[str]:
     """Return the names of the options of a command."""
     return [action.dest for action in parser._actions if action.option_strings and action.dest != 'help']
+
+
+def flags_in(parser: Parser) -> list[str]:
+    """Return the names of the options of a command that stand without a value."""
+    return [action.dest for action in parser._actions if action.nargs == 0]
 
 
 def write_sample(found: str | list[str]) -> None:

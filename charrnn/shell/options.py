@@ -53,6 +53,8 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
             if p.name != 'ms' and p.kind is not p.VAR_KEYWORD:
                 parser.add_argument(p.name, metavar=PLACES.get(p.name, 'DIR'), help=explained)
             continue
+        if 'Mapping' in str(method.__annotations__.get(p.name, '')):  # no word of a shell is one
+            continue
         if p.default is not None:
             explained += ' (default: %(default)s)'
         if isinstance(p.default, bool):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from charrnn.models import IMPORT_IT
-from charrnn.shell.options import spelled
+from charrnn.shell.options import PLACES, spelled
 
 START = 'python -m charrnn'
 CALL = re.compile(r'(?:\bms = )?(?:\b(?:ModelState|ms)\.)?\b([a-z]\w*)\(')
@@ -25,7 +25,11 @@ PAIR = re.compile(
 """An argument and its value, with other values for it: ``level='char', 'byte' or 'word'``."""
 ATTRIBUTE = re.compile(r'\b(?:ms|ModelState)\.(?=[a-z])')
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+UNLINK = re.compile(rf'Path\(({QUOTED.pattern})\)\.unlink\(\)')
 SEPARATOR = re.compile(r'; |,? or ')
+LEAVE = re.compile(r'\bleave (\w+) out\b')
+BETWEEN = re.compile(r',(?= --\w)')
+"""The comma between two arguments, which are two options."""
 AT_THE_PROMPT = f'  (at the Python prompt: {START})'
 
 Commands = Mapping[str, tuple[str, Callable[..., Any]]]
@@ -79,19 +83,21 @@ class Words:
         def option(pair: re.Match[str]) -> str:
             return self._option(pair[1], pair[2]) + pair[3].replace("'", '') if pair[1] in self.names else pair[0]
 
-        return PAIR.sub(option, text)
+        text = LEAVE.sub(lambda leave: f'leave {self._name(leave[1])} out', text)
+        return BETWEEN.sub('', PAIR.sub(option, text))
+
+    def _name(self, name: str) -> str:
+        return spelled(name) if name in self.names else name
 
     def _option(self, name: str, value: str) -> str:
         try:
-            known = ast.literal_eval(value)
+            return option_of(name, ast.literal_eval(value))
         except (SyntaxError, ValueError):
-            known = value
-        if isinstance(known, bool):
-            return spelled(name) if known else f'--no-{name.replace("_", "-")}'
-        return f'{spelled(name)} {quoted("..." if known is ... else str(known))}'
+            return option_of(name, value)
 
     def _way(self, text: str) -> str:
         """Return one way of a step; a way that only Python has ends with AT_THE_PROMPT."""
+        text = UNLINK.sub(lambda call: f'rm {plain(call[1])}', text)
         parts, end, is_python = list[str](), 0, False
         for call, close in calls_in(text):
             between, python = text[end : call.start()], text[call.start(1) : close]
@@ -122,6 +128,15 @@ class Words:
         else:
             places = [plain(known.pop('dir', '')) or quoted(self.dir)]
         return ' '.join([self.start, command, *places, *(self._option(*pair) for pair in known.items())])
+
+
+def option_of(name: str, value: object) -> str:
+    """Return an argument and its value as an option: ``--temp 0.5``, ``--no-quiet``; ``run as DIR`` for a place."""
+    if name in ('srcfile', 'usedir', 'dir'):
+        return f'{quoted("..." if value is ... else str(value))} as {PLACES.get(name, "DIR")}'
+    if isinstance(value, bool):
+        return spelled(name) if value else f'--no-{name.replace("_", "-")}'
+    return f'{spelled(name)} {quoted("..." if value is ... else str(value))}'
 
 
 def plain(value: str) -> str:

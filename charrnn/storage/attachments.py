@@ -98,9 +98,10 @@ class Attachments(Mapping[str, Attachment]):
         ------
         AttachedError    there is no attachment with that name
         """
-        if name not in self._held:
+        if not isinstance(name, str) or name not in self._held:
             there = ', '.join(map(repr, self._held)) or 'nothing'
-            raise AttachedError(f'nothing is attached as {shown(name)}; attached: {there}.', 'ms.attached')
+            step = ' or '.join(f'ms.detach({other!r})' for other in self._held) or 'ms.attached'
+            raise AttachedError(f'nothing is attached as {shown(name)}; attached: {there}.', step)
         del self._held[name]
 
     def reattach(self) -> None:

@@ -24,10 +24,11 @@ from torch import Tensor
 from charrnn.errors import CheckpointError, UnusableHereError, lacks_memory, shown
 from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import Pieces, cannot_read, fsync_folder, sweep
+from charrnn.storage.nearby import TENSORS
 from charrnn.storage.sealed import as_json, parse_json, read_sealed, verify, write_sealed
 from charrnn.storage.tensors import as_pieces, from_bytes
 
-TENSORS, FACTS = 'tensors.safetensors', 'facts.json'
+FACTS = 'facts.json'
 KEEP = 5
 """Number of newest checkpoints that are kept, besides the best, if the facts of the newest have no `keep`."""
 
@@ -260,7 +261,8 @@ class Checkpoints:
         if isinstance(wanted, Integral) and int(wanted) in found:
             return int(wanted)
         there = ', '.join(map(str, found)) or 'none'
-        following = "ms.restore('best'), ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
+        or_best = "ms.restore('best') or " if self.best() else ''
+        following = f"{or_best}ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
         raise CheckpointError(
             f'no checkpoint {shown(wanted)}; there: {there} (the newest and the best stay).', following
         )

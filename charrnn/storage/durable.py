@@ -188,12 +188,37 @@ def cannot_write(path: Path, error: OSError, needed: str = '') -> WorkspaceError
     )
 
 
+READ_STEPS = {
+    errno.ENOENT: 'check the path',
+    errno.ENOTDIR: 'check the path: a part of it is a file',
+    errno.ENAMETOOLONG: 'check the path: no name is so long',
+    errno.ELOOP: 'the path of the file itself: this link leads back to itself',
+    errno.EISDIR: 'the path of a file: this is a directory',
+    errno.EACCES: 'chmod u+rX at a shell, or ask its owner for the right to read it',
+    errno.EPERM: 'chmod u+rX at a shell, or ask its owner for the right to read it',
+    errno.EIO: 'copy what can still be read to another disk: this one fails',
+    errno.EROFS: 'copy it to a writable disk',
+    errno.ENOSPC: 'free disk space, then make the same call again',
+    errno.EDQUOT: 'free disk space, then make the same call again',
+    errno.EMFILE: 'close some files, then make the same call again',
+    errno.ENFILE: 'close some files, then make the same call again',
+    errno.ENOMEM: 'free memory, then make the same call again',
+    errno.ESTALE: 'mount that disk again: its server no longer knows the file',
+    errno.ETIMEDOUT: 'wait until the server of that disk answers, then make the same call again',
+}
+"""The next step after a failed read, by the number of the system's error."""
+
+
+def read_step(error: Exception) -> str:
+    """Return the next step after a failed read."""
+    number = getattr(error, 'errno', None) or 0
+    return READ_STEPS.get(number, 'check its permissions and its disk, then make the same call again')
+
+
 def cannot_read(path: Path, error: OSError) -> WorkspaceError:
     """Return the error for a failed read; a ShortageError if no file is to blame."""
     what = f'cannot read {str(error.filename or path)!r}: {error.strerror or error}.'
-    if step := lacking(error):
-        return ShortageError(what, f'{step}, then make the same call again')
-    return WorkspaceError(what, 'check its permissions and its disk, then make the same call again')
+    return (ShortageError if lacking(error) else WorkspaceError)(what, read_step(error))
 
 
 @contextlib.contextmanager

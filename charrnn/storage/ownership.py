@@ -24,6 +24,7 @@ import filelock
 from charrnn.errors import MOST_SHOWN, OwnershipError, ShortageError, WorkspaceError, shorten, shown
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, is_there, sweep
 from charrnn.storage.journal import Row, as_line, read_journal
+from charrnn.storage.lookup import as_typed
 
 Marks = tuple[int, int]
 """The newest checkpoint and the length of the history in bytes: every writer changes at least one of them."""
@@ -105,12 +106,12 @@ class Ownership:
         if claims.writer > self.generation or any(other.generation > self.generation for other in claims.owners):
             raise OwnershipError(
                 f'a newer ModelState of this process owns {self.name!r}; this one may still read.',
-                'train with the newer one, or delete it (_ may refer to it, too) and load again',
+                f'train with the newer one, or ms = ModelState.load({as_typed(self.name, self.path)!r})',
             )
         if claims.process != os.getpid():
             raise OwnershipError(
                 f'this is a forked copy of the process that opened {self.name!r}.',
-                f'ModelState.load({self.name!r}) here, once the other process has ended',
+                f'ms = ModelState.load({as_typed(self.name, self.path)!r}) here, once the other process has ended',
             )
         new = not claims.lock.is_locked or claims.locked != _identity(claims.lock.lock_file)
         if new:
@@ -134,20 +135,22 @@ class Ownership:
         if not self.path.is_dir():
             raise WorkspaceError(
                 f'the directory {self.name!r} is gone: moved, renamed or deleted.',
-                'ModelState.load(...) with its present path',
+                'ms = ModelState.load(...) with its present path',
             )
         try:
             lock.acquire()
         except filelock.Timeout:
+            lock_file = str(Path(as_typed(self.name, self.path)) / 'lock')
+            is_here = self._writer().get('host') == platform.node()
+            gone = '' if is_here else f'; if its machine is gone: Path({lock_file!r}).unlink()'
             raise OwnershipError(
                 f'{self.who_writes()} is writing {self.name!r}.',
-                'end that process first; loading, generating and evaluating work meanwhile. '
-                f'If its machine is gone, delete {str(self.path / "lock")!r}',
+                f'end that process first, loading, generating and evaluating work meanwhile{gone}',
             ) from None
         except (NotImplementedError, OSError) as error:
             if isinstance(error, NotImplementedError) or error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise WorkspaceError(
-                    f'the file system of {self.name!r} has no locks ({error}): two processes could write it at once.',
+                    f'the disk of {self.name!r} has no locks ({error}): two processes could write it at once.',
                     'a directory on a local disk',
                 ) from error
             raise
@@ -155,7 +158,7 @@ class Ownership:
             lock.release(force=True)
             raise OwnershipError(
                 f'another process has trained {self.name!r} since this ModelState was loaded.',
-                f'ModelState.load({self.name!r}), or ms.restore()',
+                f'ms.restore(), or ms = ModelState.load({as_typed(self.name, self.path)!r})',
             )
         self._claims.locked = _identity(lock.lock_file)  # only now, so that a failed attempt is repeated
 
@@ -168,11 +171,14 @@ class Ownership:
 
     def who_writes(self) -> str:
         """Return a description of the process that writes this run, or that wrote it last."""
-        rows = read_journal(self.writer_file, _is_signature, bare=False).rows
-        if not rows:
+        found = self._writer()
+        if not found:
             return 'another process'
-        found = next(iter(rows.values()))
         return f'process {shown(found["pid"])} on {shown(found["host"])} (since {shorten(found["since"], MOST_SHOWN)})'
+
+    def _writer(self) -> Row:
+        """Return the signature of the process that writes this run, or that wrote it last; empty if it is unknown."""
+        return read_journal(self.writer_file, _is_signature, bare=False).rows.get(0, {})
 
     def writer_trouble(self) -> str | None:
         """Return what is wrong with ``writer.json``: empty if nothing is, None if there is no such file."""

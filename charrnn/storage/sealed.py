@@ -29,6 +29,7 @@ from charrnn.storage.durable import (
     make_durable,
     make_folder,
     pieces_of,
+    read_step,
     reads_back,
     remove,
 )
@@ -41,6 +42,10 @@ MANIFEST = 'manifest.json'
 
 class NewerFormatError(UnusableHereError):
     """A sealed folder that a newer charrnn has written."""
+
+
+class UnreadableError(CheckpointError):
+    """A sealed folder that the system cannot read at the moment; it need not be damaged."""
 
 
 @contextlib.contextmanager
@@ -194,7 +199,8 @@ def _naming(folder: Path) -> Iterator[None]:
     except OSError as error:
         if lacking(error):
             raise cannot_read(folder, error) from error
-        _damaged(folder, f'cannot be read: {error.strerror or error}')
+        what = f'{str(folder)!r}: cannot be read: {error.strerror or error}.'
+        raise UnreadableError(what, read_step(error)) from None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -28,9 +28,11 @@ from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
 from charrnn.storage.lookup import incomplete, no_run
+from charrnn.storage.nearby import unused
 from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.sealed import (
     NewerFormatError,
+    UnreadableError,
     as_json,
     is_sealed,
     missing_files,
@@ -121,23 +123,25 @@ class Workspace:
         """Raise WorkspaceError if a new run cannot begin here because of an existing run or of foreign files."""
         with explained(self.path, cannot_write):
             if self.path.exists() and not self.path.is_dir():
-                raise WorkspaceError(f'{self.name!r} is a file, not a directory.', 'another name for the directory')
+                other = unused(str(Path('workspaces') / self.path.stem))
+                raise WorkspaceError(f'{self.name!r} is a file, not a directory.', f'usedir={other!r}')
             if self.holds_run():
                 raise WorkspaceError(
                     f'{self.name!r} already holds a run; it is never written over.',
-                    f'ModelState.load({self.name!r}), or another directory for the new run',
+                    f'ModelState.load({self.name!r}), or usedir={unused(self.name)!r} for the new run',
                 )
             self._ownership.refuse_links()
             # Leftovers of an interrupted beginning may be removed; anything else under these names may not.
             taken = [path.name for path in (self.dataset, self.history) if path.exists()]
             if taken and not is_sealed(self.dataset):
                 raise WorkspaceError(
-                    f'{self.name!r} holds a {taken[0]!r} that does not belong to a run.', 'another directory'
+                    f'{self.name!r} holds a {taken[0]!r} that does not belong to a run.',
+                    f'usedir={unused(self.name)!r}',
                 )
             if self._was_trained():
                 raise WorkspaceError(
                     f'{self.name!r} holds the text and the history of a run whose checkpoints are gone.',
-                    'put them back from a backup, or delete the directory, or choose another one',
+                    f'put them back from a backup, or usedir={unused(self.name)!r} for a new run',
                 )
 
     def require_run(self) -> None:
@@ -212,7 +216,7 @@ class Workspace:
         """Read the dataset in the block; a CheckpointError from there tells a missing part from a damaged one."""
         try:
             yield
-        except NewerFormatError:
+        except (NewerFormatError, UnreadableError):
             raise
         except CheckpointError as error:
             if missing := missing_files(self.dataset):

@@ -18,19 +18,25 @@ import numpy as np
 
 from charrnn.arguments import LARGEST, whole
 from charrnn.display.text import NOUNS, fitted
-from charrnn.errors import HyperParamsError, SourceTextError, TrainingError, shown
+from charrnn.errors import MOST_SHOWN, HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.fingerprints import Fingerprint
 from charrnn.text.folders import SPLITS
+from charrnn.text.lanes import step_for_short
 from charrnn.text.shuffle import SHUFFLED, shuffled_copy
 from charrnn.text.sources import LEVELS, Source, refuse_no_text, source_files, split_size
-from charrnn.text.vocabulary import Indices, Vocabulary
+from charrnn.text.vocabulary import Indices, Vocabulary, errors_for
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
+NO_SPLIT = {
+    'valid': ('validation', 'ms = ModelState.initfromsrcfile(..., trainfrac=0.9), a new run'),
+    'test': ('test', 'a new run on a directory with train.txt, valid.txt and test.txt'),
+}
+"""For each split that a run may lack: its name in words, and what has one."""
 RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors', 'shuffle_lines')
 """Options that the facts have only if they are not the defaults."""
 
@@ -82,7 +88,7 @@ class Dataset:
         """The test split; may be empty."""
         return self.indices[self.sizes[0] + self.sizes[1] :]
 
-    def split(self, name: str, call: str = 'evaluate({})') -> Indices:
+    def split(self, name: str, call: str = 'ms.evaluate({})') -> Indices:
         """Return the split called 'train', 'valid' or 'test'.
 
         Parameters
@@ -95,18 +101,24 @@ class Dataset:
         TrainingError       this run has no such split
         """
         if name not in SPLITS:
-            valid, train, test = (call.format(repr(split)) for split in ('valid', 'train', 'test'))
-            raise HyperParamsError(f'no split {shown(name)}.', f'{valid}, {train} or {test}')
+            raise HyperParamsError(*self._no_split(name, call))
         indices: Indices = getattr(self, name)
         if not len(indices):
-            kind = {'valid': 'validation', 'test': 'test'}[name]
-            following = {
-                'valid': f'{call.format(repr("train"))}, or a new run with trainfrac=0.9',
-                'test': f'{call.format(repr("valid"))}, or a new run on a directory with train.txt, valid.txt and '
-                'test.txt',
-            }[name]
-            raise TrainingError(f'this run has no {kind} split.', following)
+            kind, other = NO_SPLIT[name]
+            raise TrainingError(f'this run has no {kind} split.', f'{self._splits(call)}, or {other}')
         return indices
+
+    def _splits(self, call: str) -> str:
+        """Return the calls that measure the splits which this run has."""
+        return ' or '.join(call.format(repr(name)) for name in ('valid', 'train', 'test') if len(getattr(self, name)))
+
+    def _no_split(self, given: object, call: str) -> tuple[str, str]:
+        """Return the message and the next step for what is no split: a name, or a text to measure."""
+        lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
+        if not lines and not (isinstance(given, str) and ('\n' in given or len(given) > MOST_SHOWN)):
+            return f'no split {shown(given)}.', self._splits(call)
+        what = f'{shown(given)} is a text, and evaluate measures a split of the text of the run.'
+        return what, f'ms.score({"lines" if lines else "text"}{errors_for(self.chars, given)}), or {self._splits(call)}'
 
     def before(self, name: str) -> Indices:
         """Return the symbols before a split, read to warm up the carry; for 'train' the ring itself."""
@@ -172,9 +184,7 @@ def write_dataset(folder: Path, source: Source, seq_len: int, seed: int = 0) -> 
         raise TrainingError(
             f'{str(source.path)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[source.level]}{share}: '
             f'fewer than one window of seq_len={seq_len}.',
-            f'seq_len={sizes[0]}, or a longer text'
-            if sizes[0]
-            else 'a longer text' + (', or trainfrac=1.0' if source.trainfrac < 1 else ''),
+            step_for_short(sizes[0], found[0] if one else sizes[0], seq_len, source.trainfrac),
         )
     keeps = source.level == 'word'
     boundary = sizes[0] if one else None

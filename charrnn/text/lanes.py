@@ -30,7 +30,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.text.sources import DEFAULT_TRAINFRAC, split_size
 from charrnn.text.vocabulary import Indices
+
+FIRST_LANES = 16
+"""The lanes of a run, and of its carry, until trainmodel gets another batchsize."""
 
 
 def lane_starts(position: int, ring_size: int, lanes: int) -> NDArray[np.int64]:
@@ -53,3 +57,16 @@ def read_before(ring: Indices, position: int, lanes: int, length: int) -> NDArra
 def windows_per_epoch(ring_size: int, lanes: int, seq_len: int) -> int:
     """Return W, the number of windows after which every symbol has been a target at least once."""
     return -(-ring_size // (lanes * seq_len))
+
+
+def step_for_short(train_size: int, size: int, seq_len: int, trainfrac: float) -> str:
+    """Return the next step for a training text shorter than a window: one after which a training can begin."""
+    pairs = []
+    if trainfrac < DEFAULT_TRAINFRAC and split_size(DEFAULT_TRAINFRAC, size) > train_size:
+        train_size = split_size(DEFAULT_TRAINFRAC, size)
+        pairs.append(f'trainfrac={DEFAULT_TRAINFRAC}')
+    lanes = min(FIRST_LANES, train_size)
+    if train_size and train_size < lanes * seq_len:
+        pairs.append(f'seq_len={train_size // lanes}')
+    then = f', then ms.trainmodel(batchsize={lanes})' if lanes < FIRST_LANES else ''
+    return f'{", ".join(pairs)}{then}, or a longer text' if pairs and lanes else 'a longer text'

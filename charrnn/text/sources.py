@@ -17,8 +17,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
-from charrnn.arguments import check_errors_argument, real, truth, whole
-from charrnn.errors import HyperParamsError, SourceTextError, lacking, shown
+from charrnn.arguments import Check, check_errors_argument, real, truth, whole
+from charrnn.errors import HyperParamsError, SourceTextError, shown
+from charrnn.storage.durable import read_step
+from charrnn.storage.nearby import text_at_hand
 from charrnn.text.folders import SPLITS, file_alike, file_of, meant_splits, renamings
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -26,6 +28,9 @@ LEVELS = ('char', 'byte', 'word')
 DEFAULT_TRAINFRAC = 0.9
 WORD_OPTIONS = {'vocab_size': None, 'lower': False, 'punctuation': False, 'mincount': 1}
 """The options for words, with their defaults."""
+WORD_CHECKS: dict[str, Check] = {'vocab_size': whole(2), 'mincount': whole(1), 'lower': truth, 'punctuation': truth}
+GOOD = {'vocab_size': 10_000, 'mincount': 2}
+"""Values to suggest for options for words."""
 CHUNK_BYTES = 4 * 2**20
 
 
@@ -64,25 +69,42 @@ class Source:
     def __post_init__(self) -> None:
         level, vocab_size = self.level, self.vocab_size
         if not isinstance(level, str) or level not in LEVELS:
-            raise HyperParamsError(f'no level {shown(level)}.', "level='char', 'byte' or 'word'")
-        if vocab_size is not None:
-            object.__setattr__(self, 'vocab_size', whole(2)('vocab_size', vocab_size, 10_000))
-        object.__setattr__(self, 'mincount', whole(1)('mincount', self.mincount, 2))
-        for name in ('lower', 'punctuation', 'shuffle_lines'):
-            truth(name, getattr(self, name))
+            raise HyperParamsError(f'no level {shown(level)}.', ' or '.join(f'level={each!r}' for each in LEVELS))
+        for name, check in WORD_CHECKS.items():
+            if name != 'vocab_size' or vocab_size is not None:
+                object.__setattr__(self, name, self._word_option(name, check))
+        truth('shuffle_lines', self.shuffle_lines)
         given = [name for name in WORD_OPTIONS if getattr(self, name) != WORD_OPTIONS[name]]
         if level != 'word' and given:
             verb = 'belongs' if len(given) == 1 else 'belong'
             raise HyperParamsError(f'{" and ".join(given)} {verb} to words, and level={shown(level)}.', "level='word'")
-        check_errors_argument(self.errors)
         for name, usual in (('encoding', 'utf-8'), ('errors', 'strict')):
             if level == 'byte' and (value := getattr(self, name)) != usual:
                 raise HyperParamsError(
                     f"level='byte' reads the bytes as they are: {name}={shown(value)} would do nothing.",
-                    f"leave {name} out, or level='char'",
+                    f'leave {name} out' + (", or level='char'" if self._reads_text() else ''),
                 )
+        check_errors_argument(self.errors)
         trainfrac = real(0, 1, open_low=True)('trainfrac', self.trainfrac, DEFAULT_TRAINFRAC)
         object.__setattr__(self, 'trainfrac', trainfrac)
+
+    def _reads_text(self) -> bool:
+        """Return True if the encoding and the treatment of errors are known."""
+        with contextlib.suppress(HyperParamsError):
+            check_errors_argument(self.errors)
+            decoder_of(self.encoding)
+            return True
+        return False
+
+    def _word_option(self, name: str, check: Check) -> object:
+        """Return an option for words, checked; at other levels the error names the level too."""
+        try:
+            return check(name, getattr(self, name), GOOD.get(name))
+        except HyperParamsError as error:
+            if self.level == 'word':
+                raise
+            step = f"leave {name} out, or level='word', {error.next_step}"
+            raise HyperParamsError(f'{error.what} It belongs to words, and level={shown(self.level)}.', step) from None
 
     def options(self) -> dict[str, Any]:
         """Return the options that are not the defaults, by name."""
@@ -138,8 +160,8 @@ def open_source(path: Path) -> Iterator[IO[bytes]]:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason, near = getattr(error, 'strerror', None) or str(error), None
         if isinstance(error, FileNotFoundError):
-            near = file_alike(path)
-        step = f'{str(near)!r}, which is there' if near else lacking(error) or 'check the path and its permissions'
+            near = str(alike) if (alike := file_alike(path)) else text_at_hand()
+        step = f'srcfile={near!r}' if near else read_step(error)
         raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', step) from None
 
 
@@ -161,9 +183,9 @@ def decoder_of(encoding: str, errors: str = 'strict') -> codecs.IncrementalDecod
         decoder = codecs.getincrementaldecoder(encoding)(errors)
         if not isinstance(decoder.decode(b''), str):
             raise TypeError(encoding)
-    except (LookupError, TypeError):  # unknown, or a codec from bytes to bytes or from text to text
+    except (LookupError, TypeError, ValueError):  # unknown, or a codec from bytes to bytes or from text to text
         raise HyperParamsError(
-            f'encoding={shown(encoding)} is not a text encoding.', "encoding='utf-8', 'latin-1', 'cp1251', ..."
+            f'encoding={shown(encoding)} is not a text encoding.', "encoding='utf-8', or leave it out"
         ) from None
     return decoder
 

@@ -169,3 +169,19 @@ def refuse_surrogates(path: Path, found: bool) -> None:
 def outside(index: int, size: int) -> CharSetError:
     """Return the error for an index outside a vocabulary of `size`."""
     return CharSetError(f'index {index} is outside this vocabulary of {size:,}.', 'decode what encode returned')
+
+
+def excerpt(chars: Vocabulary[Any], indices: Indices) -> str:
+    """Return the first symbols of a text as an example that the vocabulary can encode; '' if they are none."""
+    text = chars.decode(indices[: 2 if chars.level == 'word' else 8])
+    return '' if errors_for(chars, text) else text
+
+
+def errors_for(chars: Vocabulary[Any], given: Any) -> str:
+    """Return the argument without which a text, or a list of texts, cannot be read; '' if none is needed."""
+    try:
+        for text in [given] if isinstance(given, str) else given:
+            chars.encode(text)
+    except CharSetError:
+        return ", errors='replace'"
+    return ''

@@ -26,8 +26,8 @@ from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, build_model, derive_seed, dropout_masks, memory_of
 from charrnn.text.dataset import Dataset
-from charrnn.text.lanes import lane_starts, read_before, read_ring, windows_per_epoch
-from charrnn.training.limits import FIRST_LANES, refuse_beyond
+from charrnn.text.lanes import FIRST_LANES, lane_starts, read_before, read_ring, windows_per_epoch
+from charrnn.training.limits import refuse_beyond
 from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
@@ -133,7 +133,7 @@ class Learner:
             raise TrainingError(
                 f'one window of {lanes} lanes of {T} symbols needs {lanes * T:,} training symbols; '
                 f'this text has {n:,}.',
-                f'batchsize={n // T}' + (f' or less, or a new run with seq_len={n // lanes}' if n >= lanes else ''),
+                f'batchsize={n // T}' + (f', or ms.sethyperparams(seq_len={n // lanes})' if n >= lanes else ''),
             )
         refuse_beyond(memory_of(self.device), self.modeltype, len(self.data.chars), self.hyper, lanes)
         with learning(self.hyper.deterministic), torch.no_grad():

@@ -17,10 +17,9 @@ from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, memory_of
 from charrnn.text.dataset import Dataset
+from charrnn.text.lanes import FIRST_LANES
 from charrnn.training.optimizer import MOMENTS
 
-FIRST_LANES = 16
-"""Lanes of a new run, which has their carry from the beginning."""
 NUMBER = 4
 """Bytes of a float32."""
 LAYER = 5_000

@@ -5,7 +5,7 @@ import inspect
 import io
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import numpy as np
@@ -18,6 +18,14 @@ from charrnn import CharRNNError, ModelState, SamplingError, generatestring
 from charrnn.session.dialogue import converse
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.run import run_of
+
+
+@pytest.fixture(autouse=True)
+def no_pictures_left() -> Iterator[None]:
+    """Close the pictures that were drawn; pyplot keeps each one open."""
+    yield
+    if 'matplotlib.pyplot' in sys.modules:
+        sys.modules['matplotlib.pyplot'].close('all')
 
 
 def provoke(ms: ModelState) -> None:
@@ -46,7 +54,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'generate with a seed': lambda ms: ms.generatestring(30, temp=0, prime='the cat', seed=3),
     'generate with rules': lambda ms: list(ms.generatestring(30, forbid='a', stop='\n', topk=3, stream=True)),
     'read': lambda ms: [ms.read('the cat').blend(ms.read('a')), ms.next(ms.read('the cat')), repr(ms.lane(0))],
-    'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),  # type: ignore[func-returns-value]
+    'save a state': lambda ms: ms.lane().save(f'{ms.curdir}.state') or ms.loadstate(f'{ms.curdir}.state'),
     'write together': write_together,
     'repr': repr,
     'complete names': dir,

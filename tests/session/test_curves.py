@@ -59,7 +59,7 @@ def test_several_runs_in_one_picture(run: ModelState, make_run: MakeRun) -> None
 def test_runs_on_different_texts_are_refused(run: ModelState, make_run: MakeRun) -> None:
     other = make_run('other', text='another text of the same letters ' * 20)
     train(other, 2)
-    with pytest.raises(PlotError, match=r'do not validate on the same text.*\n  Next: plot\(ms1\) and plot\(ms2\)'):
+    with pytest.raises(PlotError, match=r'do not validate on the same text.*\n  Next: ms.plot\(\) for each'):
         plot(run, other)
     shorter = make_run('shorter', trainfrac=0.95)
     train(shorter, 2)
@@ -114,5 +114,5 @@ def test_a_picture_that_cannot_be_drawn_says_why(
         return real(name, *given, **more)
 
     monkeypatch.setattr(builtins, '__import__', without)
-    with pytest.raises(PlotError, match='not installed.\n  Next: pip install matplotlib'):
+    with pytest.raises(PlotError, match='not installed.\n  Next: at a shell: pip install matplotlib'):
         run.plot()

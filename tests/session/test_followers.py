@@ -233,7 +233,9 @@ def test_texts_layers_and_units_that_are_not_there(made: ModelState, make_run: M
         assert getattr(ms, verb)('Theя', *rest, errors='replace')
         with pytest.raises(TrainingError, match='no test split') as missing:
             getattr(ms, verb)('test', *rest)
-        assert missing.value.next_step.startswith(f"ms.{verb}('valid', {', '.join(map(repr, rest))}), or a new run")
+        assert missing.value.next_step.startswith(
+            f"ms.{verb}('valid', {', '.join(map(repr, rest))}) or ms.{verb}('train', "
+        )
         whole = make_run(verb, trainfrac=1.0)
         with pytest.raises(TrainingError, match=rf"no validation split.\n  Next: ms.{verb}\('train', "):
             getattr(whole, verb)(None, *rest)

@@ -29,7 +29,7 @@ def test_a_forked_child_is_told(make_run: MakeRun, name: str) -> None:
     train(ms, 2)
 
     def ask(pipe: int) -> None:
-        with pytest.raises(OwnershipError, match=r'forked copy .*\n  Next: ModelState.load'):
+        with pytest.raises(OwnershipError, match=r'forked copy .*\n  Next: ms = ModelState.load'):
             REQUESTS[name](ms)
         os.write(pipe, b'told')
 

@@ -183,7 +183,7 @@ def test_bytes_that_would_run_are_carried_and_only_reattach_runs_them(make_run: 
 
 def test_an_object_that_cannot_be_attached_is_refused(make_run: MakeRun) -> None:
     ms = make_run()
-    with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function or a lambda'):
+    with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function, such as ms.attach'):
         ms.attach(schedule=3)  # type: ignore[arg-type]
     with pytest.raises(AttachedError, match=r'onreport cannot be kept with the run.*owns a directory and its lock'):
         ms.attach(schedule=lambda moment: 1.0, onreport=lambda row: ms.evaluate())

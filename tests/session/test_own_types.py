@@ -185,7 +185,7 @@ def test_at_the_shell(make_mgu: MakeMgu, folder: Path, capsys: pytest.CaptureFix
     for arguments, said in [
         (['--import', 'nowhere', 'fsck', 'run'], '--import nowhere: there is no such module.\n  Next: the folder of'),
         (['--import', 'mgu.py', 'fsck', 'run'], '--import mgu.py: there is no such module.\n  Next: --import mgu\n'),
-        (['fsck', 'run', '--import', 'mgu'], 'Next: python -m charrnn --import MODULE fsck DIR'),
+        (['fsck', 'run', '--import', 'mgu'], 'Next: python -m charrnn --import mgu fsck run'),
     ]:
         assert run_command(arguments) == 2
         assert said in capsys.readouterr().err

@@ -114,18 +114,18 @@ def test_what_cannot_be_scored_is_told(make_run: MakeRun, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path('chat.txt').write_text('the cat')
     for text, error, why, following in [
-        ('', SamplingError, 'the text is empty', "ms.score('some text')"),
-        (5, SamplingError, '5 is no text', "ms.score('some text')"),
-        (None, SamplingError, 'None is no text', "ms.score('some text')"),
-        (b'the', SamplingError, "b'the' is no text", "ms.score('some text')"),
-        (ms, SamplingError, 'is no text', "ms.score('some text')"),
+        ('', SamplingError, 'the text is empty', r"ms.score('ran.\non ')"),
+        (5, SamplingError, '5 is no text', r"ms.score('ran.\non ')"),
+        (None, SamplingError, 'None is no text', r"ms.score('ran.\non ')"),
+        (b'the', SamplingError, "b'the' is no text", r"ms.score('ran.\non ')"),
+        (ms, SamplingError, 'is no text', r"ms.score('ran.\non ')"),
         ('the é', CharSetError, "'é' (U+00E9) at offset 4", "ms.chars shows them; errors='replace'"),
-        (Path('chat.txt'), SamplingError, 'is a path', "ms.score(open('chat.txt', encoding='utf-8').read())"),
-        ('chat.txt', SamplingError, "'chat.txt' is a path", "ms.score(open('chat.txt', encoding='utf-8').read())"),
-        ([], SamplingError, 'there is no text in the list', "ms.score(['some text', 'another text'])"),
-        (['the', ''], SamplingError, 'text 2 is empty', '[text for text in texts if text.strip()]'),
+        (Path('chat.txt'), SamplingError, 'is a path', "ms.score(Path('chat.txt').read_text(encoding='utf-8'))"),
+        ('chat.txt', SamplingError, "'chat.txt' is a path", "ms.score(Path('chat.txt').read_text(encoding='utf-8'))"),
+        ([], SamplingError, 'there is no text in the list', r"ms.score(['ran.\non '])"),
+        (['the', ''], SamplingError, 'text 2 is empty', 'ms.score([text for text in texts if text.strip()])'),
         (['the', 'é'], CharSetError, "text 2: 'é' (U+00E9)", "ms.chars shows them; errors='replace'"),
-        (['the', 7], SamplingError, '7 is no text', "ms.score(['some text'])"),
+        (['the', 7], SamplingError, '7 is no text', r"ms.score(['ran.\non '])"),
     ]:
         with pytest.raises(error, match=re.escape(why)) as caught:
             ms.score(text)

@@ -103,7 +103,7 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
         methods = [METHODS[command], *([ModelState.load] if command in ('train', 'generate') else [])]
         for method in methods:
             for name, p in inspect.signature(method).parameters.items():
-                if name in ('ms', 'hyperparams') or (name == 'dir' and method is not methods[-1]):
+                if name in ('ms', 'hyperparams', 'clamp') or (name == 'dir' and method is not methods[-1]):
                     continue
                 meaning = meanings(method).get(name)
                 assert meaning and meaning in shown.replace('- ', '-'), f'{command}: {name} has no meaning'
@@ -139,23 +139,28 @@ ERRORS = [
     ('train ws --learnrate 0.1', 2, 'no option --learnrate', 'python -m charrnn init FILE DIR --learnrate 0.1'),
     ('train ws --lr 0.1', 2, 'train has no option --lr', 'python -m charrnn init FILE DIR --learnrate 0.1'),
     ('init ws.txt w --hidden-size 9', 2, 'init has no option --hidden-size', '--state-size 9'),
-    ('init ws.txt w --num-rounds 9', 2, 'no option --num-rounds', 'python -m charrnn train DIR --num-rounds 9'),
+    (
+        'init ws.txt w --num-rounds 9',
+        2,
+        'no option --num-rounds',
+        'leave it out, then python -m charrnn train w --num-rounds 9',
+    ),
     ('generate ws --qqq', 2, 'generate has no option --qqq', 'python -m charrnn generate --help'),
     ('generate ws my run', 2, "generate takes no 'my'", 'quotes around a path with spaces'),
     ('generate ws --temp', 2, 'argument --temp: expected one argument', 'python -m charrnn generate --help'),
     ('generate ws --prime -xy', 2, 'argument --prime: expected one argument', '--prime=... (so joined'),
-    ('generate', 2, 'the following arguments are required: DIR', 'python -m charrnn generate workspaces/text'),
-    ('init ws.txt', 2, 'the following arguments are required: DIR', 'python -m charrnn init text.txt workspaces/text'),
+    ('generate', 2, 'the following arguments are required: DIR', 'python -m charrnn generate ws'),
+    ('init ws.txt', 2, 'the following arguments are required: DIR', 'python -m charrnn init FILE workspaces/text'),
     ('evaluate ws', 2, "no command 'evaluate'; there are init, train, generate, status, fsck", 'python -m charrnn'),
     ('trian ws', 2, "no command 'trian'; there are init, train", 'python -m charrnn --help'),
     ('generate ws --prime ж', 1, "'ж' (U+0436) at offset 0 is not among", '--errors replace reads it as U+FFFD'),
-    ("generate ws --prime ''", 1, 'the prime is empty', "--prime $'\\n', or leave it out"),
+    ("generate ws --prime ''", 1, 'the prime is empty', "leave --prime out, or --prime 'the cat '"),
     ('generate ws --temp hot', 1, '--temp hot must be a finite number', '--temp 0.5'),
     ('generate ws --errors no', 1, '--errors no is unknown', '--errors strict or --errors replace'),
     ('train ws --num-rounds 0', 1, '--num-rounds 0 must be a whole number, 1 or more', '--num-rounds 1'),
     ('train ws --num-rounds 2.5', 1, '--num-rounds 2.5 must be a whole number', '--num-rounds 1'),
     ('train ws --batchsize 99999', 1, 'one window of 99999 lanes', '--batchsize'),
-    ('train nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init text.txt nowhere begins one'),
+    ('train nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init FILE nowhere begins one'),
     ('init ws.txt ws', 1, "'ws' already holds a run", 'python -m charrnn train ws'),
     ('init bad.txt w', 1, 'byte 0xFF at offset 1,200', '--errors replace reads its 1 bad place as U+FFFD; or --enc'),
     ('init ws.txt w --optimizer adam', 1, "no optimizer 'adam'", '--optimizer rmsprop or --optimizer sgd'),

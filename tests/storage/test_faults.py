@@ -19,7 +19,7 @@ from torture import TORTURE, count
 from charrnn import CharRNNError, ModelState, WorkspaceError
 from charrnn.session.run import run_of
 from charrnn.storage import sealed
-from charrnn.storage.durable import Pieces, append_durably
+from charrnn.storage.durable import Pieces, append_durably, cannot_read
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
@@ -161,3 +161,19 @@ def test_a_folder_that_reads_back_differently_never_gets_its_name(
     with pytest.raises(WorkspaceError, match=r'tensors\.safetensors.*reads back differently'):
         ms.newcheckpoint()
     assert files_below(ms.curdir / 'checkpoints') == kept
+
+
+@pytest.mark.parametrize(
+    ('number', 'step'),
+    [
+        (errno.EIO, 'another disk'),
+        (errno.ENAMETOOLONG, 'no name is so long'),
+        (errno.EACCES, 'chmod u+rX'),
+        (errno.ESTALE, 'mount that disk again'),
+        (errno.EMFILE, 'close some files'),
+        (9999, 'check its permissions and its disk'),
+    ],
+)
+def test_a_read_that_fails_has_a_step_of_its_own(number: int, step: str) -> None:
+    error = cannot_read(Path('run'), OSError(number, 'it fails'))
+    assert step in error.next_step and "cannot read 'run': it fails." in error.what

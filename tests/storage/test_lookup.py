@@ -13,7 +13,7 @@ from charrnn.session.overview import status
 from charrnn.shell.commands import run_command
 
 WEIGHTS = 'Generating needs only the weights'
-NEW = "or a new run: ModelState.initfromsrcfile('text.txt', 'workspaces/text')"
+NEW = "or a new run: ModelState.initfromsrcfile(..., 'workspaces/text')"
 
 
 def spoil(run: Path, part: str) -> None:
@@ -66,7 +66,7 @@ def test_fsck_and_the_commands_say_it_in_their_words(make_run: MakeRun, capsys: 
     assert f'Nothing here can be loaded.  Next: {step}; {NEW}' in str(inspection)
     assert run_command(['generate', str(ms.curdir)]) == 1
     complaint = capsys.readouterr().err
-    assert f'Next: {step}; or a new run: python -m charrnn init text.txt workspaces/text' in complaint
+    assert f'Next: {step}; or a new run: python -m charrnn init FILE workspaces/text' in complaint
 
 
 def test_one_checkpoint_alone_and_its_file_are_named(make_run: MakeRun, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_missing_source_names_the_file_that_may_be_meant(tmp_path: Path, typed
     (tmp_path / 'unlike.csv').write_text(words(300))
     with pytest.raises(SourceTextError, match='No such file') as caught:
         begin(tmp_path / typed, tmp_path / 'run')
-    assert caught.value.next_step == f'{str(tmp_path / lies)!r}, which is there'
+    assert caught.value.next_step == f'srcfile={str(tmp_path / lies)!r}'
     with pytest.raises(SourceTextError, match='Next: check the path'):
         begin(tmp_path / 'xyzzy', tmp_path / 'run')
 
@@ -207,10 +207,10 @@ def test_the_run_that_a_path_may_have_meant_is_named(tmp_path: Path, monkeypatch
     begin('verse.txt', 'runs/prose')
     for given, following in [
         ('runs', "ModelState.load('runs/prose') or ModelState.load('runs/verse')"),
-        ('runs/verse/checkpoints/000001', f"ModelState.load('{tmp_path}/runs/verse'), then ms.restore(1)"),
+        ('runs/verse/checkpoints/000001', f"ms = ModelState.load('{tmp_path}/runs/verse'), then ms.restore(1)"),
         ('runs/verse/checkpoints', f"ModelState.load('{tmp_path}/runs/verse')"),
         ('runs/vers', "ModelState.load('runs/verse')"),
-        ('verse.txt', "ModelState.initfromsrcfile('verse.txt', 'workspaces/verse')"),
+        ('verse.txt', "ModelState.initfromsrcfile('verse.txt', 'workspaces/verse', seq_len=7)"),
     ]:
         with pytest.raises(WorkspaceError) as caught:
             ModelState.load(given)

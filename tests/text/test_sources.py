@@ -13,7 +13,7 @@ from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks,
 @pytest.mark.parametrize(
     ('given', 'why', 'following'),
     [
-        ({'level': 'syllable'}, "no level 'syllable'.", "level='char', 'byte' or 'word'"),
+        ({'level': 'syllable'}, "no level 'syllable'.", "level='char' or level='byte' or level='word'"),
         ({'level': ['word']}, 'no level', "level='char'"),
         ({'trainfrac': 0}, r'trainfrac=0 must be a finite number, more than 0 and at most 1', 'trainfrac=0.9'),
         ({'trainfrac': '0.5'}, "trainfrac='0.5'", 'trainfrac=0.5'),

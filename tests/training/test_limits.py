@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ENGINES, MakeRun, files_below, learner_of, moment, train
+from conftest import ENGINES, MakeRun, files_below, learner_of, moment, train, words
 
-from charrnn import HyperParams, HyperParamsError, ModelState, arguments
+from charrnn import HyperParams, HyperParamsError, ModelState, TrainingError, arguments
 from charrnn.arguments import memory_bytes
 from charrnn.models import MODELTYPES, build_model, device
 from charrnn.training.limits import refuse_beyond, training_bytes
@@ -189,3 +189,25 @@ def test_limits_on_a_process_and_on_a_container_count(tmp_path: Path, monkeypatc
     for content, expected in (('max\n', 2 * GIGABYTE), ('700000000\n', 700_000_000)):
         limit.write_text(content)
         assert memory_bytes() == min(machine, expected)
+
+
+@pytest.mark.parametrize(
+    ('size', 'step'),
+    [(115, 'seq_len=6, or a longer text'), (50, 'seq_len=2, or a longer text'), (9, 'seq_len=1, then ms.trainmodel(')],
+)
+def test_a_text_shorter_than_a_window_is_told_settings_that_train(make_run: MakeRun, size: int, step: str) -> None:
+    text = words(size)
+    with pytest.raises(TrainingError, match='fewer than one window of seq_len=110') as caught:
+        make_run(text=text, seq_len=110)
+    assert caught.value.next_step.startswith(step)
+    seq_len = int(caught.value.next_step.partition(',')[0].removeprefix('seq_len='))
+    make_run(text=text, seq_len=seq_len).trainmodel(batchsize=min(16, size * 9 // 10), quiet=True)
+
+
+def test_lanes_beyond_a_short_text_are_told_what_to_change(make_run: MakeRun) -> None:
+    ms = make_run(text=words(50), seq_len=45)
+    with pytest.raises(TrainingError) as caught:
+        ms.trainmodel()
+    assert caught.value.next_step == 'batchsize=1, or ms.sethyperparams(seq_len=2)'
+    ms.sethyperparams(seq_len=2)
+    ms.trainmodel(quiet=True)

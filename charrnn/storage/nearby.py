@@ -1,0 +1,99 @@
+"""The search for what lies near at hand: a run, a text, a name that is free.
+
+Next steps name it, so that they work as they stand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+MOST_NAME = 255
+"""Characters of the longest name of a file; a text with a longer part is not a path."""
+LEAST_TEXT = 4000
+"""Bytes of a text with which a first training works, of two bytes a character: a window of 16 lanes of 100."""
+FEW = 1000
+"""Entries of a folder that a search for an example looks at."""
+TENSORS = 'tensors.safetensors'
+"""The file of a checkpoint with its tensors."""
+
+
+def is_run(folder: Path) -> bool:
+    """Return True if a directory looks like a run: it has checkpoints, and a dataset unless that was left out."""
+    checkpoints = folder / 'checkpoints'
+    return checkpoints.is_dir() and ((folder / 'dataset').is_dir() or any(checkpoints.glob(f'*/{TENSORS}')))
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Return the runs in a folder of runs, by name; empty if the folder cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if is_run(path))
+    except OSError:
+        return []
+
+
+def run_at_hand() -> str | None:
+    """Return the newest run in the present directory or in workspaces/ there, as a user types it; None without one."""
+    with contextlib.suppress(OSError):
+        for folder in (Path(), Path('workspaces')):
+            if runs := [path for path in entries(folder) if is_run(path)]:
+                return str(max(runs, key=lambda run: (run / 'checkpoints').stat().st_mtime))
+    return None
+
+
+def text_at_hand() -> str | None:
+    """Return the largest .txt file in the present directory, if it is long enough to train; None without one."""
+    with contextlib.suppress(OSError):
+        texts = {path.stat().st_size: str(path) for path in entries(Path()) if path.suffix == '.txt'}
+        size = max(texts, default=0)
+        return texts[size] if size >= LEAST_TEXT else None
+    return None
+
+
+def unused(name: str) -> str:
+    """Return a path under which there is nothing yet: `name`, or `name` with a number."""
+    path = first = Path(name) if Path(name).name else Path('workspaces', 'text')
+    number = 1
+    while path.exists():
+        number += 1
+        path = first.with_stem(f'{first.stem}-{number}')
+    return str(path)
+
+
+def load_or_begin() -> str:
+    """Return the call that opens the run at hand; if there is none, the call that begins one."""
+    found = run_at_hand()
+    return f'ModelState.load({found!r})' if found else begin()
+
+
+def begin(text: str | None = None, run: str | None = None, size: int | None = None) -> str:
+    """Return the call that begins a run, with shorter windows for a short text.
+
+    Parameters
+    ----------
+    text : str, optional    a text; by default one at hand, or `...` for the user's own
+    run : str, optional     the directory; by default a new one in workspaces/
+    size : int, optional    the bytes of the text, if it is no file yet
+    """
+    text = text or text_at_hand()
+    run = run or unused(str(Path('workspaces') / Path(text or 'text').stem))
+    if text and size is None:
+        with contextlib.suppress(OSError):
+            size = Path(text).stat().st_size
+    short = f', seq_len={max(1, 100 * size // LEAST_TEXT)}' if size is not None and size < LEAST_TEXT else ''
+    return f'ModelState.initfromsrcfile({repr(text) if text else "..."}, {run!r}{short})'
+
+
+def save_text(lines: bool = False) -> tuple[str, str]:
+    """Return the call that saves a text in memory to a new file, and the name of that file."""
+    name = unused('text.txt')
+    text = "'\\n'.join(lines)" if lines else 'text'
+    return f"Path({name!r}).write_text({text}, encoding='utf-8')", name
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """Yield the first entries of a folder; none if it cannot be read."""
+    with contextlib.suppress(OSError):
+        yield from itertools.islice(folder.iterdir(), FEW)
