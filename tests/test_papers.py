@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / 'charrnn'
-PAPERS = [*sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('*.md')), ROOT / 'workspaces' / 'README.md']
+PAPERS = [*sorted((ROOT / 'docs').rglob('*.md')), *sorted(ROOT.glob('*.md')), ROOT / 'workspaces' / 'README.md']
 PLACES = (PACKAGE, ROOT, ROOT / 'tests' / 'golden' / 'format2' / 'word')
 """The folders that a path in backticks may start from: the package, the checkout, a run."""
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 import pydoc
 import re
+import string
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -196,7 +197,7 @@ def test_help_is_a_page_that_opens_with_the_session_and_lists_every_verb() -> No
         assert own.count('\n') > 8, 'its own help has the details'
 
 
-@pytest.mark.parametrize('document', ['help', 'package', 'README.md'])
+@pytest.mark.parametrize('document', ['help', 'package', 'README.md', 'docs/guide/states.md'])
 def test_the_sessions_in_the_documents_run(
     document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,10 +208,10 @@ def test_the_sessions_in_the_documents_run(
     monkeypatch.setenv('MPLBACKEND', 'agg')
     Path('workspaces').mkdir()
     for name in ('shakespeare.txt', 'workspaces/help.txt'):  # the second is the text of ./demo
-        Path(name).write_text(f'The {text}' * 20)
+        Path(name).write_text(f'The {text}{string.printable}' * 20)
     names = {name: getattr(charrnn, name) for name in charrnn.__all__}
     for line in session:
-        exec(compile(line.replace('minutes=1)', 'minutes=0.01)'), document, 'single'), names)
+        exec(compile(line.replace('minutes=1)', 'minutes=0.01)') + '\n', document, 'single'), names)
     assert len(session) >= 4
     assert 'nats/char' in capsys.readouterr().out
     assert names['ms'].position > 0
