@@ -1,4 +1,4 @@
-"""The parts that the five examples share: a text, checks of the arguments before any work, an end without traceback.
+"""The parts that the examples share: a text, checks of the arguments before any work, an end without traceback.
 
 To learn charrnn, read the examples; this file holds what would distract from them.
 """

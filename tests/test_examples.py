@@ -51,7 +51,7 @@ def split(folder: Path) -> None:
 
 
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in EXAMPLES.glob('*.py')} == STORIES.keys() | {'demo.py', 'story.py'}
+    assert {path.name for path in EXAMPLES.glob('*.py')} == STORIES.keys() | {'demo.py', 'story.py', 'share_a_page.py'}
 
 
 def test_the_demo(tmp_path: Path) -> None:
@@ -137,6 +137,14 @@ def test_a_story(name: str, tmp_path: Path) -> None:
     if name == 'attention_poet.py':
         assert 'checkcausal: True' in shown and 'without it' in shown
     assert 'usage: ' in run(name, tmp_path, '--help')
+
+
+def test_a_page_to_share(tmp_path: Path) -> None:
+    (tmp_path / 'text.txt').write_text(words(6_000))
+    shown = run('share_a_page.py', tmp_path, 'text.txt', '--minutes', '0.02', '--page', 'page.html')
+    assert 'stand in the training text' in shown and re.search(r'\d+% of a sample stood in the training text', shown)
+    assert '<title>text' in (tmp_path / 'page.html').read_text()
+    assert 'nowhere.txt' in run('share_a_page.py', tmp_path, 'nowhere.txt', status=1)
 
 
 def test_a_text_that_every_python_has(tmp_path: Path) -> None:
