@@ -19,7 +19,8 @@ _SYNONYMS = {
     'device': 'gpu use_gpu cuda use_cuda gpu_id gpuid',
     'dir': 'path directory folder workspace workdir run checkpoint checkpoint_dir save_dir model_path filename file',
     'dropout': 'drop dropout_rate dropout_prob drop_rate drop_prob p_drop',
-    'emsize': 'emb_size embedding_dim embedding_size embed_dim embed_size n_embd nemb embedding word_dim',
+    'emsize': 'emb_size embedding_dim embedding_size embed_dim embed_size n_embd nemb embedding word_dim '
+    'dim_embeddings',
     'feature': 'property target label labels mask function pattern concept',
     'k': 'top topn top_n topk top_k n_best nbest num_units num_neurons how_many',
     'layers': 'depth n_layer n_layers nlayers num_layer num_layers rnn_layers number_of_layers',
@@ -55,7 +56,7 @@ _SYNONYMS = {
     'stream': 'streaming streamer',
     'forbid': 'bad_words bad_words_ids banned suppress_tokens forbidden',
     'minp': 'min_p',
-    'topk': 'top_k k_top',
+    'topk': 'top_n top_k k_top',
     'topp': 'top_p nucleus nucleus_sampling',
     'unit': 'neuron cell unit_index neuron_index',
     'temp': 'temperature t sampling_temperature softmax_temperature diversity creativity randomness',
@@ -96,8 +97,11 @@ NEEDED = {
 """For arguments that do nothing without another one: that one, and a value for it."""
 
 _NO_ARGUMENT = {
+    'interactive': 'ms.write(), at a terminal',
+    'return_as_list': 'n=5, which returns a list',
     'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
-    'batch_first bidirectional num_workers pin_memory amp compile': 'leave it out: there is no such choice',
+    'batch_first bidirectional rnn_bidirectional multi_gpu is_csv header new_model via_new_model num_workers '
+    'pin_memory amp compile': 'leave it out: there is no such choice',
     'patience early_stopping early_stop': "leave it out, then ms.restore('best')",
     'momentum nesterov dampening beta1 beta2 beta_1 beta_2 betas adam_beta1 adam_beta2 eps epsilon amsgrad '
     'centered': 'leave it out: no optimizer here has it; rmsprop has decay',
@@ -118,6 +122,10 @@ _ATTRIBUTES = {
     'ms.newcheckpoint()': 'save save_model save_checkpoint checkpoint dump snapshot savemodel store commit',
     'ms.generatestring()': 'sample generate predict generate_text gen sampletext sample_text generatetext speak '
     'complete talk inference forward',
+    'ms.generatestring(n=5)': 'generate_samples samples generate_many',
+    "Path('sample.txt').write_text(ms.generatestring(1000), encoding='utf-8')": 'generate_to_file sample_to_file',
+    'ms.trainmodel(), on its own text; ModelState.initfromsrcfile(...) begins another run': 'train_from_file '
+    'train_on_texts train_new_model train_from_largetext_file train_on_text',
     'ms.write()': 'interactive interact autocomplete suggest compose chat',
     'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
     'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
