@@ -26,7 +26,7 @@ from charrnn.shell.commands import command_line
 from charrnn.shell.words import ways_of
 
 LEVELS = ('char', 'byte', 'word')
-SAMPLE = 10**9 if TORTURE else 30
+SAMPLE = 10**9 if TORTURE else 20
 """Lines that are typed at each level."""
 FOREIGN = 40
 """Names of other libraries that are tried with each function at each level."""
@@ -270,7 +270,7 @@ def commands(level: str, draws: random.Random) -> Iterator[tuple[str, str]]:
         yield from ((command, ''), (f'{form} more', ''))
         for place in ('nowhere', 'poem.txt', '.', 'ws/checkpoints', '/dev/null', 'x' * 300, "'a b'"):
             yield form.replace(' ws', f' {place}').replace(' new', f' {place}'), ''
-        for option in [a.option_strings[0] for a in own if a.dest not in ('help', 'minutes')]:
+        for option in [a.option_strings[0] for a in own if a.dest not in ('help', 'minutes', 'pattern')]:
             for value in TYPED.split():
                 if (option.strip('-').replace('-', '_'), {'10000000000000': '10**13'}.get(value, value)) not in EXCEPT:
                     yield f'{form} {option} {value}', option

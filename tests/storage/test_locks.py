@@ -53,7 +53,7 @@ def test_a_lock_whose_machine_is_gone_is_deleted_as_advised(make_run: MakeRun) -
         ms = ModelState.load(path, device='cpu')
         with pytest.raises(OwnershipError, match=r"process 4711 on 'gone' \(since .*\) is writing") as caught:
             train(ms, 1)
-        advised = re.search(r"If its machine is gone, delete '(.+)'$", caught.value.next_step)
+        advised = re.search(r"; if its machine is gone: Path\('(.+)'\)\.unlink\(\)$", caught.value.next_step)
         assert advised and Path(advised[1]) == path / 'lock'
         Path(advised[1]).unlink()
         train(ms, 1)

@@ -17,7 +17,7 @@ def test_too_few_symbols_for_the_lanes_says_how_many_are_needed(make_run: MakeRu
         ms.trainmodel(batchsize=100)
     assert str(caught.value) == (
         'one window of 100 lanes of 8 symbols needs 800 training symbols; this text has 630.\n'
-        '  Next: batchsize=78 or less, or a new run with seq_len=6'
+        '  Next: batchsize=78, or ms.sethyperparams(seq_len=6)'
     )
     assert not ms.carry['h'].any() and ms.position == 0
     ms.trainmodel(train_len=1, batchsize=78, print_every=0)
