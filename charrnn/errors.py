@@ -248,7 +248,7 @@ LACKING = {
     errno.ENFILE: 'close some files',
     errno.ENOMEM: 'free memory',
 }
-"""What to do about the system's errors that come from a shortage in this process or machine, by their numbers."""
+"""The next step after an error of the system that comes from a shortage in this process, by its number."""
 
 
 def lacking(error: BaseException) -> str:
@@ -257,7 +257,7 @@ def lacking(error: BaseException) -> str:
 
 
 NO_MEMORY = ("can't allocate memory", 'not enough memory', 'out of memory', 'bad_alloc')
-"""How torch's allocators say that memory was refused, in a RuntimeError."""
+"""Words in a RuntimeError of torch's allocators that was refused memory."""
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -182,6 +182,13 @@ def test_a_call_that_does_not_fit_gets_one_that_does(
         assert caught.value.next_step == following
 
 
+@pytest.mark.parametrize('name', ['x' * 300, 'a\0b', '\ud800', 'é' * 130])
+def test_a_source_that_no_file_can_have_gets_a_free_directory(name: str, tmp_path: Path) -> None:
+    with pytest.raises(HyperParamsError, match='initfromsrcfile needs usedir') as caught:
+        ModelState.initfromsrcfile(name)  # type: ignore[call-arg]
+    assert caught.value.next_step.endswith("'workspaces/text')")
+
+
 def test_a_model_type_is_understood_in_any_case(make_run: MakeRun) -> None:
     assert make_run(modeltype='lstm').modeltype == 'LSTM'
     assert make_run('two', modeltype='gru-encode').modeltype == 'GRUEncode'

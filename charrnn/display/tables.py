@@ -33,9 +33,8 @@ class Column:
 
     def cell(self, value: Any) -> str:
         """Return a value as one line of text without control characters."""
-        form = (
-            '.3g' if isinstance(value, float) and abs(value) >= 1e12 else self.form
-        )  # or it fills the line with digits
+        # A number that a stranger's file may hold would fill the line with digits.
+        form = '.3g' if isinstance(value, float) and abs(value) >= 1e12 else self.form
         written = '-' if value is None else format(value, form)
         return printable(written).translate(ONE_LINE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import math
@@ -42,6 +43,9 @@ LINE = 500
 """Symbols of a line at most."""
 SHOWN = 600
 """Characters of the end of the text that are shown."""
+
+Continuations = list[tuple[str, list[int], float]]
+"""Texts that may come next, each with its symbols and its probability."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def extended(model: LanguageModel, chars: Vocabulary[Any], draft: Draft, indices
     return longer
 
 
-def continuations(model: LanguageModel, chars: Vocabulary[Any], state: State) -> list[tuple[str, list[int], float]]:
+def continuations(model: LanguageModel, chars: Vocabulary[Any], state: State) -> Continuations:
     """Return the likeliest symbols, and for characters the likeliest whole words: text, symbols and probability."""
     costs, _ = expected(model, state)
     likeliest = [i for i in np.argsort(costs, kind='stable').tolist() if i != chars.silent][:SYMBOLS]
@@ -95,14 +99,14 @@ def continuations(model: LanguageModel, chars: Vocabulary[Any], state: State) ->
     return found
 
 
-def words_after(model: LanguageModel, chars: Vocabulary[Any], state: State) -> list[tuple[str, list[int], float]]:
+def words_after(model: LanguageModel, chars: Vocabulary[Any], state: State) -> Continuations:
     """Return the likeliest ends of the word that a text of characters stands in, or words that it may go on with.
 
     The probability is that of the letters and of any other symbol after them.  The likeliest beginnings are looked at
     first, so the words come in the order of their probabilities.
     """
     is_letter = np.array([c.isalpha() or c in "'’" for c in (chars.decode([i]) for i in range(len(chars)))])
-    found: list[tuple[str, list[int], float]] = []
+    found: Continuations = []
     numbers, looks = itertools.count(), 0
     queue: list[tuple[float, int, tuple[int, ...], State | None]] = [(0.0, 0, (), state)]
     while queue and len(found) < WORDS and looks < LOOKS:
@@ -122,7 +126,7 @@ def words_after(model: LanguageModel, chars: Vocabulary[Any], state: State) -> l
     return found
 
 
-def table_of(found: Sequence[tuple[str, list[int], float]]) -> Table:
+def table_of(found: Continuations) -> Table:
     """Return the continuations with their numbers and probabilities."""
     rows = [(n, repr(text), p, BARS[-1] * round(BAR * p)) for n, (text, _, p) in enumerate(found, 1)]
     return Table([Column('', align='>'), Column(''), Column('', '.3f', '>'), Column('')], rows)
@@ -133,40 +137,48 @@ def converse(
 ) -> Draft:
     """Extend a text step by step, as the answers of `ask` say, until one ends it; `ask` shows what it is given.
 
+    Ctrl-C ends it too, also while the model writes: the text so far is kept.
+
     Parameters
     ----------
     before : str    the text before, to show
     """
     model, chars = run.learner.model, run.data.chars
     drafts, said = [Draft(start, (), (), start)], HELP
-    while True:
-        draft, found = drafts[-1], continuations(model, chars, drafts[-1].state)
-        text = before + draft.text(chars)
-        cut = '…' if len(text) > SHOWN else ''
-        try:
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            draft, found = drafts[-1], continuations(model, chars, drafts[-1].state)
+            text = before + draft.text(chars)
+            cut = '…' if len(text) > SHOWN else ''
             typed = ask(f'{said}\n{cut}{text[-SHOWN:]}▌\n{table_of(found)}\nnumber, text, t, u, q or ?  ')
-        except (EOFError, KeyboardInterrupt):
-            return draft
-        said = ''
-        if typed == 'q':
-            return draft
-        if typed == 'u' and len(drafts) > 1:
-            drafts.pop()
-        elif typed in ('u', '?'):
-            said = HELP if typed == '?' else '  there is nothing to undo'
-        elif typed.isdecimal() and not 0 < int(typed) <= len(found):
-            said = f'  there are {len(found)} continuations; ={typed} writes {typed}'
-        else:
-            try:
-                if typed == 't':
-                    indices = rest_of_line(run, draft.state, temp, draws)
-                elif typed == '' or typed.isdecimal():
-                    indices = found[int(typed or 1) - 1][1]
-                else:
-                    indices = chars.encode(typed.removeprefix('=').replace('\\n', '\n')).tolist()
-                drafts.append(extended(model, chars, draft, indices))
-            except CharRNNError as error:
-                said = f'  {printable(error.what)}'
+            said = ''
+            if typed == 'q':
+                break
+            if typed == 'u' and len(drafts) > 1:
+                drafts.pop()
+            elif typed in ('u', '?'):
+                said = HELP if typed == '?' else '  there is nothing to undo'
+            elif typed.isdecimal() and not 0 < int(typed) <= len(found):
+                said = f'  there are {len(found)} continuations; ={typed} writes {typed}'
+            else:
+                try:
+                    indices = chosen(run, draft.state, found, typed, temp, draws)
+                    drafts.append(extended(model, chars, draft, indices))
+                except CharRNNError as error:
+                    said = f'  {printable(error.what)}'
+    return drafts[-1]
+
+
+def chosen(
+    run: Run, state: State, found: Continuations, typed: str, temp: float, draws: np.random.Generator
+) -> list[int]:
+    """Return the symbols that an answer adds: the rest of a line, a continuation by number, or a text."""
+    if typed == 't':
+        return rest_of_line(run, state, temp, draws)
+    if typed == '' or typed.isdecimal():
+        return found[int(typed or 1) - 1][1]
+    symbols: list[int] = run.data.chars.encode(typed.removeprefix('=').replace('\\n', '\n')).tolist()
+    return symbols
 
 
 def rest_of_line(run: Run, state: State, temp: float, draws: np.random.Generator) -> list[int]:
@@ -198,6 +210,7 @@ def write(ms: Session, prime: Prime = None, temp: float = 0.5, *, seed: int | No
     Raises SamplingError (no terminal), CharSetError (an unknown symbol).
     """
     run = run_of(ms)
+    run.attachments.refuse_waiting('samplefilter')
     temp = real(0)('temp', temp, 0.5)
     draws = np.random.default_rng(None if seed is None else whole(0)('seed', seed, 0))
     try:

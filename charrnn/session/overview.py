@@ -138,10 +138,8 @@ def _table_of_runs(runs: list[Path], parent: str) -> Text:
             rows.append((path.name, *(None,) * 6, error.what))
     heads = Column('run'), Column('model'), Column('round', align='>'), Column('epoch', '.2f', '>')
     losses = Column('valid', align='>'), Column('best', align='>'), Column('unit'), Column('')
-    best = f'ModelState.load({str(Path(parent) / runs[0].name)!r})'
-    return Text(
-        printable(f'{Table((*heads, *losses), rows)}\nNext: {best}, or python -m charrnn status DIR of one run')
-    )
+    step = f'ModelState.load({str(Path(parent) / runs[0].name)!r}), or python -m charrnn status DIR of one run'
+    return Text(printable(f'{Table((*heads, *losses), rows)}\nNext: {step}'))
 
 
 def _row_of(workspace: Workspace) -> tuple[str, int, float, str | None, str | None, str]:

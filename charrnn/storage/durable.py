@@ -200,9 +200,7 @@ READ_STEPS = {
     errno.EROFS: 'copy it to a writable disk',
     errno.ENOSPC: 'free disk space, then make the same call again',
     errno.EDQUOT: 'free disk space, then make the same call again',
-    errno.EMFILE: 'close some files, then make the same call again',
-    errno.ENFILE: 'close some files, then make the same call again',
-    errno.ENOMEM: 'free memory, then make the same call again',
+    **{code: f'{step}, then make the same call again' for code, step in LACKING.items()},
     errno.ESTALE: 'mount that disk again: its server no longer knows the file',
     errno.ETIMEDOUT: 'wait until the server of that disk answers, then make the same call again',
 }

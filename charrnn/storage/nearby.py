@@ -53,8 +53,12 @@ def text_at_hand() -> str | None:
 
 
 def unused(name: str) -> str:
-    """Return a path under which there is nothing yet: `name`, or `name` with a number."""
-    path = first = Path(name) if Path(name).name else Path('workspaces', 'text')
+    """Return a path under which there is nothing yet: `name`, or `name` with a number.
+
+    A name that no file can have, or that is too long for a number, becomes workspaces/text.
+    """
+    fits = all(len(part.encode(errors='replace')) < MOST_NAME - 8 for part in Path(name).parts) and name.isprintable()
+    path = first = Path(name) if fits and Path(name).name else Path('workspaces', 'text')
     number = 1
     while path.exists():
         number += 1

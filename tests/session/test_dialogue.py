@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import MakeRun, learner_of, moment, train
 
-from charrnn import CharSetError, ModelState, SamplingError
+from charrnn import AttachedError, CharSetError, ModelState, SamplingError
 from charrnn.session.dialogue import WORDS, Draft, continuations, converse, words_after
 from charrnn.session.run import run_of
 
@@ -70,6 +70,26 @@ def test_undo_is_exact_and_mistakes_lose_nothing(make_run: MakeRun) -> None:
     nothing, terminal = talk(ms, 'u')
     assert nothing.indices == () and 'nothing to undo' in terminal.shown[1]
     assert talk(ms, '=u', '=1')[1].shown[1].count('\u258c') == 1
+
+
+def test_ctrl_c_keeps_the_text(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ms = make_run()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('charrnn.session.dialogue.rest_of_line', interrupted)
+    assert talk(ms, '1', ' cat', 't', 'never typed')[0].indices == talk(ms, '1', ' cat')[0].indices
+
+
+def test_a_filter_that_waits_is_not_left_out(make_run: MakeRun) -> None:
+    ms = make_run()
+    ms.attach(samplefilter=lambda probabilities, text: probabilities)
+    ms.newcheckpoint()
+    with pytest.warns(UserWarning, match='samplefilter attached, not opened'):
+        loaded = ModelState.load(ms.curdir, device='cpu')
+    with pytest.raises(AttachedError, match='samplefilter'):
+        loaded.write('the')
 
 
 def words_by_hand(ms: ModelState, letters: str, longest: int) -> Iterator[tuple[float, str]]:

@@ -32,7 +32,7 @@ VALUES: list[Any] = [
     torch.tensor(0.5), torch.tensor([2, 3]),
 ]  # fmt: skip
 PART = 37
-"""In ./check one case in so many is tried at each door: a prime, so that every value and setting comes to its turn."""
+"""Step between the cases that ./check tries at each door: a prime, so that every value and setting has its turn."""
 CASES = [(name, value) for name in NUMBERS for value in VALUES]
 
 

@@ -22,7 +22,7 @@ from charrnn.session.overview import status
 
 @contextlib.contextmanager
 def descriptors_left(number: int) -> Iterator[None]:
-    """Leave so many file descriptors to this process in the block."""
+    """Leave this process the given number of file descriptors in the block."""
     before, taken = resource.getrlimit(resource.RLIMIT_NOFILE), list[int]()
     first = os.open(os.devnull, os.O_RDONLY)
     resource.setrlimit(resource.RLIMIT_NOFILE, (first + 50, before[1]))

@@ -42,7 +42,7 @@ FILES = {
     'writer.json',
 }
 PART = 97
-"""In ./check one case in so many is tried: a prime, so that every value and every place comes to its turn."""
+"""Step between the cases that ./check tries: a prime, so that every value and every place has its turn."""
 MARK = '\ue000'
 """A string of a place to fill in; no file of a run has it."""
 Where = tuple[str | int, ...]
