@@ -63,8 +63,10 @@ class HyperParams:
     memory: int = hyper(
         0, whole(0), 'number of earlier outputs that LSTMAttention attends to; 0 means seq_len', changes=False
     )
-    optimizer: str = hyper('rmsprop', choice('rmsprop', 'sgd', 'adamw'), 'rmsprop, sgd or adamw', changes=False)
-    learnrate: float = hyper(1e-3, real(0), 'RMSProp step size')
+    optimizer: str = hyper(
+        'rmsprop', choice('rmsprop', 'sgd', 'adamw', 'muon'), 'rmsprop, sgd, adamw or muon', changes=False
+    )
+    learnrate: float = hyper(1e-3, real(0), 'step size')
     decay: float = hyper(
         0.95,
         real(0, 1, open_high=True),
@@ -72,7 +74,9 @@ class HyperParams:
         needs=('optimizer', 'rmsprop'),
     )
     regcost: float = hyper(
-        0.1, real(0), 'L2 on weights (not biases), in units of the loss summed over a window; adamw: see optimizer.py'
+        0.1,
+        real(0),
+        'L2 on weights (not biases), in units of the loss summed over a window; adamw, muon: see optimizer.py',
     )
     seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry goes on')
     dropout: float = hyper(0.0, real(0, 1, open_high=True), 'share of each layer’s outputs dropped in training')

@@ -98,6 +98,9 @@ class LSTMAttention(LSTM):
             outputs = outputs * masks[-1].transpose(0, 1)
         return outputs, Carry(states)
 
+    def hidden_matrices(self) -> dict[str, int]:
+        return {**super().hidden_matrices(), 'query_weight': 1, 'key_weight': 1, 'value_weight': 1}
+
     def settle(self, hyper: HyperParams) -> HyperParams:
         """Return settings with the present length of the memory, whatever seq_len becomes."""
         return replace(hyper, memory=self.memory)

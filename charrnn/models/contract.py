@@ -118,6 +118,15 @@ class LanguageModel(nn.Module):
         """Return the attention of each symbol (row) to each (column), (T, T), for ids (1, T); None if there is none."""
         return None
 
+    def hidden_matrices(self) -> dict[str, int]:
+        """Return the names of the matrices between hidden activations, which muon makes orthogonal, in blocks of rows.
+
+        By default each matrix is one block, but for the readout and the weights of a torch.nn.Embedding.
+        """
+        tables = {id(part.weight) for part in self.modules() if isinstance(part, nn.Embedding)}
+        tables.add(id(self.readout_weight))
+        return {name: 1 for name, p in self.named_parameters() if p.ndim == 2 and id(p) not in tables}
+
     def settle(self, hyper: HyperParams) -> HyperParams:
         """Return `hyper` with all settings that the weights or the carry of this model depend on kept as they are."""
         return hyper

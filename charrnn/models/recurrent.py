@@ -98,6 +98,11 @@ class Recurrent(LanguageModel):
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
         return [(seq_len, lanes, self.hyper.state_size)] * self.hyper.layers
 
+    def hidden_matrices(self) -> dict[str, int]:
+        """Return the input and recurrent weights of all layers, a block for each gate."""
+        found = ((f'layers.{i}.{name}', layer) for i, layer in enumerate(self.layers) for name in ('w_in', 'w_h'))
+        return {name: self.cell.gates for name, layer in found if getattr(layer, name.rpartition('.')[2]) is not None}
+
     def recur(self, ids: Tensor, carry: Carry, masks: Sequence[Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Run the encoding and all layers.
 

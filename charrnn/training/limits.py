@@ -42,7 +42,7 @@ def training_bytes(modeltype: str, vocab_size: int, hyper: HyperParams, lanes: i
     kind = MODELTYPES[modeltype]
     weights = kind.count_weights(vocab_size, hyper)
     copies = 2 + len(MOMENTS[hyper.optimizer] - {'step'})  # the weights, their gradients, and each moment
-    roots = weights if hyper.optimizer == 'rmsprop' else 0  # of its moments, all at once, after the window is gone
+    roots = weights if hyper.optimizer in ('rmsprop', 'muon') else 0  # taken at once, after the window is gone
     carry = max(lanes, FIRST_LANES) * kind.count_carry(hyper)
     window = lanes * kind.count_window(hyper)
     return NUMBER * (copies * weights + carry + max(window, roots)) + LAYER * hyper.layers

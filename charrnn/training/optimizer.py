@@ -10,6 +10,7 @@ the mean gradient g of a weight w:
     sgd        w ← w - learnrate · g
     adamw      Adam's step (0.9, 0.999), without the second line: its decay is decoupled, so regcost is torch's
                weight_decay itself, w ← w - learnrate · regcost · w, in no units of a loss
+    muon       see ``muon``; regcost as with adamw
 
 `clipnorm` replaces the first line by scaling all gradients together so that their norm is at most clipnorm, in mean
 units as everywhere else.
@@ -21,21 +22,28 @@ arXiv:1211.5063 (norm clipping); Loshchilov & Hutter 2019, arXiv:1711.05101 (Ada
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from charrnn.errors import CheckpointError
 from charrnn.hyperparams import HyperParams
+from charrnn.models import LanguageModel
+from charrnn.training.muon import Muon
 
 
-def build_optimizer(model: nn.Module, hyper: HyperParams) -> torch.optim.Optimizer:
-    """Return a fresh optimizer over two groups: the weights (matrices, regularised) and the biases."""
-    parameters = list(model.parameters())
-    groups = [
-        {'params': [p for p in parameters if p.ndim > 1]},
-        {'params': [p for p in parameters if p.ndim <= 1]},
+def build_optimizer(model: LanguageModel, hyper: HyperParams) -> torch.optim.Optimizer:
+    """Return a fresh optimizer over groups: the weights (matrices, regularised) and the biases."""
+    named = dict(model.named_parameters())
+    blocks = model.hidden_matrices() if hyper.optimizer == 'muon' else {}
+    rest = [p for name, p in named.items() if name not in blocks]
+    groups: list[dict[str, Any]] = [
+        {'params': [p for p in rest if p.ndim > 1], 'regularised': True},
+        {'params': [p for p in rest if p.ndim <= 1], 'regularised': False},
     ]
+    if hyper.optimizer == 'muon':
+        return Muon([(named[name], number) for name, number in blocks.items()], groups, hyper.learnrate)
     if hyper.optimizer == 'sgd':
         return torch.optim.SGD(groups, lr=hyper.learnrate, fused=True)
     if hyper.optimizer == 'adamw':
@@ -47,15 +55,17 @@ def apply_update(
     optimizer: torch.optim.Optimizer, hyper: HyperParams, learnrate: float, symbols: int, grad_norm: Tensor
 ) -> None:
     """Clip, regularise and step, with the gradients of a mean loss over `symbols` = B·T symbols."""
-    weights, biases = optimizer.param_groups
-    parameters = [*weights['params'], *biases['params']]
+    parameters = [p for group in optimizer.param_groups for p in group['params']]
     if hyper.clipnorm:
         nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm)
     elif hyper.clip:
         nn.utils.clip_grad_value_(parameters, hyper.clip / symbols)
     # torch adds weight_decay · w to the clipped gradient, except AdamW, which multiplies it by the rate.
-    weights['weight_decay'] = hyper.regcost if hyper.optimizer == 'adamw' else hyper.regcost / symbols
-    weights['lr'] = biases['lr'] = learnrate
+    decoupled = isinstance(optimizer, torch.optim.AdamW)
+    for group in optimizer.param_groups:
+        group['lr'] = learnrate
+        if group['regularised']:
+            group['weight_decay'] = hyper.regcost if decoupled else hyper.regcost / symbols
     optimizer.step()
 
 
@@ -66,10 +76,16 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Ite
             yield f'{name}/{moment}', value
 
 
-MOMENTS = {'rmsprop': {'step', 'square_avg'}, 'adamw': {'step', 'exp_avg', 'exp_avg_sq'}, 'sgd': set[str]()}
+MOMENTS = {
+    'rmsprop': {'step', 'square_avg'},
+    'adamw': {'step', 'exp_avg', 'exp_avg_sq'},
+    'muon': {'momentum_buffer'},
+    'sgd': set[str](),
+}
+"""The moments of a parameter by optimizer; with muon, a parameter that is no hidden matrix has those of adamw."""
 
 
-def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[str, Tensor]) -> None:
+def check_optimizer_tensors(model: LanguageModel, hyper: HyperParams, saved: dict[str, Tensor]) -> None:
     """Raise CheckpointError unless each parameter has all the moments of this optimizer in its own shape, or none."""
     parameters, found = dict(model.named_parameters()), dict[str, set[str]]()
     for key, value in saved.items():
@@ -80,8 +96,10 @@ def check_optimizer_tensors(model: nn.Module, hyper: HyperParams, saved: dict[st
         known = value.dtype == torch.float32 or (moment == 'step' and value.dtype == torch.float64)
         if name not in parameters or value.shape != shape or not known:
             raise CheckpointError(f'optimizer moment {key[:60]!r} belongs to no such model.', 'another checkpoint')
+    hidden = model.hidden_matrices()
     for name, moments in found.items():
-        if moments != MOMENTS[hyper.optimizer]:
+        by_adamw = hyper.optimizer == 'muon' and name not in hidden
+        if moments != MOMENTS['adamw' if by_adamw else hyper.optimizer]:
             raise CheckpointError(f'{name[:60]!r} lacks the moments of {hyper.optimizer}.', 'another checkpoint')
 
 

@@ -69,7 +69,7 @@ def assert_usable(ms: ModelState) -> None:
 
 
 def optimizers(name: str) -> list[dict[str, Any]]:
-    return [{}] if name == 'decay' else [{'optimizer': each} for each in ('rmsprop', 'sgd', 'adamw')]
+    return [{}] if name == 'decay' else [{'optimizer': each} for each in ('rmsprop', 'sgd', 'adamw', 'muon')]
 
 
 def test_at_the_beginning_of_a_run(make_run: MakeRun) -> None:

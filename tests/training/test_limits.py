@@ -108,7 +108,7 @@ def test_the_size_to_blame_is_named_with_one_that_fits(
     build_model(modeltype, 100, again, None)
 
 
-@pytest.mark.parametrize('optimizer', ['rmsprop', 'sgd', 'adamw'])
+@pytest.mark.parametrize('optimizer', ['rmsprop', 'sgd', 'adamw', 'muon'])
 @every_model
 def test_a_number_of_lanes_is_named_that_fits(modeltype: str, optimizer: str) -> None:
     hyper = HyperParams(optimizer=optimizer)

@@ -47,7 +47,7 @@ def trained(make_run: MakeRun) -> ModelState:
     return ms
 
 
-@pytest.mark.parametrize('optimizer', ['rmsprop', 'sgd', 'adamw'])
+@pytest.mark.parametrize('optimizer', ['rmsprop', 'sgd', 'adamw', 'muon'])
 def test_a_moment_that_was_taken_apart_loads_the_same_bits(make_run: MakeRun, optimizer: str) -> None:
     ms = make_run(dropout=0.2, optimizer=optimizer)
     train(ms, 4)

@@ -49,7 +49,7 @@ def test_a_step_is_a_function_that_leaves_its_carry(modeltype: str) -> None:
 
 
 @pytest.mark.parametrize('poison', [math.nan, math.inf])
-@pytest.mark.parametrize('optimizer', ['rmsprop', 'adamw'])
+@pytest.mark.parametrize('optimizer', ['rmsprop', 'adamw', 'muon'])
 def test_a_step_that_is_not_finite_returns_the_given_carry_and_changes_no_weight(optimizer: str, poison: float) -> None:
     model, moments, hyper, carry = model_of(optimizer=optimizer)
     with torch.no_grad():
