@@ -36,8 +36,8 @@ def hyper(
     """Return one field of HyperParams, with its check and its meaning.
 
     `changes` is False for a setting that must stay for the whole run: the weights or the optimizer's moments were
-    made for it.  `needs` is another setting and the one value of it with which this one acts; a model type itself
-    says which settings it has (``LanguageModel.settings``).
+    made for it.  `needs` is another setting and the one value of it with which this one acts; a share such as 0.2
+    stands for any but 0.  A model type itself says which settings it has (``LanguageModel.settings``).
     """
     return field(default=default, metadata={'check': check, 'meaning': meaning, 'changes': changes, 'needs': needs})
 
@@ -66,7 +66,7 @@ class HyperParams:
     optimizer: str = hyper(
         'rmsprop', choice('rmsprop', 'sgd', 'adamw', 'muon'), 'rmsprop, sgd, adamw or muon', changes=False
     )
-    learnrate: float = hyper(1e-3, real(0), 'step size')
+    learnrate: float = hyper(1e-3, real(0), 'step size of an update')
     decay: float = hyper(
         0.95,
         real(0, 1, open_high=True),
@@ -80,6 +80,12 @@ class HyperParams:
     )
     seq_len: int = hyper(100, whole(1), 'symbols of a window (T); gradients stop at its edge, the carry goes on')
     dropout: float = hyper(0.0, real(0, 1, open_high=True), 'share of each layer’s outputs dropped in training')
+    locked: bool = hyper(
+        False, truth, 'one dropout mask for all symbols of a window, not one for each', needs=('dropout', 0.2)
+    )
+    weightdrop: float = hyper(
+        0.0, real(0, 1, open_high=True), 'share of each recurrent matrix dropped in training, anew for each window'
+    )
     clip: float = hyper(
         5.0,
         real(0),
@@ -96,6 +102,11 @@ class HyperParams:
     )
     warmup: float = hyper(0.0, real(0), 'epochs over which learnrate rises linearly from zero; 0 is off')
     cosine: float = hyper(0.0, real(0), 'epochs over which learnrate falls to a tenth along half a cosine; 0 is off')
+    average: float = hyper(
+        0.0,
+        real(0, 1, open_high=True),
+        'smoothing constant of an average of the weights, such as 0.999, which evaluates and draws; 0 is off',
+    )
     sampling: str = hyper(
         'lanes',
         choice('lanes', 'random'),

@@ -9,6 +9,7 @@ LIKENESS = 0.75
 """The least likeness (difflib's ratio) at which a name counts as misspelt; below it nothing is suggested."""
 
 _SYNONYMS = {
+    'average': 'ema ema_decay use_ema polyak swa weight_average moving_average averaging',
     'anneal': 'lr_decay lr_factor lr_decay_factor decay_rate learning_rate_decay lrdecay gamma factor plateau',
     'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span',
     'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
@@ -26,6 +27,7 @@ _SYNONYMS = {
     'layers': 'depth n_layer n_layers nlayers num_layer num_layers rnn_layers number_of_layers',
     'learnrate': 'lr learn_rate learning_rate learningrate base_lr initial_lr init_lr new_rate eta step',
     'level': 'token_level tokenizer tokenization unit granularity',
+    'locked': 'variational locked_dropout variational_dropout lockdrop',
     'lower': 'lowercase lower_case to_lower do_lower_case uncased',
     'mincount': 'min_freq min_word_freq min_count min_df min_frequency',
     'modeltype': 'model rnn_type cell cell_type rnn model_type arch architecture network net type rnn_cell model_name',
@@ -68,6 +70,7 @@ _SYNONYMS = {
     'outdir to',
     'valid_len': 'validation_steps eval_iters eval_steps val_steps max_eval_batches',
     'vocab_size': 'vocab max_words num_words max_vocab max_features n_vocab vocabulary_size vocabsize ntokens',
+    'weightdrop': 'weight_drop wdrop weight_dropout recurrent_dropout dropconnect drop_connect',
 }
 """For each argument here, what other libraries call it, in lower case."""
 

@@ -31,7 +31,7 @@ from charrnn import (
         (
             {'lr': 0.1},
             HyperParamsError,
-            r"no argument 'lr': here it is learnrate, RMSProp step size \(",
+            r"no argument 'lr': here it is learnrate, step size of an update \(",
             'learnrate=0.1',
         ),
         ({'hidden_size': 9}, HyperParamsError, "no argument 'hidden_size'", 'state_size=9'),

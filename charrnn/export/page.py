@@ -130,7 +130,7 @@ def refuse_what_no_page_can_run(run: Run) -> Recurrent:
     ------
     TrainingError (words, or attention), TornWindowError, NonFiniteLossError
     """
-    model, level = run.learner.model, run.data.chars.level
+    model, level = run.learner.evaluated, run.data.chars.level
     if level not in SYMBOL:
         raise TrainingError(
             'a page reads what is typed character by character, and this run reads words.', "a run with level='char'"
@@ -202,7 +202,7 @@ def about_run(run: Run, size: str) -> dict[str, str]:
     """Return what a page says of its run, by the word before it."""
     learner, data = run.learner, run.data
     hyper, noun = learner.hyper, NOUNS[data.chars.level]
-    numbers = sum(p.numel() for p in learner.model.parameters())
+    numbers = sum(p.numel() for p in learner.evaluated.parameters())
     losses = [f'training {nats:.2f}' for nats in run.history.column('train_nats')[-1:]]
     losses += [
         f'validation {nats:.2f} (text that it has not learned from)' for _, nats in run.history.validations()[-1:]

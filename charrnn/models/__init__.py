@@ -17,21 +17,22 @@ from charrnn.models.carry import Carry
 from charrnn.models.cells import Stack
 from charrnn.models.contract import LanguageModel
 from charrnn.models.device import choose_device, drift, environment, memory_of
-from charrnn.models.dropout import Masks, derive_seed, dropout_masks
+from charrnn.models.dropout import NOTHING, WindowMasks, derive_seed, dropout_masks, window_masks
 from charrnn.models.engines.choice import Engine
 from charrnn.models.readout import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, GRUEncode, GRUResize, RNNRelu, RNNTanh
-from charrnn.models.trial import OPTIONAL_SETTINGS, check_model, running
+from charrnn.models.trial import OPTIONAL_SETTINGS, check_masks, check_model, running
 from charrnn.models.weights import describe, torch_defaults
 from charrnn.names import nearest, plain
 
 __all__ = [
     'MODELTYPES',
+    'NOTHING',
     'Carry',
     'Engine',
     'LanguageModel',
-    'Masks',
     'Stack',
+    'WindowMasks',
     'build_model',
     'choose_device',
     'derive_seed',
@@ -41,6 +42,7 @@ __all__ = [
     'memory_of',
     'readout_loss',
     'readout_nats',
+    'window_masks',
 ]
 
 MODELTYPES: dict[str, type[LanguageModel]] = {
@@ -94,8 +96,9 @@ def modeltype_named(given: object) -> str:
 def settings_of(modeltype: str) -> tuple[str, ...]:
     """Return the hyperparameters of a model type that not every model type has."""
     kind = MODELTYPES[modeltype]
-    has_dropout = kind.mask_shapes is not LanguageModel.mask_shapes
-    return (*kind.settings, 'dropout') if has_dropout else kind.settings
+    masks = () if kind.mask_shapes is LanguageModel.mask_shapes else ('dropout', 'locked')
+    weights = () if kind.recurrent_matrices is LanguageModel.recurrent_matrices else ('weightdrop',)
+    return (*kind.settings, *masks, *weights)
 
 
 def without_effect(modeltype: str, hyper: HyperParams, name: str, *, begun: bool = False) -> HyperParamsError | None:
@@ -110,12 +113,13 @@ def without_effect(modeltype: str, hyper: HyperParams, name: str, *, begun: bool
     f, value, leave = hyper.__dataclass_fields__[name], getattr(hyper, name), f'leave {name} out'
     if value == f.default or not value:
         return None
-    if name in (*OPTIONAL_SETTINGS, 'dropout') and name not in settings_of(modeltype):
+    if name in (*OPTIONAL_SETTINGS, 'dropout', 'locked', 'weightdrop') and name not in settings_of(modeltype):
         takers = ' or '.join(f'modeltype={kind!r}' for kind in MODELTYPES if name in settings_of(kind))
         step = leave if begun else f'{leave}, or {takers}'
         return HyperParamsError(f'{modeltype} has no {name}: it would do nothing.', step)
     other, wanted = f.metadata['needs'] or (name, value)
-    if (present := getattr(hyper, other)) == wanted:
+    present = getattr(hyper, other)
+    if present == wanted or (isinstance(wanted, float) and wanted and present):
         return None
     return HyperParamsError(
         f'{name} acts only with {other}={wanted!r}: beside {other}={present!r} it would do nothing.',
@@ -143,6 +147,8 @@ def settled(modeltype: str, model: LanguageModel, hyper: HyperParams) -> HyperPa
     new = {name: value for name, value in hyper.facts().items() if value != before[name]}
     refuse_without_effect(modeltype, hyper, new, begun=True)
     if is_own(modeltype):
+        if hyper.locked:
+            check_masks(model, 1)
         other = build_model(modeltype, len(model.readout_bias), hyper, None)
         if shapes_of(other) != shapes_of(model):
             changed = ', '.join(f'{name}={value!r}' for name, value in new.items())

@@ -118,6 +118,10 @@ class LanguageModel(nn.Module):
         """Return the attention of each symbol (row) to each (column), (T, T), for ids (1, T); None if there is none."""
         return None
 
+    def recurrent_matrices(self) -> list[str]:
+        """Return the names of the matrices that weightdrop acts on; without any, the model has no weightdrop."""
+        return []
+
     def hidden_matrices(self) -> dict[str, int]:
         """Return the names of the matrices between hidden activations, which muon makes orthogonal, in blocks of rows.
 

@@ -1,4 +1,4 @@
-"""Dropout masks, as a function of seed, position and layer.
+"""Dropout masks, of outputs and of weights, as a function of seed, position and layer.
 
 No generator lives from window to window, so there is no random state to save: a window drops the same units before and
 after a resume, and other random draws have no influence.
@@ -8,11 +8,40 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Masks = Sequence[Tensor]
+from charrnn.hyperparams import HyperParams
+from charrnn.models.contract import LanguageModel
+
+
+class WindowMasks(NamedTuple):
+    """Everything that is dropped in one window.
+
+    Parameters
+    ----------
+    outputs : list of tensors or None    the masks that ``forward`` takes
+    weights : dict of tensors            masks of weights, by the weight's name
+    """
+
+    outputs: list[Tensor] | None
+    weights: dict[str, Tensor]
+
+
+NOTHING = WindowMasks(None, {})
+
+
+def window_masks(model: LanguageModel, hyper: HyperParams, seed: int, position: int, lanes: int) -> WindowMasks:
+    """Return the masks of the window that begins at `position`, for `hyper.seq_len` symbols of each lane."""
+    # One mask for all symbols of a window is that of a window of one symbol.
+    shapes = model.mask_shapes(lanes, 1 if hyper.locked else hyper.seq_len)
+    outputs = dropout_masks(seed, position, shapes, hyper.dropout, model.device)
+    names = model.recurrent_matrices() if hyper.weightdrop else []
+    matrices = [tuple(model.get_parameter(name).shape) for name in names]
+    weights = dropout_masks(seed, position, matrices, hyper.weightdrop, model.device, 'weightdrop') or []
+    return WindowMasks(outputs, dict(zip(names, weights, strict=True)))
 
 
 def derive_seed(*facts: int | str) -> int:
@@ -22,7 +51,12 @@ def derive_seed(*facts: int | str) -> int:
 
 
 def dropout_masks(
-    seed: int, position: int, shapes: Sequence[tuple[int, ...]], share: float, device: torch.device
+    seed: int,
+    position: int,
+    shapes: Sequence[tuple[int, ...]],
+    share: float,
+    device: torch.device,
+    of: str = 'dropout',
 ) -> list[Tensor] | None:
     """Return the masks of one window: 0 with probability `share`, else 1 / (1 - share); None if `share` is 0.
 
@@ -31,13 +65,16 @@ def dropout_masks(
     seed : int                 the seed of the run
     position : int             the position of lane 0 at the beginning of the window
     shapes : sequence          the shape of each mask, from the model's ``mask_shapes``
-    Source: Srivastava et al. 2014 (inverted scaling, so that evaluation needs no scaling).
+    of : str                   what is dropped: masks of another kind are other random numbers
+    Source: Srivastava et al. 2014 (inverted scaling, so that evaluation needs no scaling); Gal & Ghahramani 2016,
+    arXiv:1512.05287 (`locked`: one mask for all symbols of a window); Wan et al. 2013 and Merity et al. 2018,
+    arXiv:1708.02182 (`weightdrop`: masks of the recurrent matrices).
     """
     if not share:
         return None
     masks = []
     for layer, shape in enumerate(shapes):
-        generator = torch.Generator(device).manual_seed(derive_seed('dropout', seed, position, layer))
+        generator = torch.Generator(device).manual_seed(derive_seed(of, seed, position, layer))
         kept = torch.rand(shape, generator=generator, device=device, dtype=torch.float32) >= share
         masks.append(kept.to(torch.float32) / (1 - share))
     return masks

@@ -98,6 +98,10 @@ class Recurrent(LanguageModel):
     def mask_shapes(self, lanes: int, seq_len: int) -> list[tuple[int, ...]]:
         return [(seq_len, lanes, self.hyper.state_size)] * self.hyper.layers
 
+    def recurrent_matrices(self) -> list[str]:
+        """Return the recurrent weights of all layers."""
+        return [f'layers.{i}.w_h' for i in range(len(self.layers))]
+
     def hidden_matrices(self) -> dict[str, int]:
         """Return the input and recurrent weights of all layers, a block for each gate."""
         found = ((f'layers.{i}.{name}', layer) for i, layer in enumerate(self.layers) for name in ('w_in', 'w_h'))

@@ -105,7 +105,7 @@ def check_model(model: LanguageModel) -> None:
             f'{name} has the buffer {sorted(kept)[0]!r}, which no checkpoint keeps',
             'an nn.Parameter, a state in the carry, or persistent=False for a constant',
         )
-    ids = (torch.arange(B * T, device=model.device) % len(model.readout_bias)).view(B, T)
+    ids = _some_ids(model)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         stream = torch.get_rng_state()
         zero = _zero_carry(model, B)
@@ -120,12 +120,16 @@ def check_model(model: LanguageModel) -> None:
                 'no random numbers and no memory outside the carry in forward; dropout comes as masks',
             )
         _check_pieces(model, ids, zero, whole)
-        _check_masks(model, ids, zero, whole)
+    check_masks(model, 1 if model.hyper.locked else T)
 
 
 def alike(found: Tensor, due: Tensor) -> bool:
     """Return True if two outputs differ by rounding at most."""
     return bool((found - due).abs().max() <= TOLERANCE * due.abs().max())
+
+
+def _some_ids(model: LanguageModel) -> Tensor:
+    return (torch.arange(B * T, device=model.device) % len(model.readout_bias)).view(B, T)
 
 
 def _zero_carry(model: LanguageModel, lanes: int) -> Carry:
@@ -189,13 +193,21 @@ def _check_pieces(model: LanguageModel, ids: Tensor, zero: Carry, whole: Tensor)
         raise _breaks(f'a lane of {name} depends on the lanes beside it', 'no sum or mean over the lanes in forward')
 
 
-def _check_masks(model: LanguageModel, ids: Tensor, zero: Carry, whole: Tensor) -> None:
-    """Compare a window that drops nothing and one that drops everything with one without dropout."""
-    name = type(model).__name__
-    with running(f'{name}.mask_shapes({B}, {T})'):
-        kept = [torch.ones(shape, device=ids.device, dtype=torch.float32) for shape in model.mask_shapes(B, T)]
-    if not kept:
+@torch.enable_grad()
+def check_masks(model: LanguageModel, symbols: int) -> None:
+    """Compare a window that drops nothing and one that drops everything with one without dropout.
+
+    Parameters
+    ----------
+    symbols : int    those that the masks are made for: 1 if one mask serves all symbols of a window (`locked`)
+    """
+    name, ids, zero = type(model).__name__, _some_ids(model), _zero_carry(model, B)
+    whole, _ = _read(model, ids, zero)
+    with running(f'{name}.mask_shapes({B}, {symbols})'):
+        shapes = model.mask_shapes(B, symbols)
+    if not shapes:
         return
+    kept = [torch.ones(shape, device=ids.device, dtype=torch.float32) for shape in shapes]
     if not alike(_read(model, ids, zero, kept)[0], whole):
         raise _breaks(f'{name} computes something else with masks of ones', 'only products with each mask')
     dropped = [torch.zeros_like(mask) for mask in kept]

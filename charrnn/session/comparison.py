@@ -163,7 +163,7 @@ def _common_start(runs: list[Run], texts: list[bytes], begin: list[int]) -> int:
 
 def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
     """Score the common text; the model first reads the symbols before it, as in every evaluation."""
-    data, model = run.data, run.learner.model
+    data, model = run.data, run.learner.evaluated
     skipped = len(data.chars.encode(dropped.decode('utf-8', 'surrogateescape'), errors='replace'))
     start = data.train_size + skipped
     split = data.indices[start : data.train_size + len(data.valid)]

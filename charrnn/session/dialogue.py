@@ -143,7 +143,7 @@ def converse(
     ----------
     before : str    the text before, to show
     """
-    model, chars = run.learner.model, run.data.chars
+    model, chars = run.learner.evaluated, run.data.chars
     drafts, said = [Draft(start, (), (), start)], HELP
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:

@@ -168,7 +168,7 @@ def generatestring(
     refuse_too_large(numchars, streams)
     starts = [start_of(run, each, errors) for each in primes] * (streams if n is not None else 1)
     if stream:
-        writer = Writer(run.learner.model, run.data.chars, starts, request, draws)
+        writer = Writer(run.learner.evaluated, run.data.chars, starts, request, draws)
         return Pieces(writer, lambda: sample_of(writer, 0))
     samples = write_samples(run, starts, request, draws)
     return Samples(samples) if is_list else next(samples)
@@ -178,7 +178,7 @@ def write_samples(
     run: Run, starts: Sequence[tuple[State, str]], request: Request, draws: np.random.Generator
 ) -> Iterator[Sample]:
     """Write a text for each start, side by side; return the samples."""
-    writer = Writer(run.learner.model, run.data.chars, starts, request, draws)
+    writer = Writer(run.learner.evaluated, run.data.chars, starts, request, draws)
     for _ in writer.write():
         pass
     return (sample_of(writer, k) for k in range(len(starts)))
@@ -198,7 +198,7 @@ def sample_on_the_way(run: Run) -> Sample:
     draws = np.random.default_rng(derive_seed('sample', learner.seed, learner.position))
     line = chars.decode([first]) if chars.level == 'word' else ''
     start = State(learner.carry.lane(0), first, origin_of(run), line), chars.decode([first])
-    writer = Writer(learner.model, chars, [start], request_of(run, ON_THE_WAY[chars.level] - 1, 0.5), draws)
+    writer = Writer(learner.evaluated, chars, [start], request_of(run, ON_THE_WAY[chars.level] - 1, 0.5), draws)
     for _ in writer.write():
         pass
     indices = [first, *writer.streams[0].indices]

@@ -39,8 +39,8 @@ def read(ms: Session, text: str | bytes, *, prime: Prime = None, errors: str = '
         raise SamplingError('the text is empty: there is nothing to read.', f'text={example_of(run)}')
     learner, is_words = run.learner, run.data.chars.level == 'word'
     line = (before.line if before else '') + text if is_words and isinstance(text, str) else ''
-    carry = before.carry if before else learner.model.zero_carry(1)
-    carry, pending = read_on(learner.model, carry, [before.pending, *indices] if before else indices)
+    carry = before.carry if before else learner.evaluated.zero_carry(1)
+    carry, pending = read_on(learner.evaluated, carry, [before.pending, *indices] if before else indices)
     return State(carry, pending, origin_of(run), line.rpartition('\n')[2])
 
 
@@ -71,4 +71,4 @@ def loadstate(ms: Session, path: str | Path) -> State:
     other weights).
     """
     run = run_of(ms)
-    return fitting_state(run, load_state(path_of('path', path), run.learner.model, run.data.chars))
+    return fitting_state(run, load_state(path_of('path', path), run.learner.evaluated, run.data.chars))

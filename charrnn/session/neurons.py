@@ -82,7 +82,7 @@ def trackneurons(ms: Session, text: str, *, errors: str = 'strict', layer: int |
 
 def size_of_states(run: Run) -> tuple[int, int]:
     """Return the number of layers and the number of units of each; raise TrainingError for a model without states h."""
-    zero = run.learner.model.zero_carry(1)
+    zero = run.learner.evaluated.zero_carry(1)
     if 'h' not in zero or zero['h'].ndim != 3:
         what = f"{run.modeltype} has no state 'h' (layers, lanes, units) in its carry: there is {', '.join(zero)}."
         raise TrainingError(what, 'ms.carry, its states after the newest window')
@@ -103,7 +103,7 @@ def place_of(name: str, given: Any, number: int, where: str = 'this run') -> int
 
 def states_of(run: Run, ids: torch.Tensor, before: torch.Tensor | None = None) -> Iterator[NDArray[np.float32]]:
     """Read symbols (B, T) from a state of zeros, or after the symbols `before` (B, W); yield the states (L, B, H)."""
-    model = run.learner.model
+    model = run.learner.evaluated
     carry = model.zero_carry(len(ids))
     if before is not None:
         carry = carry_after(model, before, carry)
@@ -121,10 +121,13 @@ def trackattention(ms: Session, text: str, *, errors: str = 'strict') -> NDArray
     """
     run = run_of(ms)
     with torch.no_grad():
-        if run.learner.model.attention_weights(torch.zeros(1, 1, dtype=torch.long, device=run.learner.device)) is None:
+        if (
+            run.learner.evaluated.attention_weights(torch.zeros(1, 1, dtype=torch.long, device=run.learner.device))
+            is None
+        ):
             step = "ms = ModelState.initfromsrcfile(..., modeltype='LSTMAttention'), a new run"
             raise TrainingError(f'{run.modeltype} has no attention.', step)
-        weights = run.learner.model.attention_weights(_symbols_of(run, text, errors))
+        weights = run.learner.evaluated.attention_weights(_symbols_of(run, text, errors))
     assert weights is not None, 'it was not None for one symbol'
     found: NDArray[np.float32] = weights.cpu().numpy()
     return found

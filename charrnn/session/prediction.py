@@ -75,7 +75,7 @@ def next(ms: Session, prime: Prime = None, k: int = 10, *, errors: str = 'strict
     run = run_of(ms)
     k = whole(1)('k', k, 10)
     state, _ = start_of(run, prime, errors)
-    costs, _ = expected(run.learner.model, state)
+    costs, _ = expected(run.learner.evaluated, state)
     probabilities = np.exp(-costs)
     probabilities /= probabilities.sum()
     likeliest = np.argsort(-probabilities, kind='stable')[:k].tolist()

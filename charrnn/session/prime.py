@@ -15,7 +15,7 @@ Prime = str | bytes | State | None
 def origin_of(run: Run) -> Origin:
     """Return what a state of this run, with its weights as they are, belongs to."""
     learner = run.learner
-    return origin(run.workspace.path.name, run.modeltype, learner.position, learner.model, run.data.chars)
+    return origin(run.workspace.path.name, run.modeltype, learner.position, learner.evaluated, run.data.chars)
 
 
 def start_of(run: Run, prime: Prime, errors: str = 'strict') -> tuple[State, str]:
@@ -33,7 +33,7 @@ def start_of(run: Run, prime: Prime, errors: str = 'strict') -> tuple[State, str
     if not before:
         step = f'leave prime out, or prime={example_of(run)}'
         raise SamplingError('the prime is empty: there is nothing to go on from.', step)
-    model, chars = run.learner.model, run.data.chars
+    model, chars = run.learner.evaluated, run.data.chars
     carry, pending = read_on(model, model.zero_carry(1), before)
     line = prime.rpartition('\n')[2] if chars.level == 'word' and isinstance(prime, str) else ''
     return State(carry, pending, origin_of(run), line), chars.decode(before)

@@ -250,7 +250,7 @@ class Run:
         store, learner = self.workspace.checkpoints, self.learner
         best = store.best()
         if best is None:
-            return learner.model, 'present weights (no checkpoint is best yet), '
+            return learner.evaluated, 'present weights (no checkpoint is best yet), '
         model = self._own(store.read(best.number)).model(self.data, learner.device)
         return model, f'checkpoint {best.number} (best), '
 

@@ -45,7 +45,7 @@ def evaluate(ms: Session, split: str = 'valid') -> Evaluation:
     """
     run = run_of(ms)
     run.data.split(split)  # or it says what is wrong
-    model, label = run.best_model() if split == 'test' else (run.learner.model, '')
+    model, label = run.best_model() if split == 'test' else (run.learner.evaluated, '')
     return run.measurements.evaluate(model, split, label, Screen(level=run.data.chars.level))
 
 
@@ -58,7 +58,7 @@ def checkcausal(ms: Session) -> bool:
     prediction.
     """
     run = run_of(ms)
-    place = first_look_ahead(run.learner.model, len(run.data.chars))
+    place = first_look_ahead(run.learner.evaluated, len(run.data.chars))
     if place is not None:
         warn(
             f'this {run.modeltype} looks ahead: the symbol at place {place} changed predictions before it. '
@@ -210,7 +210,7 @@ def _scores(run: Run, given: Sequence[Given], state: State) -> list[Score]:
     """Return the score of each text, as it goes on from a state."""
     chars, found = run.data.chars, list[Score]()
     before = chars.to_bytes([state.pending])[-1:]
-    costs = score_texts(run.learner.model, state.carry, state.pending, [one.ids for one in given])
+    costs = score_texts(run.learner.evaluated, state.carry, state.pending, [one.ids for one in given])
     for number, (one, nats) in enumerate(zip(given, costs, strict=True), 1):
         if np.isnan(nats).any():
             raise not_numbers()

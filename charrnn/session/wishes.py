@@ -118,7 +118,7 @@ def held_units(run: Run, clamp: Any) -> dict[tuple[int, int], float] | None:
     if clamp is None:
         return None
     hyper, found = run.learner.hyper, {}
-    if run.learner.model.stack() is None:
+    if run.learner.evaluated.stack() is None:
         raise SamplingError(f'no unit of a {run.modeltype} can be held.', 'leave clamp out')
     example = 'clamp={(0, 0): 1.0}, a layer, a unit and its value'
     if not isinstance(clamp, Mapping):

@@ -24,10 +24,11 @@ from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError, m
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, build_model, derive_seed, dropout_masks, memory_of
+from charrnn.models import Carry, LanguageModel, build_model, derive_seed, memory_of, window_masks
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import FIRST_LANES, lane_starts, read_before, read_ring, windows_per_epoch
-from charrnn.training.limits import refuse_beyond
+from charrnn.training.average import averaged_copy, follow
+from charrnn.training.limits import no_memory_left, refuse_beyond
 from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
 from charrnn.training.schedule import Progress, Schedule
@@ -72,14 +73,22 @@ class Learner:
         self.schedule = Schedule()
         self.seconds = 0.0
         self.torn = self.diverged = False
+        self._averaged = averaged_copy(self.model) if hyper.average else None
         self._moment = threading.RLock()  # held while anything that a moment holds is changing
 
     def adopt(self, hyper: HyperParams) -> None:
         """Train with other settings from here on.  The lanes stay in their places, whatever the length of a window."""
         self.hyper = self.model.hyper = hyper
+        self._averaged = (self._averaged or averaged_copy(self.model)) if hyper.average else None
+        self.evaluated.hyper = hyper
         for group in self.optimizer.param_groups:
             if 'alpha' in group:
                 group['alpha'] = hyper.decay
+
+    @property
+    def evaluated(self) -> LanguageModel:
+        """The model that evaluates, reads and draws: with the average of the weights, or else the one that learns."""
+        return self._averaged or self.model
 
     @property
     def epoch(self) -> float:
@@ -193,10 +202,13 @@ class Learner:
         def tear() -> None:
             self.torn = True  # until the numbers below are those of the new weights
 
-        with memory_explained(self._no_memory), learning(self.hyper.deterministic), self._moment:
+        with (
+            memory_explained(lambda: no_memory_left(B, T, torn=self.torn)),
+            learning(self.hyper.deterministic),
+            self._moment,
+        ):
             ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
-            shapes = self.model.mask_shapes(B, T)
-            masks = dropout_masks(self.seed, self.position, shapes, self.hyper.dropout, self.device)
+            masks = window_masks(self.model, self.hyper, self.seed, self.position, B)
             # A random window is a text of its own.
             carry = self.carry if self.hyper.sampling == 'lanes' else self.model.zero_carry(B)
             result, carry = train_step(self.model, self.optimizer, self.hyper, ids, carry, masks, rate, B * T, tear)
@@ -207,21 +219,14 @@ class Learner:
                     f'gradient norm {result.grad_norm}. The update was not applied.',
                     f'ms.restore(), then ms.sethyperparams(learnrate={rate / 10:.2g})',
                 )
+            if self._averaged:
+                follow(self._averaged, self.model, self.hyper.average, self.position // T)
             self.carry = carry
             self.position += T
             self.symbols += B * T
             self.torn = self.diverged = False
         self.seconds += time.monotonic() - began
         return result
-
-    def _no_memory(self) -> TrainingError:
-        B, T = self.lanes, self.hyper.seq_len
-        if self.torn:
-            return TrainingError(
-                'no memory was left in the middle of an update: the weights are half updated.', 'ms.restore()'
-            )
-        step = f'ms.trainmodel(batchsize={B // 2})' if B > 1 else f'ms.sethyperparams(seq_len={max(1, T // 2)})'
-        return TrainingError(f'no memory was left for a window of {B} lanes of {T} symbols; it was not applied.', step)
 
     def refuse_if_torn(self) -> None:
         """Raise TornWindowError if an update or a restore was cut in half."""
@@ -254,7 +259,7 @@ class Learner:
         """
         data = self.data
         with deterministic(self.hyper.deterministic):
-            found = evaluate_split(self.model, data.train, data.valid, self.hyper.seq_len, windows, each_window)
+            found = evaluate_split(self.evaluated, data.train, data.valid, self.hyper.seq_len, windows, each_window)
         if found and not math.isfinite(found.nats):
             self.diverged = True
             raise NonFiniteLossError(
@@ -281,6 +286,7 @@ class Learner:
                 self.seconds,
                 self.schedule,
                 weights=copied(self.model.named_parameters()),
+                average=copied(self._averaged.named_parameters()) if self._averaged else {},
                 optimizer=copied(optimizer_tensors(self.model, self.optimizer)),
                 carry=copied(self.carry.items()),
             )
@@ -307,6 +313,8 @@ class Learner:
         self.lanes = self.carry.lanes
         self.optimizer.zero_grad()
         self.adopt(moment.hyper)
+        if self._averaged:
+            set_weights(self._averaged, moment.average)
         self.position, self.symbols, self.round = moment.position, moment.symbols, moment.round
         self.schedule, self.seconds = moment.schedule, moment.seconds
         self.torn = self.diverged = False

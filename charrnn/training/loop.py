@@ -160,7 +160,7 @@ def untrained_row(learner: Learner) -> Row:
     """Return the first row of a history: the loss of the untrained model."""
     data = learner.data
     split = data.valid if len(data.valid) else data.train
-    found = evaluate_split(learner.model, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
+    found = evaluate_split(learner.evaluated, data.train, split[:FIRST_LOOK], learner.hyper.seq_len)
     if len(data.valid) or found is None:
         return make_row('start', learner, **validation_columns(found))
     return make_row('start', learner, train_nats=found.nats, **validation_columns(None))

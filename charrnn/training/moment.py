@@ -37,7 +37,7 @@ class Moment:
     position, symbols, round : int  of the learner
     seconds : float                 spent training; for people
     schedule : Schedule
-    weights, optimizer, carry : mapping of name to tensor
+    weights, average, optimizer, carry : mapping of name to tensor; `average` is empty unless `hyper` asks for it
     """
 
     modeltype: str
@@ -49,12 +49,13 @@ class Moment:
     seconds: float
     schedule: Schedule
     weights: Mapping[str, Tensor]
+    average: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     carry: Mapping[str, Tensor]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor under the name it has in a checkpoint."""
-        parts = {'model': self.weights, 'optimizer': self.optimizer, 'carry': self.carry}
+        parts = {'model': self.weights, 'average': self.average, 'optimizer': self.optimizer, 'carry': self.carry}
         return {f'{part}/{name}': tensor for part, named in parts.items() for name, tensor in named.items()}
 
     def facts(self) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class Moment:
         seconds = facts.get('seconds')
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= LARGEST:
             raise invalid('seconds is invalid')
-        parts: dict[str, dict[str, Tensor]] = {'model': {}, 'optimizer': {}, 'carry': {}}
+        parts: dict[str, dict[str, Tensor]] = {'model': {}, 'average': {}, 'optimizer': {}, 'carry': {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition('/')
             parts.get(part, {})[rest] = tensor
@@ -100,6 +101,8 @@ class Moment:
         model = build_model(modeltype, len(data.chars), hyper, None)
         try:
             _check_weights(model, parts['model'])
+            if hyper.average or parts['average']:
+                _check_weights(model, parts['average'])
             check_optimizer_tensors(model, hyper, parts['optimizer'])
             _check_carry(model.zero_carry(1), parts['carry'])
         except CheckpointError as error:
@@ -117,14 +120,15 @@ class Moment:
             float(seconds),
             _checked_schedule(facts.get('schedule')),
             parts['model'],
+            parts['average'],
             parts['optimizer'],
             parts['carry'],
         )
 
     def model(self, data: Dataset, device: torch.device) -> LanguageModel:
-        """Build the model of this moment, to evaluate or to generate with: no optimizer, no carry."""
+        """Build the model that this moment evaluates and generates with: no optimizer, no carry."""
         model = build_model(self.modeltype, len(data.chars), self.hyper, self.seed, device)
-        set_weights(model, self.weights)
+        set_weights(model, self.average or self.weights)
         return model
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, LanguageModel, Masks, readout_loss
+from charrnn.models import Carry, LanguageModel, WindowMasks, readout_loss
 from charrnn.training.optimizer import apply_update
 
 
@@ -46,7 +46,7 @@ def train_step(
     hyper: HyperParams,
     ids: Tensor,
     carry: Carry,
-    masks: Masks | None,
+    masks: WindowMasks,
     rate: float,
     symbols: int,
     before_update: Callable[[], object] = lambda: None,
@@ -59,7 +59,7 @@ def train_step(
     ----------
     ids : int64 (B, T + 1)       symbols; the last one is a target only
     carry : Carry                left by the previous window; not modified
-    masks : sequence or None     dropout, as ``model.mask_shapes`` says
+    masks : WindowMasks          what is dropped in this window
     rate : float                 step size
     symbols : int                B·T of the whole window, the unit of `clip` and `regcost`
     before_update : callable     called when all gradients are known, before the first weight changes
@@ -69,7 +69,8 @@ def train_step(
     Source: Williams & Peng 1990 (truncated BPTT).
     """
     optimizer.zero_grad()
-    outputs, after = model(ids[:, :-1], carry.detach(), masks)
+    weights = {name: model.get_parameter(name) * mask for name, mask in masks.weights.items()}
+    outputs, after = torch.func.functional_call(model, weights, (ids[:, :-1], carry.detach(), masks.outputs))
     # Step by step rather than lane by lane, as most models have them in memory.
     rows = outputs.transpose(0, 1).flatten(0, 1)
     loss = readout_loss(rows, model.readout_weight, model.readout_bias, ids.t()[1:].reshape(-1))

@@ -20,7 +20,8 @@ def test_stopping_anywhere_changes_nothing(make_run: MakeRun, modeltype: str, le
     """Stop and load with dropout, across the end of an epoch of words, with observation in between."""
     given = {
         'modeltype': modeltype, 'level': level, 'sampling': sampling, 'dropout': 0.3, 'text': LONG,
-        'optimizer': 'adamw' if sampling == 'random' else 'muon',
+        'optimizer': 'adamw' if sampling == 'random' else 'muon', 'locked': sampling == 'lanes',
+        'weightdrop': 0.2, 'average': 0.9,
     }  # fmt: skip
     straight, stopped = make_run('straight', **given), make_run('stopped', **given)
     train(straight, 19)

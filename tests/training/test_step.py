@@ -11,7 +11,7 @@ from conftest import MakeRun, learner_of, moment, train
 from torch import Tensor, nn
 
 from charrnn import HyperParams, NonFiniteLossError
-from charrnn.models import MODELTYPES, Carry, LanguageModel, build_model
+from charrnn.models import MODELTYPES, NOTHING, Carry, LanguageModel, build_model
 from charrnn.training.optimizer import build_optimizer
 from charrnn.training.step import StepResult, train_step
 
@@ -38,13 +38,13 @@ def test_a_step_is_a_function_that_leaves_its_carry(modeltype: str) -> None:
     given, before = bits(carry), bits(dict(model.named_parameters()))
     twin = copy.deepcopy(model)
     frozen = Carry({name: state.clone() for name, state in carry.items()})
-    result, after = train_step(model, optimizer, hyper, IDS, carry, None, 0.01, B * T)
+    result, after = train_step(model, optimizer, hyper, IDS, carry, NOTHING, 0.01, B * T)
     assert isinstance(result, StepResult) and result.is_finite and (result.symbols, result.learnrate) == (B * T, 0.01)
     assert bits(carry) == given and bits(after) != given
     assert not any(state.requires_grad for state in after.values())
     weights = bits(dict(model.named_parameters()))
     assert all(weights[name] != before[name] for name in weights if 'weight' in name)
-    again, same = train_step(twin, build_optimizer(twin, hyper), hyper, IDS, frozen, None, 0.01, B * T)
+    again, same = train_step(twin, build_optimizer(twin, hyper), hyper, IDS, frozen, NOTHING, 0.01, B * T)
     assert again == result and bits(same) == bits(after) and bits(dict(twin.named_parameters())) == weights
 
 
@@ -57,7 +57,7 @@ def test_a_step_that_is_not_finite_returns_the_given_carry_and_changes_no_weight
     before, given, state = bits(dict(model.named_parameters())), bits(carry), copy.deepcopy(moments.state_dict())
     called: list[object] = []
     result, after = train_step(
-        model, moments, hyper, IDS, carry, None, 0.01, B * T, before_update=lambda: called.append(1)
+        model, moments, hyper, IDS, carry, NOTHING, 0.01, B * T, before_update=lambda: called.append(1)
     )
     assert not result.is_finite and after is carry and bits(carry) == given
     assert bits(dict(model.named_parameters())) == before and str(moments.state_dict()) == str(state)
@@ -70,11 +70,11 @@ def test_clip_and_regcost_are_divided_by_the_symbols_of_all_lanes(optimizer: str
     found = []
     for factor in (1, 2):
         model, moments, hyper, carry = model_of(optimizer=optimizer, clip=2**-8 * factor, regcost=0.5 * factor)
-        train_step(model, moments, hyper, IDS, carry, None, 0.01, 16 * factor)
+        train_step(model, moments, hyper, IDS, carry, NOTHING, 0.01, 16 * factor)
         found.append(bits(dict(model.named_parameters())))
     assert found[0] == found[1]
     model, moments, hyper, carry = model_of(optimizer=optimizer, clip=2**-8, regcost=0.5)
-    train_step(model, moments, hyper, IDS, carry, None, 0.01, 32)
+    train_step(model, moments, hyper, IDS, carry, NOTHING, 0.01, 32)
     assert bits(dict(model.named_parameters())) != found[0]
 
 
