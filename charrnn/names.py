@@ -9,6 +9,7 @@ LIKENESS = 0.75
 """The least likeness (difflib's ratio) at which a name counts as misspelt; below it nothing is suggested."""
 
 _SYNONYMS = {
+    'adapt': 'dynamic dynamic_eval dynamic_evaluation adaptive online',
     'average': 'ema ema_decay use_ema polyak swa weight_average moving_average averaging',
     'anneal': 'lr_decay lr_factor lr_decay_factor decay_rate learning_rate_decay lrdecay gamma factor plateau',
     'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span',
