@@ -6,6 +6,10 @@
 >>> ms = ModelState.load('workspaces/s')                 # another day
 """
 
+# isort: off
+import charrnn.waiting  # noqa: F401  before torch is imported
+
+# isort: on
 from charrnn.errors import (
     AttachedError,
     CharRNNError,

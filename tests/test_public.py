@@ -21,7 +21,7 @@ from charrnn.session.run import run_of
 PACKAGE = Path(charrnn.__file__).parent
 
 LAYERS = (
-    {'errors', 'version', 'storage', 'scratch', 'display'},
+    {'errors', 'version', 'waiting', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'text'},
     {'signatures'},
