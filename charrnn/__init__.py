@@ -40,6 +40,7 @@ from charrnn.session.comparison import Comparison, compare
 from charrnn.session.copied import Copied
 from charrnn.session.curves import plot
 from charrnn.session.generation import generatestring
+from charrnn.session.mean import Mean, mean
 from charrnn.session.prediction import Prediction
 from charrnn.session.scores import Score
 from charrnn.session.temperatures import temperatures
@@ -65,6 +66,7 @@ __all__ = [
     'HyperParams',
     'HyperParamsError',
     'LanguageModel',
+    'Mean',
     'ModelState',
     'ModelTypeError',
     'NonFiniteLossError',
@@ -84,6 +86,7 @@ __all__ = [
     '__version__',
     'compare',
     'generatestring',
+    'mean',
     'plot',
     'register',
     'temperatures',

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, mean_of_blocks
-from charrnn.models import Carry, LanguageModel, readout_loss, readout_nats
+from charrnn.models import Carry, Ensemble, LanguageModel, mean_nats, readout_loss
 from charrnn.text.vocabulary import Indices
 
 SEGMENT = 10
@@ -43,19 +43,20 @@ BLOCKS = 64
 class Adaptive:
     """A copy of a model that learns from what it reads; the model itself does not change.
 
+    Of an ensemble, each member learns by itself.
+
     Parameters
     ----------
     model : LanguageModel
     train : (n,) indices    the training text, for the sizes of gradients
+    warmup : int            symbols that are read before each look at the training text
     """
 
     def __init__(self, model: LanguageModel, train: Indices, warmup: int) -> None:
+        self._model = model
+        members = model.members if isinstance(model, Ensemble) else [model]
         with torch.inference_mode(False):
-            self.model = copy.deepcopy(model).requires_grad_(True)
-            self._weights = list(self.model.parameters())
-            self._before = [w.detach().clone() for w in self._weights]
-            sizes = self._sizes(train, warmup)
-            self._rates = [RATE / (s + SMALL * s.mean() + 1e-30) for s in sizes]
+            self._copies = [_Copy(member, train, warmup) for member in members]
 
     def nats(
         self, symbols: Indices | NDArray[np.int64], carry: Carry, each_segment: Callable[[], object] = lambda: None
@@ -68,42 +69,58 @@ class Adaptive:
         each_segment : callable  called before every segment; a true answer gives up, and None is returned
         """
         costs = np.empty(len(symbols) - 1)
+        carries = self._model.carries(carry) if isinstance(self._model, Ensemble) else [carry]
         with torch.inference_mode(False), torch.enable_grad():
-            ids = torch.from_numpy(symbols.astype(np.int64)).to(self.model.device)[None]
+            ids = torch.from_numpy(symbols.astype(np.int64)).to(self._model.device)[None]
             for start in range(0, len(costs), SEGMENT):
                 if each_segment():
                     return None
                 window = ids[:, start : start + SEGMENT + 1]
-                nats, carry = self._cost(window, carry)
-                costs[start : start + SEGMENT] = nats.cpu().double().numpy()
-                self._learn()
+                read = [each.read(window, part) for each, part in zip(self._copies, carries, strict=True)]
+                carries = [after for _, after in read]
+                costs[start : start + SEGMENT] = mean_nats(torch.stack([nats for nats, _ in read])).cpu().numpy()
+                for each in self._copies:
+                    each.learn()
         return costs
 
-    @torch.no_grad()
     def reset(self) -> None:
         """Forget what was learned from the texts read so far."""
-        for weight, before in zip(self._weights, self._before, strict=True):
-            weight.copy_(before)
+        for each in self._copies:
+            each.reset()
 
-    def _cost(self, window: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """Return the cost of each symbol of a window (1, T + 1) but the first, (T,); leave the gradients."""
+
+class _Copy:
+    """A copy of one model, the weights that it began with, and the rate of each weight."""
+
+    def __init__(self, model: LanguageModel, train: Indices, warmup: int) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(True)
+        self._weights = list(self.model.parameters())
+        self._before = [w.detach().clone() for w in self._weights]
+        self._rates = [RATE / (s + SMALL * s.mean() + 1e-30) for s in self._sizes(train, warmup)]
+
+    def read(self, window: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        """Return the cost of each symbol of a window (1, T + 1) but the first, (T,) float64; leave the gradients."""
         for weight in self._weights:
             weight.grad = None
         outputs, after = self.model(window[:, :-1], carry.detach())
         rows, model = outputs[0], self.model
         readout_loss(rows, model.readout_weight, model.readout_bias, window[0, 1:]).backward()  # type: ignore[no-untyped-call]
-        return readout_nats(rows.detach(), model.readout_weight, model.readout_bias, window[0, 1:]), after.detach()
+        return model.nats(rows.detach(), window[0, 1:]).double(), after.detach()
 
     @torch.no_grad()
-    def _learn(self) -> None:
-        moved = [
-            (w, before, rate)
-            for w, before, rate in zip(self._weights, self._before, self._rates, strict=True)
-            if w.grad is not None
-        ]
-        weights, before, rates = (list(each) for each in zip(*moved, strict=True))
+    def learn(self) -> None:
+        """Move the weights by the gradients of the window that was read last, and back towards the beginning."""
+        every = zip(self._weights, self._before, self._rates, strict=True)
+        moving = [one for one in every if one[0].grad is not None]
+        weights, before, rates = (list(each) for each in zip(*moving, strict=True))
         torch._foreach_addcmul_(weights, [w.grad for w in weights], rates, value=-1)
         torch._foreach_lerp_(weights, before, PULL)
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Put the weights back."""
+        for weight, before in zip(self._weights, self._before, strict=True):
+            weight.copy_(before)
 
     def _sizes(self, train: Indices, warmup: int) -> list[Tensor]:
         """Return the root of the mean squared gradient of each weight, over segments spread over the training text."""
@@ -115,7 +132,7 @@ class Adaptive:
         carry = carry_after(self.model, ids[:, :warmup], self.model.zero_carry(looks))
         with torch.enable_grad():
             for lane in range(looks):
-                self._cost(ids[lane : lane + 1, warmup:], carry.lane(lane))
+                self.read(ids[lane : lane + 1, warmup:], carry.lane(lane))
                 for total, weight in zip(sums, self._weights, strict=True):
                     if weight.grad is not None:
                         total.addcmul_(weight.grad, weight.grad)
@@ -143,10 +160,10 @@ def evaluate_adaptively(
     """
     reader = Adaptive(model, train, seq_len)
     first = np.concatenate([before[np.arange(-seq_len, 0) % len(before)], split]).astype(np.int64)
-    carry = reader.model.zero_carry(1)
+    carry = model.zero_carry(1)
     if seq_len > 1:
         ids = torch.from_numpy(first[None, : seq_len - 1]).to(model.device)
-        carry = carry_after(reader.model, ids, carry, seq_len)
+        carry = carry_after(model, ids, carry, seq_len)
     nats = reader.nats(first[seq_len - 1 :], carry, each_segment)
     if nats is None:
         return None

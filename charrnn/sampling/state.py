@@ -121,7 +121,7 @@ class State:
             raise SamplingError(f'weight={shown(weight)} must be a number from 0 to 1.', 'weight=0.5')
         if other.of.identity != self.of.identity:
             raise SamplingError(f'a state of {self.of} and one of {other.of} do not mix.', 'states of one model')
-        if not set(self.carry) <= {'h', 'c'}:
+        if not {name.rpartition('/')[2] for name in self.carry} <= {'h', 'c'}:
             raise SamplingError(
                 f'{self.of.modeltype} remembers a list of outputs, which cannot be blended.',
                 'a model without attention',

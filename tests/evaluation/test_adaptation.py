@@ -8,7 +8,7 @@ from torch import nn
 
 from charrnn import ModelState
 from charrnn.evaluation import adaptation
-from charrnn.evaluation.adaptation import Adaptive, evaluate_adaptively
+from charrnn.evaluation.adaptation import Adaptive, _Copy, evaluate_adaptively
 from charrnn.evaluation.cost import score_indices
 from charrnn.models import MODELTYPES, LanguageModel
 
@@ -113,14 +113,14 @@ def test_nothing_changes_also_when_interrupted(make_run: MakeRun, monkeypatch: p
         ms.evaluate(adapt=True)
     assert moment(ms) == there
     calls = iter(range(5))
-    learn = Adaptive._learn
+    learn = _Copy.learn
 
-    def interrupted(self: Adaptive) -> None:
+    def interrupted(self: _Copy) -> None:
         learn(self)
         if next(calls) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Adaptive, '_learn', interrupted)
+    monkeypatch.setattr(_Copy, 'learn', interrupted)
     with pytest.raises(KeyboardInterrupt):
         ms.evaluate(adapt=True)
     assert moment(ms) == there
