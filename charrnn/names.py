@@ -97,6 +97,7 @@ NEEDED = {
     **dict.fromkeys(('vocab_size', 'lower', 'punctuation', 'mincount'), ('level', 'word')),
     **dict.fromkeys(('emsize', 'tied'), ('modeltype', 'LSTM')),
     'memory': ('modeltype', 'LSTMAttention'),
+    'locked': ('dropout', 0.2),
 }
 """For arguments that do nothing without another one: that one, and a value for it."""
 

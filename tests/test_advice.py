@@ -45,6 +45,10 @@ UNFIT = {
     'word': {'write', 'exporthtml', 'blend', 'clamp'},
 }
 """Functions that a level cannot have here: words are tried with attention, and nothing at a terminal."""
+ANOTHER_FAULT = re.compile(
+    'no unit can follow it|no text was found that keeps to|at a terminal|can be held|is a file, and'
+)
+"""Second errors that are no fault of the advice: a value was wrong for two reasons, or of no use for this model."""
 HUGE = ('10**13', '10**30', '1e300')
 TWICE = ('layers', 'state_size', 'emsize', 'memory', 'tied', 'mincount', 'vocab_size')
 EXCEPT = {
@@ -176,7 +180,8 @@ def faults_of(
             continue
         tried.add(str(following))
         for number, each in enumerate([*following, then]):
-            if (second := desk.type(each)) is not None:
+            second = desk.type(each)
+            if second is not None and not ANOTHER_FAULT.search(str(second)):
                 of = f'{number + 1} of {len(following)}'
                 yield f'a second error\n  {place}\n  typed {each[:200]}, {of}\n  {second!r:.500}'
                 break

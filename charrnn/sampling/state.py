@@ -168,6 +168,8 @@ def load_state(folder: Path, model: LanguageModel, chars: Vocabulary[Any]) -> St
     ------
     CheckpointError    it is missing, damaged, or no state of such a model
     """
+    if folder.is_file():
+        raise CheckpointError(f'{str(folder)!r} is a file, and a saved state is a folder.', 'state = ms.read(text)')
     content, text = read_sealed(folder, TENSORS, FACTS)
     try:
         tensors, facts = from_bytes(content), parse_json(text)
