@@ -98,8 +98,8 @@ OTHER_VALUES: dict[str, tuple[tuple[str, object, str], ...]] = {
     'progress': (('quiet', False, ''),),
     'validation': (('trainfrac', 0.9, ''),),
     'attention': (('modeltype', 'LSTMAttention', ''),),
-    **dict.fromkeys(('warmup_iters', 'warmup_steps', 'num_warmup_steps'), (('warmup', 1, ', in epochs'),)),
-    'lr_decay_iters': (('cosine', 10, ', in epochs'),),
+    **dict.fromkeys(('warmup_iters', 'warmup_steps', 'num_warmup_steps'), (('warmup', 1, ' (in epochs)'),)),
+    'lr_decay_iters': (('cosine', 10, ' (in epochs)'),),
 }
 """Names whose value here is not the value that was given: each argument, its value, and a remark."""
 
@@ -122,7 +122,7 @@ NEEDED = {
 
 _NO_ARGUMENT = {
     'interactive': 'ms.write(), at a terminal',
-    'return_as_list': 'n=5, which returns a list',
+    'return_as_list': 'n=5 (the result is a list)',
     'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'batch_first bidirectional rnn_bidirectional multi_gpu new_model via_new_model num_workers context_labels '
     'pin_memory amp compile': 'leave it out: there is no such choice',

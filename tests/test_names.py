@@ -19,7 +19,7 @@ LINES: list[tuple[str, str]] = [
     (BEGIN.format('decay_rate=0.95'), 'decay=0.95'),
     (BEGIN.format('learning_rate_decay=0.97'), 'anneal=0.97'),
     (BEGIN.format('grad_clip=1.0'), 'clipnorm=1.0'),
-    (BEGIN.format('warmup_iters=100'), 'warmup=1, in epochs'),
+    (BEGIN.format('warmup_iters=100'), 'warmup=1 (in epochs)'),
     (BEGIN.format('max_length=40'), 'seq_len=40'),
     ('HyperParams(max_length=40)', 'seq_len=40'),
     ('ms.trainmodel(max_length=40)', 'ms.sethyperparams(seq_len=40)'),
