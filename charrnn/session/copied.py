@@ -100,7 +100,7 @@ class Copied(Coloured):
 
 
 class Copies(Several, Tabular, tuple[Copied, ...]):
-    """What each of several texts copies, in the order in which they were given; the prompt shows a table."""
+    """The copied parts of each of several texts, in the order in which these were given, shown as a table."""
 
     __slots__ = ()
 

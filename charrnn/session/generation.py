@@ -119,7 +119,8 @@ def generatestring(
     seed : int       fixes the draws; by default they differ each time
     errors : str     'strict', or 'replace': symbols of the prime that the
                      model does not know are read as U+FFFD or <unk>
-    n : int          texts to draw side by side; the result is a list
+    n : int          texts to draw side by side; the result is a list of
+                     such texts, each with its .state
     stop : str       the text ends before the first of these strings; one or
                      a list. stop='\\n' writes one line
     topk : int       draw from the k likeliest symbols only

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.display.colours import CIVIDIS, Coloured, ColouredText, Scale, first_of_each, places_table
 from charrnn.display.progress import Screen
-from charrnn.display.tables import Column, Table, Tabular, write_csv
+from charrnn.display.tables import Column, Several, Table, Tabular, write_csv
 from charrnn.display.text import NOUNS, fitted, shorten
 from charrnn.errors import SamplingError, warn
 from charrnn.evaluation.causality import first_look_ahead
@@ -146,7 +146,7 @@ class Score(Coloured):
         return places_table(shown, order, column, '\n'.join(lines), 'the most surprising places; .nats has all')
 
 
-class Scores(Tabular, tuple[Score, ...]):
+class Scores(Several, Tabular, tuple[Score, ...]):
     """The scores of several texts, the oddest first: a tuple that the prompt shows as a table."""
 
     __slots__ = ()
