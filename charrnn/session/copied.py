@@ -30,6 +30,8 @@ from charrnn.text.matches import (
 )
 from charrnn.text.vocabulary import Indices
 
+ATLEAST = 20
+"""The smallest length of a span that is no whole line, if none is given."""
 SHOWN_SPANS = 20
 """Spans in the table, the longest."""
 SHORT = 5
@@ -161,11 +163,11 @@ def share_of(spans: Sequence[Span], symbols: int) -> float:
 
 
 @overload  # a str is an Iterable as well; the first line that fits counts
-def copied(ms: Session, text: str | bytes, atleast: int = 20) -> Copied: ...  # type: ignore[overload-overlap]
+def copied(ms: Session, text: str | bytes, atleast: int = ATLEAST) -> Copied: ...  # type: ignore[overload-overlap]
 @overload
-def copied(ms: Session, text: Iterable[str] | Iterable[bytes], atleast: int = 20) -> Copies: ...
+def copied(ms: Session, text: Iterable[str] | Iterable[bytes], atleast: int = ATLEAST) -> Copies: ...
 @known_names_only
-def copied(ms: Session, text: Any, atleast: int = 20) -> Copied | Copies:
+def copied(ms: Session, text: Any, atleast: int = ATLEAST) -> Copied | Copies:
     """Find what a text copies from the training text.
 
     The result has .spans, the longest ones possible (start and end in the
@@ -188,7 +190,7 @@ def copied(ms: Session, text: Any, atleast: int = 20) -> Copied | Copies:
     Raises SamplingError (no text), HyperParamsError.
     """
     run = run_of(ms)
-    atleast = whole(1)('atleast', atleast, 20)
+    atleast = whole(1)('atleast', atleast, ATLEAST)
     if isinstance(text, str | bytes) or not isinstance(text, Iterable):
         return _copied(run, [given_text(run, text, 'replace', 'ms.copied({})')], atleast)[0]
     return Copies(_copied(run, given_list(run, text, 'replace', 'ms.copied([{}])'), atleast))
