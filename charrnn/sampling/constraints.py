@@ -49,7 +49,7 @@ class Lines:
         try:
             import regex
         except ImportError:
-            raise SamplingError('pattern= needs the package regex.', "pip install 'charrnn[pattern]'") from None
+            raise SamplingError('pattern= needs the package regex.', 'at a shell: pip install regex') from None
         try:
             self._match: Callable[..., Any] = regex.compile(pattern).fullmatch
             self._match('')  # a pattern of bytes has no match in a text

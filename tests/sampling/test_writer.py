@@ -217,3 +217,9 @@ def test_wishes_that_cannot_be_are_clear_errors(trained: Any) -> None:
     for wrong, error, message in cases:
         with pytest.raises(error, match=message):
             generatestring(ms, 5, **wrong)
+
+
+def test_a_pattern_without_its_package_says_which_one(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'regex', None)
+    with pytest.raises(SamplingError, match='pattern= needs the package regex.\n  Next: at a shell: pip install regex$'):
+        generatestring(trained('char'), 5, pattern='.*')
