@@ -51,6 +51,7 @@ def status_of(run: Run) -> Status:
         valid_nats=run.history.validations(),
         best=(run.best.round, run.best.nats) if run.best else None,
         checkpoint=run.saved.get('number'),
+        newest=run.saved.get('newest'),
         rounds_behind=learner.round - run.saved.get('round', 0),
         saved=run.saved.get('position') == learner.position,
         torn=learner.torn,

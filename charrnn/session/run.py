@@ -41,7 +41,8 @@ class Run:
     learner : Learner
     Attributes
     ----------
-    saved : dict             number, position and round of the checkpoint that was written or loaded last
+    saved : dict             number, position and round of the checkpoint that was written or loaded last; and after
+                             the restore of a chosen one, `newest`: the number of the one that load takes
     best : Best or None      the best checkpoint at that time
     keep : int               newest checkpoints that stay, besides the best
     training : bool          True during trainmodel, when an attached function could call back
@@ -156,6 +157,8 @@ class Run:
             found = store.read(store.resolve(checkpoint))
             moment = self._own(found)
         self._become(found, moment)
+        if checkpoint is not None and checkpoint != 'last':
+            self.saved['newest'] = max(store.numbers())
         self.workspace.open(marks)
 
     def _own(self, found: Checkpoint) -> Moment:

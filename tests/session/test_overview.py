@@ -144,3 +144,20 @@ def test_a_text_that_is_learned_by_heart_is_named(make_run: MakeRun) -> None:
     assert f'in round {found[1]} ' in repr(ms)
     assert ms.restore('best').history[-1]['round'] == int(found[1])
     assert 'by heart' not in repr(ms)
+
+
+def test_after_a_restore_the_status_names_the_checkpoint_that_load_takes(make_run: MakeRun) -> None:
+    ms = make_run()
+    for _ in range(3):
+        train(ms, 40, valid_len=0)
+    ms.restore(3)
+    assert repr(ms).endswith('  saved  checkpoint 3, but load takes 4, the newest.  Next: ms.newcheckpoint()')
+    assert run_of(ModelState.load(ms.curdir, device='cpu')).saved['number'] == 4
+    exec(repr(ms).rsplit('Next: ')[1], {'ms': ms})
+    assert '  saved  checkpoint 5.  Next: generatestring' in repr(ms)
+    assert ModelState.load(ms.curdir, device='cpu').position == ms.position
+    ms.restore(1)
+    assert 'checkpoint 1, but load takes 5, the newest' in repr(ms)
+    assert 'but load' not in repr(ms.restore()) and 'but load' not in repr(ms.restore(5))
+    train(ms.restore(3), 1)
+    assert 'but load' not in repr(ms)
