@@ -126,7 +126,7 @@ def test_a_run_with_few_updates_is_told_to_train_on(make_run: MakeRun, capsys: p
     ms = make_run()
     ms.trainmodel(2, 9, train_len=4, print_every=0)
     told = [line for line in capsys.readouterr().out.splitlines() if 'too few' in line]
-    assert told == ['  4 updates are too few to learn from.  Next: ms.trainmodel(20)'], 'once, not in each round'
+    assert told == ['  8 updates are too few to learn from.  Next: ms.trainmodel(20)'], 'at the end'
     assert '  8 updates are too few to learn from\n' in repr(ms) and repr(ms).endswith('Next: ms.trainmodel(20)')
     exec(repr(ms).rsplit('Next: ')[1], {'ms': ms})
     assert 'too few' not in repr(ms)
