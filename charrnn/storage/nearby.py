@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from charrnn.errors import shown
+
 MOST_NAME = 255
 """Characters of the longest name of a file; a text with a longer part is not a path."""
 LEAST_TEXT = 4000
@@ -64,6 +66,13 @@ def unused(name: str) -> str:
         number += 1
         path = first.with_stem(f'{first.stem}-{number}')
     return str(path)
+
+
+def in_this_folder(name: str) -> str:
+    """Return words for the present directory, in which a relative path was looked for; '' for another path."""
+    with contextlib.suppress(OSError):  # the present directory is gone
+        return '' if Path(name).is_absolute() else f' in the present folder, {shown(Path.cwd())}'
+    return ''
 
 
 def load_or_begin() -> str:
