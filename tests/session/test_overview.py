@@ -6,6 +6,7 @@ import os
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MakeRun, files_below, moment, train
@@ -161,3 +162,39 @@ def test_after_a_restore_the_status_names_the_checkpoint_that_load_takes(make_ru
     assert 'but load' not in repr(ms.restore()) and 'but load' not in repr(ms.restore(5))
     train(ms.restore(3), 1)
     assert 'but load' not in repr(ms)
+
+
+def test_the_status_of_a_directory_gives_the_advice_of_the_prompt(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> list[str]:
+        assert run_command(['status', 'run']) == 0
+        return capsys.readouterr().out.splitlines()
+
+    monkeypatch.chdir(tmp_path)
+    draws = random.Random(5)
+    text = ''.join(draws.choice('aaaaaaaabcdefghij') for _ in range(200))
+    ms = make_run(text=text, trainfrac=0.75, layers=1, state_size=24)
+    assert told()[-1] == 'Next: python -m charrnn train run'
+    train(ms, 2, valid_len=0)
+    capsys.readouterr()
+    here, step = repr(ms).splitlines()[-2:]
+    assert 'too few' in here and step.endswith('Next: ms.trainmodel(20)')
+    assert status('run').endswith(f"Next: ms = ModelState.load('run'), then {step.split('Next: ')[1]}")
+    assert told()[-1] == 'Next: python -m charrnn train run --num-rounds 20'
+    for _ in range(6):
+        ms.trainmodel(2, train_len=12, quiet=True)
+    here = repr(ms).splitlines()[-2]
+    assert 'learning the text by heart' in here and here in told()
+    assert status('run').endswith("Next: ms = ModelState.load('run'), then ms.restore('best')")
+    found: dict[str, Any] = {'ModelState': ModelState}
+    exec(status('run').split('Next: ')[1].replace(', then ', ';'), found)
+    assert found['ms'].position < ms.position
+    assert told()[-1] == (
+        "Next: ms = ModelState.load('run'), then ms.restore('best')  (at the Python prompt: python -m charrnn)"
+    )
+    other = make_run('learned')
+    train(other, 100, valid_len=0)
+    capsys.readouterr()
+    assert run_command(['status', 'learned']) == 0
+    assert capsys.readouterr().out.endswith('Next: python -m charrnn generate learned --temp 0.5\n')
