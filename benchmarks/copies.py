@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/copies.py tinyshakespeare.txt --megabytes 1000
 
-Encodes the text, repeated up to the given size, and searches it for spans of 20 characters or more of a text, as
-ms.copied does: on one thread, from a memory map in the page cache.  "copied" is a part of the training text, "new"
-is the same characters in another order.  The plain way builds a set of all grams of 20 characters of the training
-text, of a smaller size; "look-up" is the text against the set.  Each runs in a new process; MB is 10^6 bytes.
+Encodes the text, repeated up to the given size, and searches it for spans of 20 characters or more of a text, and for
+its shorter lines, as ms.copied does: on one thread, from a memory map in the page cache.  "copied" is a part of the
+training text, "new" is the same characters in another order.  The plain way builds a set of all grams of 20 characters
+of the training text, of a smaller size; "look-up" is the text against the set.  Each runs in a new process; MB is 10^6
+bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from encoding import write_text
 from machine import in_new_process, machine, new_parser, parse, seconds_of, with_peak_growth
 
 from charrnn.text.charset import CharSet
-from charrnn.text.matches import common_spans
+from charrnn.text.matches import common_lines, common_spans
 
 MB = 10**6
 LEAST = 20
@@ -44,7 +45,14 @@ def search(file: Path, path: Path, kind: str, size: int) -> tuple[float, float]:
     """Return the seconds of a search, and the growth of the memory in MiB."""
     training, text = np.memmap(path, np.uint8, 'r').view(np.ndarray), query(file, kind, size)
     int(training[::4096].sum())  # into the page cache, and into this process
-    return with_peak_growth(lambda: seconds_of(lambda: common_spans(text, training, LEAST)))
+
+    newline = int(CharSet(file.read_text(encoding='utf-8')).encode('\n', 'replace')[0])
+
+    def work() -> None:
+        common_spans(text, training, LEAST)
+        common_lines(text, training, newline, LEAST - 1)
+
+    return with_peak_growth(lambda: seconds_of(work))
 
 
 def search_plainly(file: Path, path: Path, size: int) -> tuple[float, float]:

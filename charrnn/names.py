@@ -14,7 +14,6 @@ _SYNONYMS = {
     'adapt': 'dynamic dynamic_eval dynamic_evaluation adaptive online',
     'average': 'ema ema_decay use_ema polyak swa weight_average moving_average averaging',
     'anneal': 'lr_decay lr_factor lr_decay_factor learning_rate_decay lrdecay gamma factor plateau',
-    'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span',
     'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
     'clipnorm': 'max_norm clip_grad_norm clip_norm max_grad_norm grad_norm gradient_clip_norm grad_clip '
     'gradient_clipping gradient_clip clip_value clipvalue',
@@ -64,7 +63,7 @@ _SYNONYMS = {
     'stop': 'eos eos_token stop_token end end_token until stop_string stop_strings terminators truncate',
     'stream': 'streaming streamer',
     'forbid': 'bad_words bad_words_ids banned suppress_tokens forbidden',
-    'minp': 'min_p',
+    'minp': 'min_p min',
     'topk': 'top_n top_k k_top',
     'topp': 'top_p nucleus nucleus_sampling',
     'unit': 'neuron cell unit_index neuron_index',
@@ -80,6 +79,9 @@ _SYNONYMS = {
     'warmup': 'warmup_epochs',
     'vocab_size': 'vocab max_words num_words max_vocab max_features n_vocab vocabulary_size vocabsize ntokens',
     'weightdrop': 'weight_drop wdrop weight_dropout recurrent_dropout dropconnect drop_connect',
+    'name': 'title headline heading caption',
+    # Of the calls that do not have the name, an earlier row is the likelier one: so this row is the last.
+    'atleast': 'min_length min_len minlen least minimum at_least min_chars min_span min n length size',
 }
 """For each argument here, what other libraries call it, in lower case."""
 

@@ -14,7 +14,7 @@ from charrnn import CheckpointError, ModelState
 from charrnn.session.fsck import fsck
 from charrnn.storage import sealed
 from charrnn.storage.checkpoints import Checkpoints
-from charrnn.storage.sealed import FORMAT
+from charrnn.storage.sealed import FORMAT, UPGRADE
 
 GOLDEN = Path(__file__).parent / 'golden'
 FORMATS = sorted(path.name for path in GOLDEN.glob('format*'))
@@ -56,8 +56,8 @@ def test_a_newer_format_says_upgrade(make_run: MakeRun, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(sealed, 'FORMAT', FORMAT + 1)
         curdir = make_run().curdir
-    with pytest.raises(CheckpointError, match=r'newer charrnn.*\n  Next: pip install --upgrade charrnn'):
+    with pytest.raises(CheckpointError, match=r'newer charrnn.*\n  Next: git pull in the checkout of charrnn'):
         ModelState.load(curdir, device='cpu')
     inspection = fsck(curdir)
     text, state = str(inspection), inspection.status
-    assert state == 2 and text.endswith('A newer charrnn has written this run.  Next: pip install --upgrade charrnn')
+    assert state == 2 and text.endswith(f'A newer charrnn has written this run.  Next: {UPGRADE}')

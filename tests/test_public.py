@@ -264,6 +264,15 @@ def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
     assert str(hyper) == "HyperParams(layers=3, optimizer='sgd')"
 
 
+def test_no_advice_installs_the_package_of_this_name_on_pypi() -> None:
+    """It belongs to somebody else: this one is installed from its checkout."""
+    root = PACKAGE.parent
+    pages = [root / 'README.md', root / 'CONTRIBUTING.md', *(root / 'docs').rglob('*.md')]
+    for path in [*files_of('charrnn', 'examples'), *pages]:
+        found = re.search(r'pip install\b[^\n]*?\bcharrnn\b', path.read_text(encoding='utf-8'))
+        assert not found, f'{path.relative_to(root)}: {found and found[0]}'
+
+
 def test_types_are_shipped_and_checked_strictly() -> None:
     """A user's type checker sees what tests/user_script.py shows to mypy."""
     settings = (PACKAGE.parent / 'setup.cfg').read_text(encoding='utf-8')

@@ -109,6 +109,12 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
         ('findneurons', 'target', 'line', "feature='line'"),
         ('showneuron', 'neuron', 3, 'unit=3'),
         ('copied', 'min_length', 30, 'atleast=30'),
+        ('copied', 'min', 5, 'atleast=5'),
+        ('copied', 'n', 5, 'atleast=5'),
+        ('copied', 'length', 5, 'atleast=5'),
+        ('generatestring', 'min', 0.1, 'minp=0.1'),
+        ('trainmodel', 'length', 500, r'ms.generatestring\(numchars=500\)'),
+        ('exporthtml', 'title', 'Poems', "name='Poems'"),
         ('initfromsrcfile', 'traifrac', 0.8, 'trainfrac=0.8'),
         ('initfromsrcfile', 'val_frac', 0.2, 'trainfrac=0.8'),
         ('initfromsrcfile', 'valid_split', 0.1, 'trainfrac=0.9'),
@@ -122,7 +128,7 @@ def test_a_traceback_has_the_frames_of_the_library_only_on_request(
 def test_the_names_of_other_libraries_are_understood(
     make_run: MakeRun, verb: str, name: str, value: object, following: str
 ) -> None:
-    places = ['t.txt', 'run'] if verb == 'initfromsrcfile' else []
+    places = {'initfromsrcfile': ['t.txt', 'run'], 'exporthtml': ['page.html']}.get(verb, [])
     with pytest.raises(HyperParamsError, match=rf"no argument '{name}'.*\n  Next: {following}"):
         getattr(make_run(), verb)(*places, **{name: value})
 

@@ -33,6 +33,7 @@ class Status:
     valid_nats: Sequence[tuple[int, float]]  # round and loss of each validation
     best: tuple[int, float] | None  # round and loss of the best checkpoint
     checkpoint: int | None
+    newest: int | None  # the checkpoint that load takes, after the restore of another one
     rounds_behind: int
     saved: bool
     torn: bool
@@ -101,6 +102,8 @@ class Status:
             rounds = self.rounds_behind
             behind = 'some windows' if not rounds else 'one round' if rounds == 1 else f'{rounds} rounds'
             return f'checkpoint {self.checkpoint}, {behind} behind', 'ms.newcheckpoint()'
+        is_last = self.newest in (None, self.checkpoint)
+        saved = f'checkpoint {self.checkpoint}' + ('' if is_last else f', but load takes {self.newest}, the newest')
         if self.waiting:
-            return f'checkpoint {self.checkpoint}', 'ms.attached, then ms.reattach() or ms.detach'
-        return f'checkpoint {self.checkpoint}', self.following
+            return saved, 'ms.attached, then ms.reattach() or ms.detach'
+        return saved, self.following if is_last or self.finding else 'ms.newcheckpoint()'

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from charrnn.display.text import fitting, printable
 
@@ -126,6 +126,26 @@ class Tabular:
         return self.table().html()
 
 
+class Several:
+    """Several values in a tuple or a list; an attribute of one that is asked of all gets an error that says so."""
+
+    __slots__ = ()
+    noun = 'text'
+    """The name of one value, as a loop may call it."""
+
+    if not TYPE_CHECKING:  # a type checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith('_') or not self or not hasattr(self[0], name):
+                raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name, obj=self)
+            each = self.noun
+            # With `obj` and without `name`, Python adds no suggestion of its own.
+            raise AttributeError(
+                f'these are {each}s, and each has its own .{name}.  Next: [{each}.{name} for {each} in {each}s]',
+                obj=self,
+            )
+
+
 @dataclass(frozen=True)
 class CheckpointRow:
     """One row of the table of checkpoints."""
@@ -138,10 +158,11 @@ class CheckpointRow:
     is_best: bool
 
 
-class CheckpointTable(Tabular, tuple[CheckpointRow, ...]):
+class CheckpointTable(Several, Tabular, tuple[CheckpointRow, ...]):
     """The checkpoints of a run, oldest first: a tuple that the prompt shows as a table."""
 
     __slots__ = ()
+    noun = 'checkpoint'
 
     def table(self) -> Table:
         """Return the checkpoints as a table."""

@@ -1,6 +1,6 @@
 """Constraints: rules for a whole text, which the writer keeps by drawing again and going back.
 
-Forbidden    none of some strings appears
+Forbidden    none of some strings appears, also not across the end of the prime
 Lines        each line matches a regular expression; a line that has just begun can still become a match
 Novel        no long span stands in the training text
 """
@@ -20,15 +20,22 @@ from charrnn.text.matches import places_of
 
 
 class Forbidden:
-    """None of these strings appears in the text."""
+    """None of these strings appears in the text, nor does one begin before the text and end in it.
+
+    Of a State that was given as the prime, only the pending symbol is known, and of words the line before it.
+    """
 
     def __init__(self, strings: Sequence[str]) -> None:
         self.strings = strings
+        self._longest = max(map(len, strings))
 
     def allows(self, stream: Stream, new: str) -> bool:
         """Return False if the new text completes one of the strings."""
-        end = len(stream.text) - len(new)
-        return not any(stream.text.find(string, max(0, end - len(string) + 1)) >= 0 for string in self.strings)
+        text, end = stream.text, len(stream.text) - len(new)
+        if end < self._longest:
+            before = (stream.before or stream.chars.decode([stream.start.pending]))[-self._longest :]
+            text, end = before + text, end + len(before)
+        return not any(text.find(string, max(0, end - len(string) + 1)) >= 0 for string in self.strings)
 
     def __str__(self) -> str:
         return f'forbid={shown(list(self.strings))}'
@@ -49,7 +56,7 @@ class Lines:
         try:
             import regex
         except ImportError:
-            raise SamplingError('pattern= needs the package regex.', "pip install 'charrnn[pattern]'") from None
+            raise SamplingError('pattern= needs the package regex.', 'at a shell: pip install regex') from None
         try:
             self._match: Callable[..., Any] = regex.compile(pattern).fullmatch
             self._match('')  # a pattern of bytes has no match in a text

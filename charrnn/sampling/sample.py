@@ -8,6 +8,7 @@ from typing import Self, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.display.tables import Several
 from charrnn.display.text import Text, fitting, printable
 from charrnn.sampling.state import State
 
@@ -41,6 +42,8 @@ class Sample(Text):
         self.nats = np.empty(0) if nats is None else nats
         return self
 
+    # A prompt shows the repr of a value and nothing else, so this is the text itself. A list or a tuple asks for the
+    # same repr, and nothing tells the two apart: a Sample stands without quotes there, and repr(str(sample)) has them.
     def __repr__(self) -> str:
         return fitting(printable(str.__str__(self)))
 
@@ -50,7 +53,7 @@ class Sample(Text):
         return self.encode() if self._bytes is None else self._bytes
 
 
-class Samples(list[str]):
+class Samples(Several, list[str]):
     """Generated texts: a list, except that the prompt numbers them and shows one below the other."""
 
     __slots__ = ()

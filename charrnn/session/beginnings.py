@@ -78,6 +78,20 @@ def _shift(source: Source, data: Dataset) -> list[Remark]:
     return [Remark(what, {'shuffle_lines': True}, effect='is for a list, whose lines stand each for itself')]
 
 
+def half_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
+    """Return the call that begins a run which trains on half of a run's text; '' if its file is gone.
+
+    Parameters
+    ----------
+    usedir, options    as for ``begin_again``; `options` without those for reading the text
+    """
+    if not data.files or not (path := Path(data.files[0].path)).is_file():
+        return ''
+    share = data.options.get('trainfrac', 1)
+    half = {'trainfrac': 0.5 if share > 0.5 else share / 2}
+    return begin_again(_nearby(path), usedir, {**data.options, **options, **half})
+
+
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
     """Return the model type, the seed and the settings that are not the defaults and do something, by name."""
     usual = {'modeltype': 'GRUEncode', 'seed': 0, **HyperParams().facts()}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
 from charrnn.evaluation.ladder import xz_bytes
@@ -39,7 +39,7 @@ class ComparedModel:
     word_perplexity: float
 
 
-class Comparison(Tabular, tuple[ComparedModel, ...]):
+class Comparison(Several, Tabular, tuple[ComparedModel, ...]):
     """The rows, best first: a tuple that the prompt shows as a table.
 
     Attributes
@@ -48,6 +48,7 @@ class Comparison(Tabular, tuple[ComparedModel, ...]):
     xz_bits_per_byte : float    of the same text, for a general compressor that has seen the training text
     """
 
+    noun = 'model'
     text_bytes: int
     xz_bits_per_byte: float
 

@@ -22,7 +22,7 @@ from charrnn.display.colours import (
     places_table,
 )
 from charrnn.display.progress import Screen
-from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import NOUNS, fitted
 from charrnn.errors import HyperParamsError, shown
 from charrnn.evaluation.correlation import correlations
@@ -59,9 +59,10 @@ class Unit(NamedTuple):
     correlation: float
 
 
-class Units(Tabular, tuple[Unit, ...]):
+class Units(Several, Tabular, tuple[Unit, ...]):
     """Units, the best first: a tuple that the prompt shows as a table."""
 
+    noun = 'unit'
     title: str
 
     def __new__(cls, units: Iterable[Unit], title: str = '') -> Self:

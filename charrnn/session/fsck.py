@@ -20,7 +20,7 @@ from charrnn.errors import (
 from charrnn.session.trust import checked, open_dataset
 from charrnn.signatures import known_names_only
 from charrnn.storage.checkpoints import best_of
-from charrnn.storage.sealed import NewerFormatError, verify
+from charrnn.storage.sealed import UPGRADE, NewerFormatError, verify
 from charrnn.storage.workspace import Workspace
 from charrnn.training.history import is_sound
 
@@ -108,7 +108,7 @@ class Inspection(Tabular):
             return [f'{good}  Next: {load}']
         lines = ['Nothing was changed.']
         if self.newest is None and self.newer:
-            return [*lines, 'A newer charrnn has written this run.  Next: pip install --upgrade charrnn']
+            return [*lines, f'A newer charrnn has written this run.  Next: {UPGRADE}']
         if self.newest is None:
             backup = 'a copy of the whole directory from a backup'
             return [*lines, f'Nothing here can be loaded.  Next: {self.following or backup}']

@@ -119,7 +119,8 @@ def generatestring(
     seed : int       fixes the draws; by default they differ each time
     errors : str     'strict', or 'replace': symbols of the prime that the
                      model does not know are read as U+FFFD or <unk>
-    n : int          texts to draw side by side; the result is a list
+    n : int          texts to draw side by side; the result is a list of
+                     such texts, each with its .state
     stop : str       the text ends before the first of these strings; one or
                      a list. stop='\\n' writes one line
     topk : int       draw from the k likeliest symbols only
@@ -127,7 +128,9 @@ def generatestring(
                      share of the probability, from 0 to 1
     minp : float     draw from symbols at least this many times as likely
                      as the likeliest, from 0 to 1
-    forbid : str     strings that do not appear in the text; one or a list
+    forbid : str     strings that do not appear in the text, nor begin in
+                     the prime, of a State in its last symbol, and end in
+                     the text; one or a list
     pattern : str    a regular expression that each line of the text
                      matches as a whole (the package regex)
     novel : int      no span longer than this many symbols stands in the

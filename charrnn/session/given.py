@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,12 +83,26 @@ def given_text(run: Run, text: object, errors: str, call: str, name: str = 'the 
         raise SamplingError(f'{shown(text)} is no text.', example_call(run, call))
     if not len(ids):
         what = f'holds no {NOUNS[chars.level]}' if text else 'is empty'
-        step = example_call(run, call) if name == 'the text' else 'ms.score([text for text in texts if text.strip()])'
+        kept = call.replace('[{}]', '[text for text in texts if text.strip()]')
+        step = example_call(run, call) if name == 'the text' else kept
         raise SamplingError(f'{name} {what}: there is nothing to read.', step)
     if chars.level == 'byte':
         text = chars.to_bytes(ids).decode('utf-8', 'surrogateescape')
     assert isinstance(text, str)
     return Given(Text(text), ids, chars.places(text), chars)
+
+
+def given_list(run: Run, texts: Iterable[object], errors: str, call: str) -> list[Given]:
+    """Return several texts that a user gave, of which there is one at least.
+
+    Raises
+    ------
+    SamplingError, CharSetError    as ``given_text``; the message has the number of the text
+    """
+    given = [given_text(run, one, errors, call, f'text {i}') for i, one in enumerate(texts, 1)]
+    if not given:
+        raise SamplingError('there is no text in the list.', example_call(run, call))
+    return given
 
 
 def given_indices(chars: Vocabulary[str], ids: NDArray[np.int64]) -> Given:

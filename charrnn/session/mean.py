@@ -52,11 +52,7 @@ class _MeanRun(Run):
 
     def __init__(self, members: list[Run], reading: Any) -> None:
         super().__init__(members[0].workspace, reading)
-        self.members = members
-
-    @property
-    def name(self) -> str:
-        return f'mean of {", ".join(member.workspace.path.name for member in self.members)}'
+        self.name = f'mean of {", ".join(member.workspace.path.name for member in members)}'
 
     def best_model(self) -> tuple[LanguageModel, str]:
         return self.learner.evaluated, 'weights as they were when the mean was made, '

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from charrnn.arguments import path_of
-from charrnn.display.standing import Course, standing_of
+from charrnn.display.standing import Course, Standing, standing_of
 from charrnn.display.status import Status
 from charrnn.display.tables import Column, Table
 from charrnn.display.text import NOUNS, Text, number, printable, sparkline
 from charrnn.errors import CharRNNError, CheckpointError, shown
+from charrnn.hyperparams import HyperParams
 from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
@@ -23,8 +26,9 @@ from charrnn.storage.checkpoints import best_of
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.nearby import is_run, runs_in
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, read_dataset
+from charrnn.text.dataset import FACTS, Dataset, read_dataset
 from charrnn.text.folders import SPLITS
+from charrnn.text.lanes import windows_per_epoch
 from charrnn.training.history import History, is_sound
 
 
@@ -51,6 +55,7 @@ def status_of(run: Run) -> Status:
         valid_nats=run.history.validations(),
         best=(run.best.round, run.best.nats) if run.best else None,
         checkpoint=run.saved.get('number'),
+        newest=run.saved.get('newest'),
         rounds_behind=learner.round - run.saved.get('round', 0),
         saved=run.saved.get('position') == learner.position,
         torn=learner.torn,
@@ -121,11 +126,41 @@ def _screen(workspace: Workspace, dir: str | Path) -> str:
     free = shutil.disk_usage(workspace.path).free
     lines.append(f'  disk     {_size(workspace.path) / 1e6:,.1f} MB used, {free / 1e9:,.1f} GB free')
     table = table_of(saved, data.train_size)
-    following = f'ModelState.load({str(dir)!r}), or python -m charrnn fsck {dir}'
+    following = f'ModelState.load({str(dir)!r})'
+    if standing := _standing_on_disk(facts, saved, history, data):
+        lines += [f'  {standing.words}'] if standing.words else []
+        step = standing.next_step
+        following = step if 'ModelState.' in step else f'ms = {following}, then {step}'
     if facts and facts['modeltype'] not in MODELTYPES:
         lines.append(f'  needs    the model type {shown(facts["modeltype"])}, which this Python does not know')
         following = f'{IMPORT_IT}, then ModelState.load({str(dir)!r})'
     return Text(printable('\n'.join([*lines, str(table), f'Next: {following}'])))
+
+
+def _standing_on_disk(
+    facts: Mapping[str, Any], saved: Mapping[int, dict[str, Any]], history: History, data: Dataset
+) -> Standing | None:
+    """Return where the run of a newest checkpoint stands, as its prompt would say it; None for odd facts.
+
+    The guess by frequencies is measured at the prompt only.
+    """
+    with contextlib.suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+        hyper, best, trained = HyperParams(**facts['hyper']), best_of(saved), history.column('train_nats')
+        lanes = max(1, facts['symbols'] // max(1, facts['position']))  # the mean number so far
+        course = Course(
+            updates=facts['position'] // hyper.seq_len,
+            round_updates=windows_per_epoch(data.train_size, lanes, hyper.seq_len),
+            train_nats=trained[-1] if trained and facts['symbols'] else None,
+            valid_nats=history.validations(),
+            best=(best.round, best.nats) if best else None,
+            uniform=math.log(len(data.chars.symbols)),
+            unigram=None,
+            learnrate=hyper.learnrate,
+            optimizer=hyper.optimizer,
+            level=data.chars.level,
+        )
+        return standing_of(course)
+    return None
 
 
 def _table_of_runs(runs: list[Path], parent: str) -> Text:

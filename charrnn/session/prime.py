@@ -90,7 +90,13 @@ def indices_of(run: Run, text: str | bytes, errors: str = 'strict', name: str = 
     return indices
 
 
+def newline_of(run: Run) -> int | None:
+    """Return the symbol that is a line break; None if the vocabulary has none."""
+    newline: list[int] = run.data.chars.encode('\n', errors='replace').tolist()
+    return None if newline == [0] else newline[0]  # 0: unknown; no level has a line break there
+
+
 def default_prime(run: Run) -> list[int]:
     """Return a line break, if the text has one, else the first training symbol."""
-    newline: list[int] = run.data.chars.encode('\n', errors='replace').tolist()
-    return newline if newline != [0] else [int(run.data.train[0])]  # 0: unknown; no level has a line break there
+    newline = newline_of(run)
+    return [int(run.data.train[0]) if newline is None else newline]

@@ -125,16 +125,19 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     with learner.laid(lanes, clear_state=clear_state):
         run.training = True
         try:
-            while rounds < plan.rounds and not stop.requested and not (rounds and plan.is_over()):
+            is_last = stop.requested
+            while not is_last:
                 rounds += 1
                 row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
+                is_last = rounds >= plan.rounds or stop.requested or plan.is_over()
                 if not stop.requested:
-                    listener.tell_standing()
+                    listener.tell_standing(is_last)
         except KeyboardInterrupt:
             tell_stopped_at_once(screen, learner.torn)
             raise
         finally:
             run.training = False
+            listener.show_waiting()
     if stop.requested and rounds:
         tell_stopped(screen, run.saved['number'])
     symbols = learner.symbols - before
@@ -151,12 +154,22 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     )
 
 
+SHOWN_ROUNDS = 10
+"""Rounds of a call whose lines are all shown, however fast they come."""
+PAUSE = 2.0
+"""Seconds from the line of a later round to that of the next one that is shown."""
+TRAIN_ON = 'few', 'guessing'
+"""Findings whose next step is to train on, which a training that goes on does already."""
+
+
 class RunListener:
     """The listener of one call of trainmodel: a screen, and behind it the history and the checkpoints of a run."""
 
     def __init__(self, run: Run, screen: Screen) -> None:
         self.run, self.screen = run, screen
         self._finding = ''
+        self._rounds, self._shown = 0, -math.inf  # lines of rounds, and when the last one was shown
+        self._waiting: tuple[Row, float | None] | None = None  # the newest round, if it was left out, and its unigram
         self._react: Callable[[Row], object] | None = own(run.attachments, 'onreport')
 
     def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
@@ -172,17 +185,33 @@ class RunListener:
         return sample_on_the_way(self.run)
 
     def record(self, row: Row) -> None:
-        """Keep a row, show it, then hand a copy to the user's `onreport`."""
+        """Keep a row, show it, then hand a copy to the user's `onreport`.
+
+        Of rounds that follow each other within PAUSE, only some are shown, and the last one.
+        """
         kept = self.run.record(row)
         unigram = self.run.measurements.guesses()[1] if row.get('valid_nats') is not None else None
-        self.screen.show(row, unigram)
+        self._waiting = row, unigram
+        if row['kind'] != 'round' or self._rounds < SHOWN_ROUNDS or time.monotonic() - self._shown >= PAUSE:
+            self.show_waiting()
         if self._react:
             self._react(dict(kept))
 
-    def tell_standing(self) -> None:
+    def show_waiting(self) -> None:
+        """Show the newest row, if it was left out."""
+        if self._waiting:
+            (row, unigram), self._waiting = self._waiting, None
+            self.screen.show(row, unigram)
+            if row['kind'] == 'round':
+                self._rounds, self._shown = self._rounds + 1, time.monotonic()
+
+    def tell_standing(self, is_last: bool) -> None:
         """Say where the run stands after a round, unless an earlier round of this call ended with the same finding."""
         standing = standing_of(course_of(self.run))
+        if standing.finding in TRAIN_ON and not is_last:
+            return
         if standing.words and standing.finding != self._finding:
+            self.show_waiting()
             self.screen.say(f'  {standing.words}.  Next: {standing.next_step}')
         self._finding = standing.finding
 

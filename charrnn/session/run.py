@@ -41,14 +41,15 @@ class Run:
     learner : Learner
     Attributes
     ----------
-    saved : dict             number, position and round of the checkpoint that was written or loaded last
+    saved : dict             number, position and round of the checkpoint that was written or loaded last; and after
+                             the restore of a chosen one, `newest`: the number of the one that load takes
     best : Best or None      the best checkpoint at that time
     keep : int               newest checkpoints that stay, besides the best
     training : bool          True during trainmodel, when an attached function could call back
     """
 
     def __init__(self, workspace: Workspace, learner: Learner) -> None:
-        self.workspace, self.learner = workspace, learner
+        self.workspace, self.learner, self.name = workspace, learner, workspace.name
         self.measurements = Measurements(learner.data, workspace)
         self.history, self.attachments = History(level=learner.data.chars.level), Attachments()
         self.saved: dict[str, int] = {}
@@ -57,11 +58,6 @@ class Run:
         self.training = False
         self.process = os.getpid()
         self._files = threading.RLock()  # one thread at a time writes the files of the run
-
-    @property
-    def name(self) -> str:
-        """The name of the run, for tables."""
-        return self.workspace.name
 
     @property
     def data(self) -> Dataset:
@@ -161,6 +157,8 @@ class Run:
             found = store.read(store.resolve(checkpoint))
             moment = self._own(found)
         self._become(found, moment)
+        if checkpoint is not None and checkpoint != 'last':
+            self.saved['newest'] = max(store.numbers())
         self.workspace.open(marks)
 
     def _own(self, found: Checkpoint) -> Moment:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, overload
 
 import numpy as np
@@ -14,17 +15,19 @@ from numpy.typing import NDArray
 from charrnn.arguments import truth
 from charrnn.display.colours import CIVIDIS, Coloured, ColouredText, Scale, first_of_each, places_table
 from charrnn.display.progress import Screen
-from charrnn.display.tables import Column, Table, Tabular, write_csv
+from charrnn.display.tables import Column, Several, Table, Tabular, write_csv
 from charrnn.display.text import NOUNS, fitted, shorten
-from charrnn.errors import SamplingError, warn
+from charrnn.errors import warn
 from charrnn.evaluation.adaptation import Adaptive
 from charrnn.evaluation.causality import first_look_ahead
 from charrnn.evaluation.cost import score_texts
 from charrnn.evaluation.units import Evaluation, perplexity, word_perplexity
 from charrnn.sampling.sampler import not_numbers
 from charrnn.sampling.state import State
-from charrnn.session.given import Given, given_text
-from charrnn.session.prime import Prime, example_call, start_of
+from charrnn.session.beginnings import half_again, unusual
+from charrnn.session.copied import ATLEAST, share_of, spans_of
+from charrnn.session.given import Given, given_list, given_text
+from charrnn.session.prime import Prime, newline_of, start_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -34,6 +37,10 @@ BRIGHTEST = 1.5
 """The upper end of the colours, in costs of a guess among all symbols: beyond it, a symbol is very odd."""
 ODDEST = 20
 """Texts in the table of several scores."""
+MOST_SEARCHED = 5_000_000
+"""Symbols of the training text in which a scored text is looked for: a few hundredths of a second."""
+MOSTLY = 0.9
+"""Share of a text in the training text from which on the text counts as standing there."""
 
 
 @known_names_only
@@ -93,6 +100,9 @@ class Score(Coloured):
     number : int                  the place of the text in the list that was given, from 1 on
     places : (symbols, 2) int64   begin and end of each symbol in the text, in characters
     uniform_nats : float          the cost of a symbol if all were equally likely
+    copied : float                the share of the text that stands word for word in the training text, or in its first
+                                  MOST_SEARCHED symbols, as ms.copied(text).share: the model may know it by heart
+    unread : str                  the call that begins a run on half of the training text; empty if the file is gone
     """
 
     text: str
@@ -107,6 +117,8 @@ class Score(Coloured):
     number: int
     places: NDArray[np.int64]
     uniform_nats: float
+    copied: float
+    unread: str
 
     @property
     def total(self) -> float:
@@ -146,13 +158,16 @@ class Score(Coloured):
         lines.append(f'perplexity {self.perplexity:.4g} per {self.level}{words}')
         if self.spelling_nats:
             lines.append(f'{self.spelling_nats / math.log(2):.4g} of the bits spell what the model cannot encode')
+        if self.copied:
+            lines.append(f'{100 * self.copied:.0f} % of it stands {_known_by_heart("it")}')
+            lines += [half_of(self.unread)] if self.copied >= MOSTLY and self.unread else []
         shown = self.coloured()
         order = np.argsort(-shown.values, kind='stable')[:MOST_SURPRISING].tolist()
         column = Column('bits', '.2f', '>')
         return places_table(shown, order, column, '\n'.join(lines), 'the most surprising places; .nats has all')
 
 
-class Scores(Tabular, tuple[Score, ...]):
+class Scores(Several, Tabular, tuple[Score, ...]):
     """The scores of several texts, the oddest first: a tuple that the prompt shows as a table."""
 
     __slots__ = ()
@@ -167,10 +182,23 @@ class Scores(Tabular, tuple[Score, ...]):
             Column('text'),
         ]
         rows = [(s.number, s.bits_per_char, len(s), shorten(s.text, 50)) for s in self[:ODDEST]]
-        more = f'… {len(self) - ODDEST:,} more\n' if len(self) > ODDEST else ''
-        return Table(
-            columns, rows, after=f'{more}no. counts the texts as given, from 1; [0] shows the oddest by symbol'
-        )
+        lines = [f'… {len(self) - ODDEST:,} more'] if len(self) > ODDEST else []
+        lines.append('no. counts the texts as given, from 1; [0] shows the oddest by symbol')
+        if median(map(len, self[:ODDEST])) < median(map(len, self)) / 2:
+            lines.append('short texts cost more per character, also usual ones: compare texts of like length')
+        if copied := sum(one.copied >= MOSTLY for one in self):
+            lines.append(f'{copied:,} of these {len(self):,} texts stand {_known_by_heart("them")}')
+            lines += [half_of(self[0].unread)] if self[0].unread else []
+        return Table(columns, rows, after='\n'.join(lines))
+
+
+def _known_by_heart(them: str) -> str:
+    return f'word for word in the training text: the model may know {them} by heart, and find nothing odd'
+
+
+def half_of(call: str) -> str:
+    """Return the line that tells how a run is begun which has read half of the text only."""
+    return f'Next: ms = {call}, then ms.trainmodel(), which reads half of the text; score the other half'
 
 
 @overload  # a str is an Iterable as well; the first line that fits counts
@@ -195,7 +223,10 @@ def score(
     The prompt shows the text coloured by surprise; without colours, the
     most surprising places. `.nats` is the cost of each symbol, in nats,
     .total their sum, .bits_per_char the cost of the text, .to_csv(path)
-    saves. A list of texts gives a table, the oddest text first.
+    saves. A list of texts gives a table, the oddest text first; a short
+    text costs more per character than a long one. A text that stands in
+    the training text (.copied is the share of it) may be known by heart:
+    a run that has not read it finds it odd, this one does not.
 
     Parameters
     ----------
@@ -216,9 +247,7 @@ def score(
     state, _ = start_of(run, prime, errors)
     if isinstance(text, str | bytes) or not isinstance(text, Iterable):
         return _scores(run, [given_text(run, text, errors, 'ms.score({})')], state, adapt)[0]
-    given = [given_text(run, one, errors, 'ms.score([{}])', f'text {i}') for i, one in enumerate(text, 1)]
-    if not given:
-        raise SamplingError('there is no text in the list.', example_call(run, 'ms.score([{}])'))
+    given = given_list(run, text, errors, 'ms.score([{}])')
     return Scores(sorted(_scores(run, given, state, adapt), key=lambda one: -one.bits_per_char))
 
 
@@ -243,6 +272,10 @@ def _scores(run: Run, given: Sequence[Given], state: State, adapt: bool) -> list
     """Return the score of each text, as it goes on from a state."""
     chars, found = run.data.chars, list[Score]()
     before = chars.to_bytes([state.pending])[-1:]
+    training, quiet = run.data.train[:MOST_SEARCHED], Screen(level=chars.level, quiet=True)
+    spans = spans_of(given, training, newline_of(run), ATLEAST, quiet)
+    options = unusual(run.modeltype, run.learner.hyper, run.learner.seed)
+    unread = half_again(run.data, run.workspace.name, options) if any(spans) else ''
     read = costs_adaptively if adapt else costs_of_texts
     costs = read(run, state, [one.ids for one in given])
     for number, (one, nats) in enumerate(zip(given, costs, strict=True), 1):
@@ -265,6 +298,8 @@ def _scores(run: Run, given: Sequence[Given], state: State, adapt: bool) -> list
                 number=number,
                 places=one.places,
                 uniform_nats=math.log(len(chars.symbols)),
+                copied=share_of(spans[number - 1], len(one.ids)),
+                unread=unread,
             )
         )
     return found

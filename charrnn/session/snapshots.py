@@ -28,9 +28,10 @@ def restore(ms: Ms, checkpoint: int | str | None = None) -> Ms:
     """Go back to a checkpoint: a number, 'best' or 'last'.
 
     'last' is the default; 'best' has the lowest validation loss over the
-    whole split. Later checkpoints stay, numbers only grow, and functions that this
-    session has attached stay attached. Raises
-    CheckpointError (it is not there, or damaged): nothing changed.
+    whole split. Later checkpoints stay, and load takes the newest:
+    newcheckpoint(), or training on, makes this moment the newest. Numbers
+    only grow, and functions that this session has attached stay attached.
+    Raises CheckpointError (it is not there, or damaged): nothing changed.
     """
     run_of(ms).restore(checkpoint)
     return ms

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arguments import real, whole
-from charrnn.display.tables import Column, Table, Tabular
+from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import fitted
 from charrnn.errors import HyperParamsError, SamplingError, shown
 from charrnn.session.generation import write_samples
@@ -45,7 +45,7 @@ class TemperedSample:
         return f'TemperedSample({", ".join(parts)})'
 
 
-class TemperedSamples(Tabular, tuple[TemperedSample, ...]):
+class TemperedSamples(Several, Tabular, tuple[TemperedSample, ...]):
     """The samples, in the order of the temperatures: a tuple that the prompt shows one below the other."""
 
     __slots__ = ()

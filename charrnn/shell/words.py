@@ -28,6 +28,8 @@ QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 UNLINK = re.compile(rf'Path\(({QUOTED.pattern})\)\.unlink\(\)')
 WRITE = re.compile(rf"open\(({QUOTED.pattern}), 'w', encoding='utf-8'\)\.write\((ms\.generatestring\(\d*\))\)")
 SEPARATOR = re.compile(r'; |,? or ')
+LOAD_FIRST = re.compile(rf'ms = ModelState\.load\(({QUOTED.pattern})\), then ')
+"""The load before a step of a run: a command loads its run itself."""
 LEAVE = re.compile(r'\bleave (\w+) out\b')
 BETWEEN = re.compile(r',(?= --\w)')
 """The comma between two arguments, which are two options."""
@@ -57,6 +59,12 @@ class Words:
         if text.startswith(IMPORT_IT):
             following = self.step(text.removeprefix(f'{IMPORT_IT}, then '))
             return f'{following.replace(self.start, f"{self.start} --import MODULE", 1)}, where MODULE registers it'
+        if load := LOAD_FIRST.match(text):
+            rest = text[load.end() :]
+            there = Words(self.commands, ast.literal_eval(load[1]))
+            there.start = self.start
+            following = there.step(rest)
+            return text + AT_THE_PROMPT if following.endswith(AT_THE_PROMPT) else following
         ways = [self._way(way) for way in ways_of(text)]
         kept = [way for way in ways if not way.endswith(AT_THE_PROMPT)]
         is_enough = kept and len(kept) < len(ways) and all('--' in way or START in way for way in kept)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.errors import CheckpointError, WorkspaceError, shown
-from charrnn.storage.nearby import MOST_NAME, TENSORS, begin, is_run, load_or_begin, runs_in, save_text
+from charrnn.storage.nearby import MOST_NAME, TENSORS, begin, in_this_folder, is_run, load_or_begin, runs_in, save_text
 
 ONLY_WEIGHTS = 'Generating needs only the weights, but this version loads only whole runs.'
 
@@ -71,7 +71,10 @@ def no_run(name: str, path: Path) -> WorkspaceError:
         return WorkspaceError(f'{name!r} holds no run.', f'{begin(run=name if path.is_dir() else None)} begins one')
     near = difflib.get_close_matches(path.name, [folder.name for folder in runs_in(path.parent)], n=1)
     step = f'ModelState.load({str(Path(name).parent / near[0])!r})' if near else f'{begin(run=name)} begins one'
-    return WorkspaceError(f'there is no directory {name!r}.', step)
+    here = in_this_folder(name)
+    if here and not near:  # a run is rather looked for in the wrong place than missing
+        step = f'the same in the folder that holds {Path(name).parts[0]!r}; or {step}'
+    return WorkspaceError(f'there is no directory {name!r}{here}.', step)
 
 
 def no_model(given: object) -> tuple[str, str]:

@@ -69,6 +69,13 @@ def unused(name: str) -> str:
     return str(path)
 
 
+def in_this_folder(name: str) -> str:
+    """Return words for the present directory, in which a relative path was looked for; '' for another path."""
+    with contextlib.suppress(OSError):  # the present directory is gone
+        return '' if Path(name).is_absolute() else f' in the present folder, {shown(Path.cwd())}'
+    return ''
+
+
 def load_or_begin(given: object = None) -> str:
     """Return the call that opens a run or begins one: the run, or on the text, that is given, else of those at hand."""
     with contextlib.suppress(OSError, ValueError):

@@ -38,6 +38,8 @@ FORMAT = 2
 """The format of all files on disk; every format up to this one is read.  The changelog lists the differences."""
 
 MANIFEST = 'manifest.json'
+UPGRADE = 'git pull in the checkout of charrnn, then pip install . there'
+"""The way to a newer version; the name charrnn on PyPI belongs to another package."""
 
 
 class NewerFormatError(UnusableHereError):
@@ -222,7 +224,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if whole and isinstance(number, int) and number > FORMAT:
             raise NewerFormatError(
                 f'{str(folder)!r} was written by a newer charrnn (format {shown(number)}; this one reads {FORMAT}).',
-                'pip install --upgrade charrnn',
+                UPGRADE,
             )
         # The text is compared, not only its value, so that a flipped byte without an effect on the value is detected.
         whole = whole and content == as_json(manifest).encode()

@@ -1,6 +1,7 @@
-"""Searches of a training text: the longest spans that a text shares with it, and the places of one gram.
+"""Searches of a training text: the longest spans that a text shares with it, whole lines, and the places of one gram.
 
-``common_spans`` streams the training text once; ``places_of`` is quick enough to be asked while a text is drawn.
+``common_spans`` and ``common_lines`` stream the training text once; ``places_of`` is quick enough to be asked while a
+text is drawn.
 
     training text   │.........│.........│.........│.........│      anchors: one gram of W symbols at every S-th place
                                   └───── W ─────┘
@@ -19,7 +20,7 @@ Source: Karp & Rabin 1987 (hashes of grams); the anchors are those of rsync (Tri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,11 @@ PAIRS = 2**18
 """Candidates that are compared at once."""
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """An odd number with bits in no order: 2^64 divided by the golden ratio."""
+
+SEPARATOR = -2
+"""The symbol between two texts that are searched for together: it matches nothing, and ends a line."""
+LINE_BLOCK = 2**16
+"""Symbols in which lines are looked for at once; what is computed of them stays in the cache of a core."""
 
 PIECE = 2**20
 """Symbols of the training text in which one gram is sought at once."""
@@ -74,6 +80,91 @@ def common_spans(
         for pairs in finder.candidates(anchors):
             finder.compare(*pairs)
     return finder.spans()
+
+
+def common_lines(text: Ints, training: Indices, newline: int, longest: int) -> list[Span]:
+    """Return the lines of a text that are whole lines of the training text too, each at its first place there.
+
+    A line ends at a line break, at the end of a text and at a SEPARATOR; a break that both have belongs to the span.
+
+    Parameters
+    ----------
+    text, training    as for ``common_spans``
+    newline : int     the symbol that is a line break
+    longest : int     symbols of a line, at most; longer ones are passed over, as empty ones are
+    """
+    text = text.astype(np.int64)
+    cuts = np.flatnonzero((text == newline) | (text == SEPARATOR))
+    begins, ends = np.append(0, cuts + 1), np.append(cuts, len(text))
+    foreign = np.append(0, np.cumsum(text < 0))
+    kept = (begins < ends) & (ends - begins <= longest) & (foreign[ends] == foreign[begins])
+    begins, ends = begins[kept], ends[kept]
+    if not len(begins):
+        return []
+    dtype, longest = training.dtype, int((ends - begins).max())
+    ours = np.where(text < 0, 0, text).astype(dtype)
+    sought: dict[bytes, list[tuple[int, int]]] = {}
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        sought.setdefault(ours[begin:end].tobytes(), []).append((begin, end))
+    table, shift = _table_of(_keys(ours, begins, ends))
+    lengths = np.zeros(longest + 2, np.bool_)
+    lengths[ends - begins] = True
+    size, found = max(LINE_BLOCK, longest), list[Span]()
+    for start in range(0, len(training), size):
+        origin, stop = max(0, start - 1), start + size + longest + 1
+        piece = np.asarray(training[origin:stop])
+        cuts = np.flatnonzero(piece == newline)
+        before, after = [-1] if start == 0 else [], [len(piece)] if stop >= len(training) else []
+        cuts = np.concatenate([before, cuts, after]).astype(np.int64)
+        begins, ends = cuts[:-1] + 1, cuts[1:]
+        kept = lengths[np.minimum(ends - begins, longest + 1)]
+        begins, ends = begins[kept], ends[kept]
+        hashed = _keys(piece, begins, ends)
+        maybe = np.flatnonzero(table[hashed >> shift])
+        for begin, end in zip(begins[maybe].tolist(), ends[maybe].tolist(), strict=True):
+            for first, last in sought.pop(piece[begin:end].tobytes(), []):
+                both = last < len(text) and text[last] == newline and origin + end < len(training)
+                found.append(Span(first, last + both, origin + begin))
+        if not sought:
+            break
+        if len(maybe):  # the lines that come again are not looked for again
+            rest = [np.frombuffer(line, dtype) for line in sought]
+            ends = np.cumsum([len(line) for line in rest])
+            table, shift = _table_of(_keys(np.concatenate(rest), np.append(0, ends[:-1]), ends))
+    return outermost(found)
+
+
+def _keys(symbols: Indices, begins: Ints, ends: Ints) -> NDArray[np.uint64]:
+    """Return a number for each part of an array: of its first and last 8 bytes, and of its length."""
+    width = symbols.itemsize
+    data = bytes(8) + symbols.tobytes() + bytes(8)
+    eights = np.ndarray((len(data) - 7,), '<u8', data, strides=(1,))  # the 8 bytes from each byte on
+    size = (ends - begins) * width
+    first: NDArray[np.uint64] = eights[8 + begins * width]
+    last: NDArray[np.uint64] = eights[ends * width]
+    first <<= (8 * np.maximum(0, 8 - size)).astype(np.uint64)  # bytes of the next line
+    last[size < 8] = 0
+    found: NDArray[np.uint64] = ((first * MULTIPLIER + last) * MULTIPLIER + size.astype(np.uint64)) * MULTIPLIER
+    return found
+
+
+def _table_of(keys: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Return a table that is True at the upper bits of each key, and the shift to these bits."""
+    bits = max(14, int(16 * len(keys)).bit_length())
+    shift = np.uint64(64 - bits)
+    table = np.zeros(1 << bits, np.bool_)
+    table[keys >> shift] = True
+    return table, shift
+
+
+def outermost(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, without those that another one holds."""
+    kept, end = list[Span](), 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if span.end > end:
+            kept.append(span)
+            end = span.end
+    return kept
 
 
 def blocks(size: int, least: int) -> int:
@@ -140,10 +231,7 @@ class _Finder:
         order = np.lexsort((-known, keys[known]))  # equal grams side by side, the last first
         self.places = known[order]
         self.keys, self.first, self.count = np.unique(keys[self.places], return_index=True, return_counts=True)
-        bits = max(12, int(16 * len(self.keys)).bit_length())
-        self.shift = np.uint64(64 - bits)
-        self.table = np.zeros(1 << bits, np.bool_)
-        self.table[self.keys >> self.shift] = True
+        self.table, self.shift = _table_of(self.keys)
 
     def candidates(self, anchors: range) -> Iterator[tuple[Ints, Ints]]:
         """Yield pairs of places, in the training text and in the text, where equal hashes begin, in order."""
@@ -218,9 +306,4 @@ class _Finder:
 
     def spans(self) -> list[Span]:
         """Return the matches found, without those that another one holds."""
-        kept, end = list[Span](), 0
-        for span in sorted(self.found, key=lambda span: (span.start, -span.end)):
-            if span.end > end:
-                kept.append(span)
-                end = span.end
-        return kept
+        return outermost(self.found)

@@ -20,7 +20,7 @@ from typing import IO, Any
 from charrnn.arguments import Check, check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
 from charrnn.storage.durable import read_step
-from charrnn.storage.nearby import text_at_hand
+from charrnn.storage.nearby import in_this_folder, text_at_hand
 from charrnn.text.folders import SPLITS, file_alike, file_of, meant_splits, renamings
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -160,6 +160,7 @@ def open_source(path: Path) -> Iterator[IO[bytes]]:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason, near = getattr(error, 'strerror', None) or str(error), None
         if isinstance(error, FileNotFoundError):
+            reason += in_this_folder(str(path))
             near = str(alike) if (alike := file_alike(path)) else text_at_hand()
         step = f'srcfile={near!r}' if near else read_step(error)
         raise SourceTextError(f'cannot read {str(path)!r}: {reason}.', step) from None

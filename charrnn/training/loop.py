@@ -89,7 +89,8 @@ class TrainReport:
     train_nats : float or None   mean loss of the last round, nats per symbol
     valid_nats : float or None   its validation; None if there was none
     checkpoint : int or None     the newest one
-    seconds : float              spent in training windows
+    seconds : float              spent in training windows; validations, samples and checkpoints come on top, so that
+                                 minutes=1 ends with fewer than 60
     interrupted : bool           True if Ctrl-C ended it
     """
 

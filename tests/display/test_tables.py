@@ -1,10 +1,13 @@
 """A table has one source: its text and its HTML show the same cells, escaped, and its rows are aligned."""
 
+import copy
+import pickle
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from charrnn.display.tables import CheckpointRow, CheckpointTable, Column, Table
+from charrnn.display.tables import CheckpointRow, CheckpointTable, Column, Several, Table
 
 
 def test_checkpoints_print_as_a_table() -> None:
@@ -77,3 +80,19 @@ def test_an_empty_table() -> None:
     assert 'no checkpoints yet' in CheckpointTable()._repr_html_()
     with pytest.raises(ValueError, match='zip'):
         str(Table(COLUMNS, [(1, 2)]))
+
+
+class Names(Several, list[str]):
+    """Several texts."""
+
+
+def test_an_attribute_of_one_that_is_asked_of_several_is_told() -> None:
+    names: Any = Names(['Jo', 'Ana'])
+    with pytest.raises(AttributeError) as caught:
+        _ = names.upper
+    assert str(caught.value) == 'these are texts, and each has its own .upper.  Next: [text.upper for text in texts]'
+    assert eval(str(caught.value).split('Next: ')[1], {'texts': names})[0]() == 'JO'
+    for several, name in ((names, 'uper'), (Names(), 'upper'), (names, '_private')):
+        with pytest.raises(AttributeError, match=f"'Names' object has no attribute '{name}'"):
+            getattr(several, name)
+    assert copy.copy(names) == pickle.loads(pickle.dumps(list(names))) == names

@@ -217,3 +217,28 @@ def test_wishes_that_cannot_be_are_clear_errors(trained: Any) -> None:
     for wrong, error, message in cases:
         with pytest.raises(error, match=message):
             generatestring(ms, 5, **wrong)
+
+
+def test_a_pattern_without_its_package_says_which_one(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'regex', None)
+    with pytest.raises(
+        SamplingError, match='pattern= needs the package regex.\n  Next: at a shell: pip install regex$'
+    ):
+        generatestring(trained('char'), 5, pattern='.*')
+
+
+@pytest.mark.parametrize('engine', ENGINES)
+@pytest.mark.parametrize('level', LEVELS)
+def test_a_forbidden_string_may_begin_in_the_prime_and_end_at_the_stop_string(
+    trained: Any, level: str, engine: str
+) -> None:
+    ms = trained(level, engine)
+    for prime in ('\n', 'the cat\n', None, ms.read('the cat\n')):
+        plain = ms.generatestring(12, 0, prime=prime)
+        stop = plain[4:6]
+        line = ms.generatestring(12, 0, prime=prime, stop=stop)
+        assert plain.startswith(f'{line}{stop}')
+        assert ms.generatestring(12, 0, prime=prime, stop=stop, forbid=f'\n{line}{stop}') != line
+        assert ms.generatestring(12, 0, prime=prime, stop=stop, forbid=f'i\n{line}{stop}') == line, 'no i before'
+        assert not ms.generatestring(12, 0, prime=prime, forbid=f'\n{plain[:3]}').startswith(plain[:3])
+        assert ms.generatestring(12, 0, prime=prime, forbid='\nZZZ') == plain

@@ -56,14 +56,16 @@ def test_the_levels_of_a_span(make_run: MakeRun) -> None:
 def test_the_prompt_shows_the_longest_spans_and_their_share(make_run: MakeRun) -> None:
     ms = make_run(text=TEXT)
     assert repr(ms.copied('no word here stands there, or so it is')).splitlines() == [
-        'no 20 characters in a row stand in the training text'
+        'no 20 characters in a row, and no whole line, stand in the training text'
     ]
-    assert repr(ms.copied('short')).endswith('in the training text: the text has 5 only')
+    short = repr(ms.copied('a third'))
+    assert short.endswith('stand in the training text\nthe text has 7 only: atleast=5 finds shorter spans')
+    assert ms.copied('a third', atleast=5).share == 1
     found = ms.copied('The second line has its own xx first line, é is a letter.')
     training = ms.chars.decode(ms.data.train)
     first, second = (training.find(piece) for piece in ('The second line has its own ', ' first line, é is a letter.'))
     assert repr(found).splitlines() == [
-        '96.5 % of 57 characters stand in the training text, in 2 spans of 20 or more',
+        '96.5 % of 57 characters stand in the training text, in 2 spans of 20 or more, or of whole lines',
         'characters  start  in training  text',
         f"        28      0  {first:>11}  'The second line has its own '",
         f"        27     30  {second:>11}  ' first line, é is a letter.'",
@@ -77,11 +79,50 @@ def test_what_cannot_be_searched_is_told(make_run: MakeRun, tmp_path: Path) -> N
     for wrong in (0, -1, 2.5, '20', None, True):
         with pytest.raises(HyperParamsError, match=r'atleast=.* must be a whole number, 1 or more'):
             ms.copied('the cat', wrong)
-    for text, why in [('', 'the text is empty'), (3, '3 is no text'), (tmp_path, 'is a path'), (['the'], 'is no text')]:
+    for text, why in [
+        ('', 'the text is empty'),
+        (3, '3 is no text'),
+        (tmp_path, 'is a path'),
+        ([], 'no text in the list'),
+    ]:
         with pytest.raises(SamplingError, match=why):
             ms.copied(text)
+    with pytest.raises(SamplingError, match='text 2 is empty') as caught:
+        ms.copied(['a', ''])
+    assert caught.value.next_step == 'ms.copied([text for text in texts if text.strip()])'
     train(ms, 3)
     assert ms.copied(ms.generatestring(50), atleast=10**9).share == 0
+
+
+NAMES = [*('Maria', 'Jo', 'Ana Ng', 'Otto', 'Jo', 'Ottokar', 'Zoë'), *(f'name {n}' for n in range(90))]
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_whole_line_is_copied_however_short(make_run: MakeRun, level: str) -> None:
+    ms = make_run(text='\n'.join(NAMES) + '\n', level=level)
+    asked = ['Jo', 'Mar', 'Ana Ng', 'tto', 'Ottok', 'Zoë\n', 'Otto\nMaria', 'Ana', 'Jo Jo', 'a\nJo\na']
+    found = ms.copied(asked, atleast=8)
+    shares = [1, 0, 1, 0, 0, 1, 1, 0, 0, {'char': 3 / 6, 'byte': 3 / 6, 'word': 2 / 5}[level]]
+    assert [round(one.share, 9) for one in found] == [round(share, 9) for share in shares]
+    assert [one.text for one in found] == asked and [ms.copied(each, 8).share for each in asked] == [
+        one.share for one in found
+    ]
+    training = ms.chars.decode(ms.data.train)
+    if level == 'char':
+        assert found[0].spans == ((0, 2, training.find('Jo')),)
+        assert found[6].spans == ((0, 5, training.find('Otto\n')), (5, 10, 0)), 'a line and its break, then a line'
+        assert repr(found).splitlines()[:3] == [
+            '4 of 10 texts stand in the training text as a whole, 5 not at all',
+            'no.  share %  in training  text',
+            '  1    100.0            6  Jo',
+        ]
+    samples: Any = ms.generatestring(5, n=3, stop='\n', seed=4)
+    assert [one.text for one in ms.copied([text or 'Jo' for text in samples])] == [text or 'Jo' for text in samples]
+
+
+def long_spans(ms: Any, text: str, most: int) -> list[Any]:
+    """Return the spans of more than `most` symbols; a whole line may be shorter."""
+    return [span for span in ms.copied(text, atleast=most + 1).spans if span.end - span.start > most]
 
 
 @pytest.mark.parametrize('level', ['char', 'byte', 'word'])
@@ -100,9 +141,9 @@ def test_a_novel_text_has_no_long_copy(make_run: MakeRun, level: str) -> None:
             stream.sample,
         ]
         for text in filter(None, texts):
-            assert ms.copied(text, atleast=most + 1).spans == ()
+            assert long_spans(ms, text, most) == []
             if level != 'byte':  # whose text lacks the bytes that are not UTF-8
-                assert ms.copied(str(text), atleast=most + 1).spans == ()
+                assert long_spans(ms, str(text), most) == []
         plain = ms.generatestring(60, 0.5, seed=2, n=2)
-        copies += any(ms.copied(text, atleast=most + 1).spans for text in plain)
+        copies += any(long_spans(ms, text, most) for text in plain)
     assert copies >= 2, 'the rule had something to do'

@@ -6,13 +6,14 @@ import json
 import math
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import ENGINES, MakeRun, learner_of, train
 
-from charrnn import ModelState, SamplingError, temperatures
+from charrnn import ModelState, SamplingError, State, temperatures
 from charrnn.evaluation.cost import score_indices
 from charrnn.sampling.sample import Sample
 from charrnn.session.generation import sample_on_the_way
@@ -134,3 +135,19 @@ def test_a_filter_sees_the_prime_and_the_text_so_far(make_run: MakeRun, level: s
     drawn = list(found.bytes) if level == 'byte' else ms.chars.encode(found).tolist()
     whole = [ms.chars.decode([*before, *drawn[:n]]) for n in range(30)]
     assert [text.rstrip('\ufffd') for text in seen] == [text.rstrip('\ufffd') for text in whole]
+
+
+def test_the_state_of_several_texts_is_that_of_each(make_run: MakeRun) -> None:
+    ms = make_run()
+    texts: Any = ms.generatestring(5, n=2, seed=1)
+    with pytest.raises(AttributeError, match=r'each has its own \.state\.  Next: \[text\.state for text in texts\]'):
+        _ = texts.state
+    assert all(isinstance(text.state, State) for text in texts)
+    several: Any
+    for several, name in (
+        (ms.checkpoints(), 'number'),
+        (ms.score(['the', 'cat']), 'nats'),
+        (ms.copied(['the']), 'share'),
+    ):
+        with pytest.raises(AttributeError, match=rf'each has its own \.{name}\.'):
+            getattr(several, name)

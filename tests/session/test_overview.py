@@ -6,6 +6,7 @@ import os
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MakeRun, files_below, moment, train
@@ -126,7 +127,7 @@ def test_a_run_with_few_updates_is_told_to_train_on(make_run: MakeRun, capsys: p
     ms = make_run()
     ms.trainmodel(2, 9, train_len=4, print_every=0)
     told = [line for line in capsys.readouterr().out.splitlines() if 'too few' in line]
-    assert told == ['  4 updates are too few to learn from.  Next: ms.trainmodel(20)'], 'once, not in each round'
+    assert told == ['  8 updates are too few to learn from.  Next: ms.trainmodel(20)'], 'at the end'
     assert '  8 updates are too few to learn from\n' in repr(ms) and repr(ms).endswith('Next: ms.trainmodel(20)')
     exec(repr(ms).rsplit('Next: ')[1], {'ms': ms})
     assert 'too few' not in repr(ms)
@@ -144,3 +145,56 @@ def test_a_text_that_is_learned_by_heart_is_named(make_run: MakeRun) -> None:
     assert f'in round {found[1]} ' in repr(ms)
     assert ms.restore('best').history[-1]['round'] == int(found[1])
     assert 'by heart' not in repr(ms)
+
+
+def test_after_a_restore_the_status_names_the_checkpoint_that_load_takes(make_run: MakeRun) -> None:
+    ms = make_run()
+    for _ in range(3):
+        train(ms, 40, valid_len=0)
+    ms.restore(3)
+    assert repr(ms).endswith('  saved  checkpoint 3, but load takes 4, the newest.  Next: ms.newcheckpoint()')
+    assert run_of(ModelState.load(ms.curdir, device='cpu')).saved['number'] == 4
+    exec(repr(ms).rsplit('Next: ')[1], {'ms': ms})
+    assert '  saved  checkpoint 5.  Next: generatestring' in repr(ms)
+    assert ModelState.load(ms.curdir, device='cpu').position == ms.position
+    ms.restore(1)
+    assert 'checkpoint 1, but load takes 5, the newest' in repr(ms)
+    assert 'but load' not in repr(ms.restore()) and 'but load' not in repr(ms.restore(5))
+    train(ms.restore(3), 1)
+    assert 'but load' not in repr(ms)
+
+
+def test_the_status_of_a_directory_gives_the_advice_of_the_prompt(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> list[str]:
+        assert run_command(['status', 'run']) == 0
+        return capsys.readouterr().out.splitlines()
+
+    monkeypatch.chdir(tmp_path)
+    draws = random.Random(5)
+    text = ''.join(draws.choice('aaaaaaaabcdefghij') for _ in range(200))
+    ms = make_run(text=text, trainfrac=0.75, layers=1, state_size=24)
+    assert told()[-1] == 'Next: python -m charrnn train run'
+    train(ms, 2, valid_len=0)
+    capsys.readouterr()
+    here, step = repr(ms).splitlines()[-2:]
+    assert 'too few' in here and step.endswith('Next: ms.trainmodel(20)')
+    assert status('run').endswith(f"Next: ms = ModelState.load('run'), then {step.split('Next: ')[1]}")
+    assert told()[-1] == 'Next: python -m charrnn train run --num-rounds 20'
+    for _ in range(6):
+        ms.trainmodel(2, train_len=12, quiet=True)
+    here = repr(ms).splitlines()[-2]
+    assert 'learning the text by heart' in here and here in told()
+    assert status('run').endswith("Next: ms = ModelState.load('run'), then ms.restore('best')")
+    found: dict[str, Any] = {'ModelState': ModelState}
+    exec(status('run').split('Next: ')[1].replace(', then ', ';'), found)
+    assert found['ms'].position < ms.position
+    assert told()[-1] == (
+        "Next: ms = ModelState.load('run'), then ms.restore('best')  (at the Python prompt: python -m charrnn)"
+    )
+    other = make_run('learned')
+    train(other, 100, valid_len=0)
+    capsys.readouterr()
+    assert run_command(['status', 'learned']) == 0
+    assert capsys.readouterr().out.endswith('Next: python -m charrnn generate learned --temp 0.5\n')

@@ -1,11 +1,16 @@
 """A training ends with its time, and prints nothing if it is asked to."""
 
+import re
+import time
 import warnings
+from typing import Any
 
 import pytest
 from conftest import MakeRun, learner_of, moment, train
 
-from charrnn import ModelState
+from charrnn import AttachedError, ModelState
+from charrnn.session import rounds
+from charrnn.training.learner import Learner
 
 
 class Clock:
@@ -48,3 +53,49 @@ def test_quiet_prints_nothing_but_warnings(make_run: MakeRun, capfd: pytest.Capt
     with pytest.warns(UserWarning, match='told'):
         ms.trainmodel(2, 3, train_len=4, print_every=2, quiet=True)
     assert capfd.readouterr() == ('', '')
+
+
+def test_seconds_are_those_of_the_windows(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(learner: Learner, *given: Any) -> Any:
+        time.sleep(0.5)
+        return validate(learner, *given)
+
+    validate = Learner.validate
+    monkeypatch.setattr(Learner, 'validate', slow)
+    assert 0 < make_run().trainmodel(1, 3, train_len=2, quiet=True).seconds < 0.5
+
+
+def test_many_fast_rounds_are_a_few_lines_and_all_in_the_history(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ms = make_run()
+
+    def shown() -> list[int]:
+        return [int(found) for found in re.findall(r'^round (\d+) ends', capsys.readouterr().out, re.MULTILINE)]
+
+    monkeypatch.setattr(rounds, 'PAUSE', 1000)
+    ms.trainmodel(14, 3, train_len=1, print_every=0)
+    assert shown() == [*range(1, 11), 14]
+    assert [row['round'] for row in ms.history if row['kind'] == 'round'] == list(range(1, 15))
+    ms.trainmodel(3, train_len=1, print_every=1)
+    assert shown() == [15, 16, 17]
+    monkeypatch.setattr(rounds, 'PAUSE', 0)
+    ms.trainmodel(13, train_len=1, print_every=0)
+    assert shown() == list(range(18, 31))
+    monkeypatch.setattr(rounds, 'PAUSE', 1000)
+    ms.attach(onreport=lambda row: 1 / 0 if row['round'] == 42 else None)
+    with pytest.raises(AttachedError):
+        ms.trainmodel(14, train_len=1, print_every=0)
+    assert shown() == [*range(31, 41), 42], 'the last one also after an error'
+
+
+def test_what_went_wrong_is_told_below_the_line_of_its_round(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, 'PAUSE', 1000)
+    monkeypatch.setattr(rounds, 'SHOWN_ROUNDS', 1)
+    ms = make_run(learnrate=1e8)
+    ms.trainmodel(4, 3, train_len=2, print_every=0)
+    lines = capsys.readouterr().out.splitlines()
+    (place,) = (n for n, line in enumerate(lines) if 'diverged' in line)
+    assert re.match(r'round [1-3] ends', lines[place - 1]) and lines[-1].startswith('round 4 ends')

@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import MakeRun, learner_of, moment, train
 
+import charrnn.session.scores as scores
 from charrnn import CharSetError, HyperParamsError, ModelState, SamplingError, Score, TrainingError
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
@@ -106,6 +107,42 @@ def test_the_table_of_several_scores_numbers_the_texts_as_given(make_run: MakeRu
     assert all(len(line) < 80 for line in lines)
     assert found[0].number == 2 and found[0].text == 'tttttttt'
     assert '… 30 more' in repr(ms.score(['the'] * 50)) and ms.score(('the',))[0].total == ms.score('the').total
+
+
+def test_a_score_tells_what_the_model_may_know_by_heart(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = [f'line {n} of the chat' for n in range(10, 70)] + ['Jo', 'no', 'the cat sat on the mat']
+    ms = make_run(text='\n'.join(lines) + '\n', trainfrac=0.9)
+    asked = [*lines[:30], 'Jox', 'line 10 of the', 'this one is not in the chat, or is it']
+    found = ms.score(asked, errors='replace')
+    copied = {one.number: one.copied for one in found}
+    assert [copied[n] for n in range(1, 34)] == [1.0] * 30 + [0.0] * 3
+    said = '30 of these 33 texts stand word for word in the training text: the model may know them by heart'
+    assert said in repr(found)
+    half = ms.score('cat line 12 of the chat\nline 13 of the chat')
+    assert half.copied == pytest.approx(39 / 43) and '91 % of it stands word for word in the training' in repr(half)
+    for shown in (repr(found), repr(half)):
+        following = shown.split('Next: ')[1].split(', which reads half')[0]
+        assert f'{str(tmp_path / "run-2")!r}' in following and 'trainfrac=0.5)' in following
+    for step in following.removeprefix('ms = ').split(', then '):
+        ms = eval(step.replace('trainmodel()', 'trainmodel(quiet=True)'), {'ModelState': ModelState, 'ms': ms})
+    assert ModelState.load(tmp_path / 'run-2', device='cpu').data.train_size == len('\n'.join(lines) + '\n') // 2
+    ms = ModelState.load(tmp_path / 'run', device='cpu')
+    assert 'stand' not in repr(ms.score(['Jox', 'nope'], errors='replace'))
+    monkeypatch.setattr(scores, 'MOST_SEARCHED', 100)
+    assert {one.number: one.copied for one in ms.score(lines[:9:8])} == {1: 1, 2: 0}, 'it stands further on'
+    Path(ms.data.files[0].path).unlink()
+    assert 'by heart' in repr(ms.score(lines[0])) and 'Next' not in repr(ms.score(lines[0]))
+
+
+def test_short_texts_at_the_top_are_explained(make_run: MakeRun) -> None:
+    ms = make_run()
+    train(ms, 20)
+    odd = max(set(ms.chars.symbols) - set('\n '), key=lambda each: ms.score(2 * each).bits_per_char)
+    texts = [2 * odd] * 20 + ['the cat sat on the mat'] * 25
+    assert 'short texts cost more per character' in repr(ms.score(texts))
+    assert 'short texts' not in repr(ms.score(texts[20:] + texts[:2]))
 
 
 @pytest.mark.filterwarnings('ignore::ResourceWarning')  # of the next step, which leaves its file open

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import MakeRun, train
 
-from charrnn import CheckpointError, ModelState, WorkspaceError, generatestring
+from charrnn import CheckpointError, ModelState, SourceTextError, WorkspaceError, generatestring
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 from charrnn.shell.commands import run_command
@@ -81,3 +81,32 @@ def test_one_checkpoint_alone_and_its_file_are_named(make_run: MakeRun, tmp_path
         with pytest.raises(WorkspaceError) as caught:
             ModelState.load(path)
         assert f'ModelState.load({str(run)!r})' in caught.value.next_step
+
+
+def test_a_relative_path_that_is_not_there_names_the_present_folder(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run('poems')
+    (tmp_path / 'below').mkdir()
+    monkeypatch.chdir(tmp_path / 'below')
+    with pytest.raises(
+        WorkspaceError, match="no directory 'workspaces/poems' in the present folder, '.*below'"
+    ) as caught:
+        ModelState.load('workspaces/poems')
+    assert caught.value.next_step == (
+        "the same in the folder that holds 'workspaces'; or "
+        "ModelState.initfromsrcfile(..., 'workspaces/poems') begins one"
+    )
+    assert run_command(['train', 'poems']) == 1
+    said = capsys.readouterr().err
+    assert "Next: the same in the folder that holds 'poems'; or python -m charrnn init FILE poems begins one" in said
+    with pytest.raises(
+        SourceTextError, match=r"cannot read 'a\.txt': No such file or directory in the present folder, '"
+    ):
+        ModelState.initfromsrcfile('a.txt', 'run')
+    with pytest.raises(WorkspaceError, match=r"there is no directory '[^']*nothing'\.\n  Next: ModelState.init"):
+        ModelState.load(tmp_path / 'nothing')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WorkspaceError) as caught:
+        ModelState.load('poem')
+    assert caught.value.next_step == "ModelState.load('poems')", 'a run alike is the likelier one'

@@ -49,7 +49,9 @@ def test_a_newer_format_says_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(sealed, 'FORMAT', sealed.FORMAT + 1)
         folder = seal(tmp_path / 'f')
-    with pytest.raises(CheckpointError, match='newer charrnn.*\n  Next: pip install --upgrade charrnn'):
+    with pytest.raises(
+        CheckpointError, match='newer charrnn.*\n  Next: git pull in the checkout of charrnn, then pip install .'
+    ):
         verify(folder)
 
 

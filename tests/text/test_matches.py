@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torture import TORTURE, count
 
 from charrnn.text import matches
-from charrnn.text.matches import Span, blocks, common_spans, gram_and_step, places_of
+from charrnn.text.matches import SEPARATOR, Span, blocks, common_lines, common_spans, gram_and_step, places_of
 
 
 def plain_spans(text: bytes, training: bytes, least: int) -> list[Span]:
@@ -74,6 +75,47 @@ def test_a_copy_across_the_edge_of_a_block_in_a_mapped_text(
         text = np.concatenate([[251], training[offset : offset + 30], [251], training[5:26], [252]]).astype(np.int64)
         found = common_spans(text, training, 20)
         assert (1, 31, offset) in found and found[-1] == (32, 53, 5)
+
+
+def plain_lines(text: list[int], training: list[int], longest: int) -> set[tuple[int, int]]:
+    """Return the begin and end of each whole line that the two share; 0 is the line break."""
+
+    def lines(symbols: list[int]) -> list[tuple[int, int]]:
+        cuts = [-1, *(i for i, symbol in enumerate(symbols) if symbol in (0, SEPARATOR)), len(symbols)]
+        return [(a + 1, b) for a, b in itertools.pairwise(cuts) if 0 < b - a - 1 <= longest]
+
+    known = [training[a:b] for a, b in lines(training)]
+    return {(a, b) for a, b in lines(text) if text[a:b] in known}
+
+
+@settings(max_examples=5000 if TORTURE else 200, deadline=None)
+@given(
+    pairs(), st.sampled_from(['u1', '<u2', '<u4']), st.sampled_from([1, 3, 12, 40]), st.sampled_from([1, 7, 30, 2**16])
+)
+def test_the_lines_are_those_of_a_plain_search(both: tuple[bytes, bytes], dtype: str, longest: int, block: int) -> None:
+    text, training = list(both[0]), np.array(list(both[1]), dtype)
+    text = [SEPARATOR if i % 50 == 49 else -1 if i % 70 == 69 else symbol for i, symbol in enumerate(text)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matches, 'LINE_BLOCK', block)
+        found = common_lines(np.array(text, np.int64), training, 0, longest)
+    plain = plain_lines(text, training.tolist(), longest)
+    for start, end, offset in found:
+        assert text[start:end] == training[offset : offset + end - start].tolist()
+        line = text[start:end] if text[end - 1] else text[start : end - 1]
+        first = next(
+            i
+            for i in range(len(training))
+            if (i, i + len(line)) in {(a, b) for a, b in plain_lines(training.tolist(), line, longest)}
+        )
+        assert offset == first
+    assert {(start, end - (text[end - 1] == 0)) for start, end, _ in found} == plain
+    count('pairs of texts whose common lines are those of a plain search')
+
+
+def test_long_lines_that_differ_in_the_middle_are_not_equal() -> None:
+    training = np.frombuffer(b'beginning_a_the end\nbeginning_b_the end\n', np.uint8)
+    text = np.frombuffer(b'beginning_b_the end\nbeginning_c_the end\n', np.uint8).astype(np.int64)
+    assert common_lines(text, training, 10, 30) == [(0, 20, 20)]
 
 
 def test_a_foreign_symbol_ends_a_span() -> None:
