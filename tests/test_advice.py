@@ -56,7 +56,7 @@ EXCEPT = {
 ALSO_VALID = r"""
     srcfile='poem.txt' usedir='new' dir='ws' path='new.html' device='cpu' prime=text[:8] text=text[:8] stop=text[1]
     forbid=text[1] name='onreport' other=state ModelClass=Mine k=1 minp=0.1 topp=0.9 pattern='.*' clamp={(0,0):1.0}
-    feature='line' layer=0 unit=0 atleast=20
+    feature='line' layer=0 unit=0 atleast=20 data=ms.compress(text[:8])
 """
 VALID = FILLED | dict(pair.split('=', 1) for pair in ALSO_VALID.split())
 """Values that fit arguments, where the default does not."""
@@ -71,8 +71,8 @@ FORMS = {
     'exporthtml': "ms.exporthtml('page.html')",
     'findneurons': "ms.findneurons('valid', 'line')",
     'showneuron': 'ms.showneuron(text[:8], 0, 0)',
-    'copied': 'ms.copied(text[:30])',
-    **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'trackneurons', 'trackattention')},
+    'decompress': 'ms.decompress(ms.compress(text[:8]))',
+    **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'copied', 'compress', 'trackneurons', 'trackattention')},
     **{verb: f'{verb}(ms)' for verb in ('compare', 'plot')},
     **{verb: f"{verb}('ws')" for verb in ('status', 'fsck')},
     'generatestring': 'ms.generatestring(9)',
@@ -256,8 +256,8 @@ COMMANDS = {
     'init': 'init poem.txt new --layers 1 --state-size 4 --seq-len 8 --device cpu --level {level}',
     'train': 'train ws --train-len 2 --print-every 0',
     'generate': 'generate ws --numchars 9',
-    'status': 'status ws',
-    'fsck': 'fsck ws',
+    'compress': 'compress ws poem.txt',
+    **{command: f'{command} ws' for command in ('status', 'fsck')},
 }
 IN_PYTHON = re.compile(r"\bms\.|\bModelState\b|\b[a-z_]+=(?:['\d]|None|True|False)|\b\w+\([^)]*=")
 

@@ -1,4 +1,4 @@
-"""The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ``status`` and ``fsck``.
+"""The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ...
 
 To a file or a pipe, ``generate`` writes the text that was drawn and nothing else: in UTF-8, or as the bytes that a
 model of bytes has drawn, without a line end.  At a terminal, and with ``--n``, it shows the text for reading.
@@ -29,6 +29,7 @@ from charrnn.names import NEEDED, NO_ARGUMENT, unknown_name
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.shell import archive
 from charrnn.shell.options import add_options, options_of
 from charrnn.shell.words import AT_THE_PROMPT, START, Commands, Words, option_of, quoted
 from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
@@ -38,16 +39,23 @@ METHODS: dict[str, Callable[..., Any]] = {
     'init': ModelState.initfromsrcfile,
     'train': ModelState.trainmodel,
     'generate': ModelState.generatestring,
+    'compress': archive.compress,
+    'decompress': archive.decompress,
     'status': status,
     'fsck': fsck,
 }
 """The function that each command calls; its arguments are the options."""
+
+LOADING = ('train', 'generate', 'compress', 'decompress')
+"""The commands whose function takes a run that is loaded."""
 
 CALLED: Commands = {
     'initfromsrcfile': ('init', ModelState.initfromsrcfile),
     'load': ('train', ModelState.load),
     'trainmodel': ('train', ModelState.trainmodel),
     'generatestring': ('generate', ModelState.generatestring),
+    'compress': ('compress', archive.compress),
+    'decompress': ('decompress', archive.decompress),
     'status': ('status', status),
     'fsck': ('fsck', fsck),
 }
@@ -57,6 +65,10 @@ PURPOSES = {
     'init': ('begin a run on a text file', 'init text.txt workspaces/text'),
     'train': ('train the run in a directory', 'train workspaces/text'),
     'generate': ('draw text from the run in a directory', 'generate workspaces/text'),
+    'compress': ('compress a file with the predictions of the run in a directory',
+                 'compress workspaces/text text.txt'),
+    'decompress': ('give back a file that the same run has compressed',
+                   'decompress workspaces/text text.txt.crnn'),
     'status': ('print one screen about a run; reads only, and works while another process trains it',
                'status workspaces/text'),
     'fsck': ('verify every byte of a run; reads only, and works while another process trains it',
@@ -93,7 +105,8 @@ class Parser(argparse.ArgumentParser):
 def places_for(missing: Sequence[str], prog: str) -> str:
     """Return words for the places that a command lacks, and for those before them: of what there is, near at hand."""
     if not prog.endswith(' init'):
-        return quoted(run_at_hand() or 'DIR')
+        file = text_at_hand() if prog.endswith(' compress') else None
+        return ' '.join([quoted(run_at_hand() or 'DIR'), *([quoted(file or 'FILE')] * ('FILE' in missing))])
     text = (text_at_hand() if 'FILE' in missing else None) or 'FILE'
     return f'{quoted(text)} {quoted(unused(str(Path("workspaces") / Path(text).stem.replace("FILE", "text"))))}'
 
@@ -117,7 +130,7 @@ def command_line() -> tuple[Parser, dict[str, Parser]]:
             name, help=purpose, description=f'{purpose[0].upper()}{purpose[1:]}.', allow_abbrev=False
         )
         each.example = example
-        if name in ('train', 'generate'):
+        if name in LOADING:
             add_options(each, ModelState.load)
         add_options(each, METHODS[name])
     return parser, parsers
@@ -149,7 +162,7 @@ def unknown_option(given: argparse.Namespace, extra: Sequence[str], parsers: dic
         return f'{command} takes no {extra[0]!r}.', f'quotes around a path with spaces; {START} {command} --help'
     typed, _, value = extra[0].partition('=')
     if typed == '--import':
-        places = ' '.join(quoted(vars(given)[name]) for name in ('srcfile', 'usedir', 'dir') if name in given)
+        places = ' '.join(quoted(vars(given)[name]) for name in ('srcfile', 'usedir', 'dir', 'file') if name in given)
         module = value or (extra[1] if len(extra) > 1 else 'MODULE')
         return f'--import stands before {command}.', f'{START} --import {module} {command} {places}'
     value = value or (extra[1] if len(extra) > 1 and not extra[1].startswith('--') else '...')
@@ -169,6 +182,7 @@ def unknown_option(given: argparse.Namespace, extra: Sequence[str], parsers: dic
             here = f', or sethyperparams({name}={value}){AT_THE_PROMPT}' if name in CHANGEABLE else ''
             return f'{START} init FILE DIR {option} (a new run){here}'
         places = quoted(given.usedir if command == 'init' else given.dir)
+        places += ' FILE' * (other in ('compress', 'decompress'))
         return f'{"leave it out, then " if command == "init" else ""}{START} {other} {places} {option}'
 
     known = takers[command]
@@ -283,13 +297,15 @@ def _run(arguments: Sequence[str]) -> int:
 def _call(given: argparse.Namespace, words: Words) -> int:
     method = METHODS[given.command]
     options = options_of(given, method)
-    if given.command in ('train', 'generate'):
+    if given.command in LOADING:
         ms = ModelState.load(**options_of(given, ModelState.load))
         found = method(ms, **options)
         if given.command == 'train':
             return 130 if found.interrupted else 0
-        write_sample(found)
-        return 0
-    found = method(**options)
+        if given.command == 'generate':
+            write_sample(found)
+            return 0
+    else:
+        found = method(**options)
     print(fitting(words.message(str(found))))
     return int(found.status) if given.command == 'fsck' else 0
