@@ -22,7 +22,7 @@ def test_weights_are_in_the_ratio_of_the_softmax_and_never_0() -> None:
     logits = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32) * 4
     weights = weights_of(logits)
     expected = np.exp(logits - logits.max(1, keepdims=True))
-    np.testing.assert_allclose(weights / 2**PRECISION, expected, rtol=1 / STEPS, atol=1e-9)
+    np.testing.assert_allclose(weights / 2**PRECISION, expected, rtol=5e-4, atol=1e-9)
     assert weights_of(np.array([[0, -1e30, 3e38]], np.float32)).tolist() == [[1, 1, 2**PRECISION]]
     for wrong in (math.nan, math.inf):
         with pytest.raises(SamplingError, match='nan'):
