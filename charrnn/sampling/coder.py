@@ -13,8 +13,10 @@ Source: Martin, G. N. N. (1979), Range encoding: an algorithm for removing redun
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -29,6 +31,8 @@ PRECISION = 30
 """Bits of the weight of the likeliest symbol; one that is less likely than 2^-30 of it still has the weight 1."""
 STEPS = 1024
 """Steps of a logit: rounding to 1/1024 costs some 4·10^-8 nats a symbol."""
+FARTHEST = 1e30
+"""A distance between logits that is as good as infinite, and whose product with STEPS does not overflow."""
 WIDTH = 64
 """Bits of the interval; it keeps at least WIDTH - 8, and a sum of weights, far fewer, divides it."""
 FULL, LEAST, TOP = (1 << WIDTH) - 1, 1 << (WIDTH - 8), WIDTH - 8
@@ -61,12 +65,17 @@ def weights_of(logits: NDArray[np.float32]) -> Ints:
     ------
     SamplingError    a logit is not a finite number
     """
-    if not np.isfinite(logits).all():
+    largest = logits.max(axis=1, keepdims=True)
+    low, high = float(logits.min()), float(largest.max())
+    if not math.isfinite(high - low):
         raise not_numbers()
+    with np.errstate(over='ignore') if high - low > FARTHEST else contextlib.nullcontext():
+        below = np.minimum(largest - logits, np.float32(FARTHEST))
     table = weight_table()
-    with np.errstate(over='ignore'):  # an infinite distance has the last weight
-        below = (logits.max(axis=1, keepdims=True) - logits) * np.float32(STEPS)
-    found: Ints = table[np.minimum(np.rint(below), np.float32(len(table) - 1)).astype(np.int64)]
+    below *= np.float32(STEPS)
+    np.rint(below, out=below)
+    np.minimum(below, np.float32(len(table) - 1), out=below)
+    found: Ints = table.take(below.astype(np.int64))
     return found
 
 

@@ -30,8 +30,8 @@ from charrnn.storage.compressed import DIGEST, Compressed, damaged, pack, unpack
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.text.spelling import lost_parts, whole_text
 
-LANE = 8192
-"""Symbols of a lane, at least, where there are several: the start of each costs some 20 bits more."""
+LANE = 6000
+"""Symbols of a lane, at least, where there are several: the start of each costs some 20 bits."""
 MOST_LANES = 16
 LARGEST_STEP = 2**20
 """Weights of one step: a large vocabulary is read in fewer lanes."""
@@ -60,8 +60,12 @@ def reader_at(run: Run, state: State, lanes: int) -> tuple[Reader, int]:
 
 
 def lanes_for(symbols: int, vocab_size: int) -> int:
-    """Return the number of lanes of a text: one for a short text, since the start of each lane costs bits."""
-    return max(1, min(symbols // LANE, MOST_LANES, LARGEST_STEP // vocab_size))
+    """Return the number of lanes of a text: one for a short text, since the start of each lane costs bits.
+
+    It is a power of two, because the readers are fastest with those.
+    """
+    most = min(symbols // LANE, MOST_LANES, LARGEST_STEP // vocab_size)
+    return 1 << max(1, most).bit_length() - 1
 
 
 def compressed(run: Run, data: bytes) -> bytes:

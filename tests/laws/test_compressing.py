@@ -69,9 +69,9 @@ def test_lanes_are_coded_side_by_side(make_run: MakeRun, monkeypatch: pytest.Mon
     monkeypatch.setattr(compression, 'LANE', 50)
     ms = make_run()
     train(ms, 20)
-    for size in (99, 100, 157, 700):
+    for size, lanes in ((99, 1), (100, 2), (157, 2), (513, 8)):
         text = words(size, 5)
-        assert Compressed.of(ms.compress(text)).lanes == size // 50
+        assert Compressed.of(ms.compress(text)).lanes == lanes
         assert_size_is_score(ms, text)
         assert ms.decompress(ms.compress(text)) == text
 

@@ -113,8 +113,8 @@ def test_a_text_that_does_not_come_back_is_noticed(make_run: MakeRun, monkeypatc
 
 
 def test_lanes_come_with_the_length() -> None:
-    assert [lanes_for(n, 65) for n in (0, 1, 16_383, 16_384, 50_000, 10**9)] == [1, 1, 1, 2, 6, 16]
-    assert lanes_for(10**9, 300_000) == 3
+    assert [lanes_for(n, 65) for n in (0, 1, 11_999, 12_000, 50_000, 10**9)] == [1, 1, 1, 2, 8, 16]
+    assert lanes_for(10**9, 300_000) == 2
 
 
 def test_parts_are_packed_and_unpacked() -> None:
