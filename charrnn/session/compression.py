@@ -154,7 +154,7 @@ def digest(data: bytes) -> bytes:
 def compress(ms: Session, text: str | bytes | Path, *, verify: bool = False) -> bytes:
     """Compress a text with the predictions of the model.
 
-    The size is the cost of the text for the model, in bits, and some 110
+    The size is the cost of the text for the model, in bits, and some 130
     bytes: what ms.score(text).total says, divided by 8·ln 2. Any text can
     be compressed; what the model has no symbols for is added, and costs
     more. ms.decompress gives the text back, in this run with the weights
