@@ -6,6 +6,11 @@
 >>> ms = ModelState.load('workspaces/s')                 # another day
 """
 
+# isort: off
+import charrnn.waiting  # noqa: F401  before torch is imported
+
+# isort: on
+import charrnn.advice as _advice
 from charrnn.errors import (
     AttachedError,
     CharRNNError,
@@ -37,6 +42,7 @@ from charrnn.session.comparison import Comparison, compare
 from charrnn.session.copied import Copied
 from charrnn.session.curves import plot
 from charrnn.session.generation import generatestring
+from charrnn.session.mean import Mean, mean
 from charrnn.session.prediction import Prediction
 from charrnn.session.scores import Score
 from charrnn.session.temperatures import temperatures
@@ -63,6 +69,7 @@ __all__ = [
     'HyperParams',
     'HyperParamsError',
     'LanguageModel',
+    'Mean',
     'ModelState',
     'ModelTypeError',
     'NonFiniteLossError',
@@ -82,6 +89,7 @@ __all__ = [
     '__version__',
     'compare',
     'generatestring',
+    'mean',
     'plot',
     'register',
     'temperatures',
@@ -92,3 +100,6 @@ for _name in __all__:
     if _name != '__version__':
         globals()[_name].__module__ = 'charrnn'
 del _name
+
+# Seen by a type checker, it would make every name valid.
+globals()['__getattr__'] = _advice.no_public_name

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from conftest import words
 
 import charrnn
 from charrnn import ModelState
@@ -40,6 +41,19 @@ FILLED = {
 """The user's own values for `name=...` in advice."""
 OWN = {'blend': 'state', 'decompress': 'ms.compress(text)', 'register': 'Mine', 'loadstate': "'kept.state'"}
 """The user's own argument of a verb; ms of the others."""
+TEXTS: dict[str, bytes] = {
+    'russian': ('Мельница и река, река и мельница.\n' * 20).encode(),
+    'empty': b'',
+    'one symbol again': b'a' * 200,
+    'no white space': b'abcdefg' * 60,
+    'white space': b' \n' * 150,
+    '9 characters': b'the cat s',
+    '50 characters': words(50).encode(),
+    '115 characters': words(115).encode(),
+    'not UTF-8': 'déjà vu, été, là-bas '.encode('latin-1') * 4000,
+    'a byte order mark': b'\xef\xbb\xbf' + words(400).encode(),
+}
+"""Odd texts, by what is odd about them."""
 WRITES = re.compile(r'initfromsrcfile|load|trainmodel|sethyper|attach|restore|checkpoint|save|register|write|unlink')
 """Lines after which another case needs a fresh copy of the folder."""
 

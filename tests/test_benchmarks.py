@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
 SHARED = {'machine', 'plain'}
 TABLES = {
     'attention': ['causal: True', 'LSTMAttention', 'protocol'],
+    'busy': ['| 1 | one thread | '],
     'compress': ['| ms.compress |', '| xz |', 'weights: '],
     'copies': ['| charrnn, copied | 0 | 2,000 | ', '| set of grams, look-up | '],
     'defaults': ['ladder', 's of training'],

@@ -156,7 +156,7 @@ def assert_plain(found: float, expected: float) -> None:
     assert (math.isnan(found) and math.isnan(expected)) or found == pytest.approx(expected, rel=2e-5, abs=1e-7)
 
 
-@pytest.mark.filterwarnings('ignore:the end of')
+@pytest.mark.filterwarnings('ignore:the end of', 'ignore:.*begins with a byte order mark')
 @settings(max_examples=3000 if TORTURE else 14, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=any_text, options=any_options)
 def test_an_evaluation_equals_a_plain_computation(folder: Path, text: str, options: dict[str, Any]) -> None:
@@ -198,7 +198,7 @@ def symbol_starts(ms: ModelState) -> list[int]:
     return [whole + len(text.decode()[:end].encode()) for end in [0, *ends[:-1]]]
 
 
-@pytest.mark.filterwarnings('ignore:the end of')
+@pytest.mark.filterwarnings('ignore:the end of', 'ignore:.*begins with a byte order mark')
 @settings(max_examples=2000 if TORTURE else 10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=any_text, given_options=st.lists(any_options, min_size=2, max_size=3))
 def test_a_comparison_scores_the_same_bytes_with_every_model(

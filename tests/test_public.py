@@ -21,9 +21,10 @@ from charrnn.session.run import run_of
 PACKAGE = Path(charrnn.__file__).parent
 
 LAYERS = (
-    {'errors', 'version', 'storage', 'scratch', 'display'},
+    {'errors', 'version', 'waiting', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'text'},
+    {'advice'},
     {'signatures'},
     {'models'},
     {'evaluation'},

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models import Carry, LanguageModel, readout_nats
+from charrnn.models import Carry, LanguageModel
 
 AT_ONCE = 1000
 """Symbols of each lane that are read at once: more would only take memory."""
@@ -45,7 +45,7 @@ def window_nats(model: LanguageModel, ids: Tensor, carry: Carry) -> tuple[NDArra
     """
     ((outputs, carry),) = read(model, ids[:, :-1], carry, ids.shape[1])
     targets = ids[:, 1:]
-    flat = readout_nats(outputs.flatten(0, 1), model.readout_weight, model.readout_bias, targets.flatten())
+    flat = model.nats(outputs.flatten(0, 1), targets.flatten())
     nats: NDArray[np.float64] = flat.cpu().double().view(targets.shape).numpy()
     return nats, carry
 

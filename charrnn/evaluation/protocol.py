@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.evaluation.cost import carry_after, window_nats
@@ -104,10 +105,13 @@ def evaluate_split(
         sums.append(np.where(inside, nats, 0).sum(1))  # a product would make nan of an infinite cost outside
         counts.append(inside.sum(1))
     total, scored = np.concatenate(sums), np.concatenate(counts)
-    total, scored = total[scored > 0], scored[scored > 0]
-    symbols = int(scored.sum())
+    mean, stderr = mean_of_blocks(total[scored > 0], scored[scored > 0])
+    return SplitScore(mean, stderr, int(scored.sum()), n, lanes, T)
+
+
+def mean_of_blocks(total: NDArray[np.float64], scored: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the mean cost of a symbol and its standard error, from the cost and the size of each block."""
+    symbols, blocks = int(scored.sum()), len(total)
     mean = float(total.sum() / symbols)
-    blocks = len(total)
     spread = float(((total - mean * scored) ** 2).sum())
-    stderr = math.sqrt(spread * blocks / (blocks - 1)) / symbols if blocks > 1 else math.nan
-    return SplitScore(mean, stderr, symbols, n, lanes, T)
+    return mean, math.sqrt(spread * blocks / (blocks - 1)) / symbols if blocks > 1 else math.nan

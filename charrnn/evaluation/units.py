@@ -199,12 +199,27 @@ class Evaluation(Tabular):
 
 
 def in_every_unit(
-    score: SplitScore, size: TextSize, ladder: dict[str, float], label: str, level: str, in_sample: bool
+    score: SplitScore,
+    size: TextSize,
+    ladder: dict[str, float],
+    label: str,
+    level: str,
+    in_sample: bool,
+    learns: int = 0,
 ) -> Evaluation:
-    """Return the Evaluation for a measured loss and the size of its text; its protocol begins with `label`."""
+    """Return the Evaluation for a measured loss and the size of its text; its protocol begins with `label`.
+
+    Parameters
+    ----------
+    learns : int    symbols after which the model learned from them, in an adaptive evaluation; 0: it did not
+    """
     total = score.nats * score.symbols + size.spelling_nats
     part = 'whole split' if score.is_whole else f'{score.symbols:,} of {score.size:,} symbols'
-    reads = f'each reads {score.warmup} symbols before its slice, carry goes on'
+    reads = f'{score.lanes} lanes, each reads {score.warmup} symbols before its slice, carry goes on'
+    if learns:
+        reads = (
+            f'one stream, adaptive: learns from each {learns} symbols once they are scored; {score.warmup} read before'
+        )
     return Evaluation(
         score.nats,
         score.stderr,
@@ -214,7 +229,7 @@ def in_every_unit(
         perplexity(score.nats),
         word_perplexity(total, size),
         ladder,
-        f'{label}{part}, {score.lanes} lanes, {reads}',
+        f'{label}{part}, {reads}',
         level,
         in_sample,
     )

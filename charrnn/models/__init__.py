@@ -19,6 +19,7 @@ from charrnn.models.contract import LanguageModel
 from charrnn.models.device import choose_device, drift, environment, memory_of
 from charrnn.models.dropout import NOTHING, WindowMasks, derive_seed, dropout_masks, window_masks
 from charrnn.models.engines.choice import Engine
+from charrnn.models.ensemble import Ensemble, mean_nats
 from charrnn.models.readout import readout_loss, readout_nats
 from charrnn.models.recurrent import GRU, LSTM, GRUEncode, GRUResize, RNNRelu, RNNTanh
 from charrnn.models.trial import OPTIONAL_SETTINGS, check_masks, check_model, running
@@ -30,6 +31,7 @@ __all__ = [
     'NOTHING',
     'Carry',
     'Engine',
+    'Ensemble',
     'LanguageModel',
     'Stack',
     'WindowMasks',
@@ -39,6 +41,7 @@ __all__ = [
     'drift',
     'dropout_masks',
     'environment',
+    'mean_nats',
     'memory_of',
     'readout_loss',
     'readout_nats',

@@ -16,6 +16,7 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
 from charrnn.models.cells import Cell, Stack
 from charrnn.models.engines.choice import Engine, choose_engine
+from charrnn.models.readout import readout_nats
 from charrnn.models.weights import uniform, zeros
 
 
@@ -138,3 +139,7 @@ class LanguageModel(nn.Module):
     def logits(self, outputs: Tensor) -> Tensor:
         """Turn outputs (…, H) into unnormalised log-probabilities of the next symbol, (…, V)."""
         return linear(outputs, self.readout_weight, self.readout_bias)
+
+    def nats(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the cost of each target (N,) after outputs (N, H), in nats, without gradients."""
+        return readout_nats(outputs, self.readout_weight, self.readout_bias, targets)

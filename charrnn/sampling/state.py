@@ -121,7 +121,7 @@ class State:
             raise SamplingError(f'weight={shown(weight)} must be a number from 0 to 1.', 'weight=0.5')
         if other.of.identity != self.of.identity:
             raise SamplingError(f'a state of {self.of} and one of {other.of} do not mix.', 'states of one model')
-        if not set(self.carry) <= {'h', 'c'}:
+        if not {name.rpartition('/')[2] for name in self.carry} <= {'h', 'c'}:
             raise SamplingError(
                 f'{self.of.modeltype} remembers a list of outputs, which cannot be blended.',
                 'a model without attention',
@@ -168,6 +168,8 @@ def load_state(folder: Path, model: LanguageModel, chars: Vocabulary[Any]) -> St
     ------
     CheckpointError    it is missing, damaged, or no state of such a model
     """
+    if folder.is_file():
+        raise CheckpointError(f'{str(folder)!r} is a file, and a saved state is a folder.', 'state = ms.read(text)')
     content, text = read_sealed(folder, TENSORS, FACTS)
     try:
         tensors, facts = from_bytes(content), parse_json(text)

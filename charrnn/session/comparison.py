@@ -173,7 +173,7 @@ def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
     total = found.nats * found.symbols + size.spelling_nats
     per_byte = 1 / (math.log(2) * size.bytes)
     return ComparedModel(
-        run.workspace.name,
+        run.name,
         data.chars.level,
         run.modeltype,
         sum(p.numel() for p in model.parameters()),

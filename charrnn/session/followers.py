@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -258,6 +259,8 @@ def _values_of(feature: object, reading: Reading) -> NDArray[np.float64]:
             raise HyperParamsError(f'no feature {shown(feature)}.', names)
         name, found = repr(feature), of_symbols(list(FEATURES[feature](given.text)), given.places)
     else:
+        if callable(feature) and not takes_a_text(feature):
+            raise HyperParamsError('the feature is a function that does not take a text.', "feature='line'")
         raw = feature(given.text) if callable(feature) else feature
         raw = list(raw) if isinstance(raw, Iterator) else raw
         try:
@@ -283,6 +286,17 @@ def _values_of(feature: object, reading: Reading) -> NDArray[np.float64]:
         step = f'feature={other!r}' if other else "a longer text, such as ms.findneurons('train', 'line')"
         raise HyperParamsError(f'{name} is {found[0]:g} at all {noun} that are read: no unit can follow it.', step)
     return found
+
+
+def takes_a_text(function: Callable[..., object]) -> bool:
+    """Return False for a function that cannot be called with one argument."""
+    try:
+        inspect.signature(function).bind('')
+    except TypeError:
+        return False
+    except ValueError:  # a function of C that does not tell
+        return True
+    return True
 
 
 def _each(states: Iterator[Any], advance: Callable[[], object]) -> Iterator[Any]:

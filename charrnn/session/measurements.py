@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from charrnn.display.progress import Screen
+from charrnn.evaluation.adaptation import SEGMENT, evaluate_adaptively
 from charrnn.evaluation.ladder import baseline_ladder, in_order, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.units import Evaluation, Letters, TextSize, in_every_unit, letters_of, measure_text
@@ -66,17 +67,30 @@ class Measurements:
             self._letters = letters_of(self.data)
         return self._letters
 
-    def evaluate(self, model: LanguageModel, split: str, label: str, screen: Screen) -> Evaluation:
-        """Return the loss of a model on a split, in every unit; `label` begins the protocol."""
+    def evaluate(
+        self, model: LanguageModel, split: str, label: str, screen: Screen, *, adapt: bool = False
+    ) -> Evaluation:
+        """Return the loss of a model on a split, in every unit; `label` begins the protocol; see the verb."""
         data, T = self.data, model.hyper.seq_len
         indices = data.split(split)
-        lanes, longest = cut_into_lanes(len(indices), T)
-        with screen.bar(f'evaluating {split}', -(-longest // T), lanes * T):
-            found = evaluate_split(model, data.before(split), indices, T, each_window=screen.advance)
+        before = data.before(split)
+        if adapt:
+            with screen.bar(f'evaluating {split}', -(-len(indices) // SEGMENT), SEGMENT):
+                found = evaluate_adaptively(model, data.train, before, indices, T, screen.advance)
+        else:
+            lanes, longest = cut_into_lanes(len(indices), T)
+            with screen.bar(f'evaluating {split}', -(-longest // T), lanes * T):
+                found = evaluate_split(model, before, indices, T, each_window=screen.advance)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
             self._sizes[split] = self.size_of(data.text(split), data.byte_before(split))
         ladder = self.ladder(split, screen)
         return in_every_unit(
-            found, self._sizes[split], ladder, f'{split}: {label}', data.chars.level, in_sample=split == 'train'
+            found,
+            self._sizes[split],
+            ladder,
+            f'{split}: {label}',
+            data.chars.level,
+            in_sample=split == 'train',
+            learns=SEGMENT if adapt else 0,
         )

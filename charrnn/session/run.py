@@ -59,6 +59,11 @@ class Run:
         self._files = threading.RLock()  # one thread at a time writes the files of the run
 
     @property
+    def name(self) -> str:
+        """The name of the run, for tables."""
+        return self.workspace.name
+
+    @property
     def data(self) -> Dataset:
         """The encoded text and its split."""
         return self.learner.data

@@ -11,11 +11,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.arguments import truth
 from charrnn.display.colours import CIVIDIS, Coloured, ColouredText, Scale, first_of_each, places_table
 from charrnn.display.progress import Screen
 from charrnn.display.tables import Column, Table, Tabular, write_csv
 from charrnn.display.text import NOUNS, fitted, shorten
 from charrnn.errors import SamplingError, warn
+from charrnn.evaluation.adaptation import Adaptive
 from charrnn.evaluation.causality import first_look_ahead
 from charrnn.evaluation.cost import score_texts
 from charrnn.evaluation.units import Evaluation, perplexity, word_perplexity
@@ -35,18 +37,22 @@ ODDEST = 20
 
 
 @known_names_only
-def evaluate(ms: Session, split: str = 'valid') -> Evaluation:
+def evaluate(ms: Session, split: str = 'valid', *, adapt: bool = False) -> Evaluation:
     """Measure the loss of a split, beside its baselines.
 
     `split` is 'valid', 'train' or 'test'. Every symbol is scored once,
     under a protocol that the result states. 'test' is measured on the best
-    checkpoint. Nothing of the run changes.
+    checkpoint. With adapt=True a copy of the model reads the split in
+    one stream and learns from each symbol after it was scored (dynamic
+    evaluation), as xz and other adaptive coders do; it takes a few
+    times as long. Nothing of the run changes.
     Raises TrainingError (there is no such split).
     """
     run = run_of(ms)
     run.data.split(split)  # or it says what is wrong
+    adapt = truth('adapt', adapt, False)
     model, label = run.best_model() if split == 'test' else (run.learner.evaluated, '')
-    return run.measurements.evaluate(model, split, label, Screen(level=run.data.chars.level))
+    return run.measurements.evaluate(model, split, label, Screen(level=run.data.chars.level), adapt=adapt)
 
 
 @known_names_only
@@ -169,14 +175,21 @@ class Scores(Tabular, tuple[Score, ...]):
 
 @overload  # a str is an Iterable as well; the first line that fits counts
 def score(  # type: ignore[overload-overlap]
-    ms: Session, text: str | bytes, *, prime: Prime = None, errors: str = 'strict'
+    ms: Session, text: str | bytes, *, prime: Prime = None, errors: str = 'strict', adapt: bool = False
 ) -> Score: ...
 @overload
 def score(
-    ms: Session, text: Iterable[str] | Iterable[bytes], *, prime: Prime = None, errors: str = 'strict'
+    ms: Session,
+    text: Iterable[str] | Iterable[bytes],
+    *,
+    prime: Prime = None,
+    errors: str = 'strict',
+    adapt: bool = False,
 ) -> Scores: ...
 @known_names_only
-def score(ms: Session, text: Any, *, prime: Prime = None, errors: str = 'strict') -> Score | Scores:
+def score(
+    ms: Session, text: Any, *, prime: Prime = None, errors: str = 'strict', adapt: bool = False
+) -> Score | Scores:
     """Measure the cost of each symbol of a text.
 
     The prompt shows the text coloured by surprise; without colours, the
@@ -193,24 +206,45 @@ def score(ms: Session, text: Any, *, prime: Prime = None, errors: str = 'strict'
                      symbol of a text without one
     errors : str     'strict', or 'replace': symbols that the model does
                      not know are read as U+FFFD or <unk>
+    adapt : bool     a copy of the model learns from each symbol after
+                     it was scored, for each text from the start
 
     Raises CharSetError (an unknown symbol), SamplingError (no text).
     """
     run = run_of(ms)
+    adapt = truth('adapt', adapt, False)
     state, _ = start_of(run, prime, errors)
     if isinstance(text, str | bytes) or not isinstance(text, Iterable):
-        return _scores(run, [given_text(run, text, errors, 'ms.score({})')], state)[0]
+        return _scores(run, [given_text(run, text, errors, 'ms.score({})')], state, adapt)[0]
     given = [given_text(run, one, errors, 'ms.score([{}])', f'text {i}') for i, one in enumerate(text, 1)]
     if not given:
         raise SamplingError('there is no text in the list.', example_call(run, 'ms.score([{}])'))
-    return Scores(sorted(_scores(run, given, state), key=lambda one: -one.bits_per_char))
+    return Scores(sorted(_scores(run, given, state, adapt), key=lambda one: -one.bits_per_char))
 
 
-def _scores(run: Run, given: Sequence[Given], state: State) -> list[Score]:
+def costs_of_texts(run: Run, state: State, texts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
+    """Return the cost of each symbol of each text, each from one state on."""
+    return score_texts(run.learner.evaluated, state.carry, state.pending, texts)
+
+
+def costs_adaptively(run: Run, state: State, texts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
+    """Return the same by a copy of the model that learns while it reads, and forgets that after each text."""
+    reader = Adaptive(run.learner.evaluated, run.data.train, run.learner.hyper.seq_len)
+    found = []
+    for ids in texts:
+        nats = reader.nats(np.concatenate([[state.pending], ids]), state.carry)
+        assert nats is not None, 'nothing stops it'
+        found.append(nats)
+        reader.reset()
+    return found
+
+
+def _scores(run: Run, given: Sequence[Given], state: State, adapt: bool) -> list[Score]:
     """Return the score of each text, as it goes on from a state."""
     chars, found = run.data.chars, list[Score]()
     before = chars.to_bytes([state.pending])[-1:]
-    costs = score_texts(run.learner.evaluated, state.carry, state.pending, [one.ids for one in given])
+    read = costs_adaptively if adapt else costs_of_texts
+    costs = read(run, state, [one.ids for one in given])
     for number, (one, nats) in enumerate(zip(given, costs, strict=True), 1):
         if np.isnan(nats).any():
             raise not_numbers()

@@ -49,6 +49,8 @@ def write_together(ms: ModelState) -> None:
 
 OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'evaluate': lambda ms: ms.evaluate(),
+    'evaluate adaptively': lambda ms: ms.evaluate(adapt=True),
+    'score adaptively': lambda ms: ms.score(['the cat', 'on a mat'], adapt=True),
     'evaluate train': lambda ms: ms.evaluate('train'),
     'generate': lambda ms: generatestring(ms, 30),
     'generate with a seed': lambda ms: ms.generatestring(30, temp=0, prime='the cat', seed=3),

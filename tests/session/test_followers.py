@@ -198,6 +198,7 @@ def test_the_ranking_is_a_table(made: ModelState) -> None:
         ((SENTENCE, 10**400), 'a number for each of', "feature='line'"),
         ((SENTENCE, ['ab']), 'a number for each of', "feature='line'"),
         ((SENTENCE, str.isupper), 'the feature gives False: a number for each of', "feature='line'"),
+        ((SENTENCE, lambda: 0), 'a function that does not take a text', "feature='line'"),
         ((SENTENCE, [np.nan] * 35), 'the feature holds nan or inf', 'numbers that are finite, such as 0 and 1'),
         ((SENTENCE, [1] * 35), 'the feature is 1 at all characters that are read', "feature='quote'"),
         ((SENTENCE, 'indent'), "'indent' is 0 at all characters that are read", "feature='quote'"),

@@ -195,6 +195,9 @@ def test_a_stranger_s_state_is_checked(make_run: MakeRun, tmp_path: Path) -> Non
     write_sealed(tmp_path / 'junk', {'state.json': json.dumps(facts).encode(), 'tensors.safetensors': b'junk'})
     with pytest.raises(CheckpointError, match='no state of such a model'):
         ms.loadstate(tmp_path / 'junk')
+    (tmp_path / 'page.html').write_text('a page')
+    with pytest.raises(CheckpointError, match='is a file, and a saved state is a folder'):
+        ms.loadstate(tmp_path / 'page.html')
     other = make_run('other', state_size=9)
     with pytest.raises(CheckpointError, match='no state of such a model'):
         other.loadstate(place)
