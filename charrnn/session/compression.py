@@ -203,6 +203,7 @@ def data_of(data: object) -> bytes:
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data)
     if is_path(data):
+        Compressed.of(file_bytes(Path(str(data))))  # or it says what is wrong with the file
         raise CompressionError(f'{shown(data)} is a path, and bytes are needed.', f'ms.decompress(Path({typed(data)}))')
     raise CompressionError(f'{shown(data)} is no bytes.', 'ms.compress(text) returns such bytes')
 

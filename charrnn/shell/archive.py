@@ -65,7 +65,7 @@ def decompress(ms: ModelState, file: str | Path, *, output: str | None = None) -
 
 def free(default: str, output: str | None) -> Path:
     """Return the file to write; raise WorkspaceError if there is one already."""
-    target = Path(default) if output is None else path_of('output', output)
+    target = Path(default) if output is None else path_of('output', output, default)
     if is_there(target):
         raise WorkspaceError(f'{str(target)!r} is there already.', f'output={unused(str(target))!r}')
     return target

@@ -40,7 +40,8 @@ def test_texts_bytes_and_files_are_taken(make_run: MakeRun, tmp_path: Path, monk
         ('compress', Path(), WorkspaceError, "cannot read '.'", 'the path of a file'),
         ('compress', None, SamplingError, 'None is no text', "ms.compress('"),
         ('compress', 'a\ud800', CompressionError, 'offset 1 is half', "ms.compress(text.encode('utf-8', 'replace'))"),
-        ('decompress', 't.txt', CompressionError, "'t.txt' is a path", "ms.decompress(Path('t.txt'))"),
+        ('decompress', 't.crnn', CompressionError, "'t.crnn' is a path", "ms.decompress(Path('t.crnn'))"),
+        ('decompress', 't.txt', CompressionError, 'is no text that ms.compress', 'the data that'),
         ('decompress', 'text', CompressionError, "'text' is no bytes", 'ms.compress(text) returns such bytes'),
         ('decompress', Path('t.txt'), CompressionError, 'is no text that ms.compress', 'the data that'),
         ('decompress', b'', CompressionError, 'the data are empty', 'the data that'),
@@ -59,9 +60,11 @@ def test_what_cannot_be_taken_is_explained(
     verb: str, given: Any, error: type[CharRNNError], what: str, following: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    ms = make_run()
     Path('t.txt').write_text('the cat')
+    Path('t.crnn').write_bytes(ms.compress('the cat'))
     with pytest.raises(error) as caught:
-        getattr(make_run(), verb)(given)
+        getattr(ms, verb)(given)
     assert what in caught.value.what and following in caught.value.next_step
 
 
