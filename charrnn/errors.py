@@ -6,6 +6,7 @@
     ├── SourceTextError       a source file that cannot be read as text                ValueError, OSError
     ├── TrainingError         a request that this text or this run cannot fulfil       ValueError
     ├── SamplingError         an invalid prime or temperature, or logits that are nan  ValueError
+    ├── CompressionError      compressed data that are damaged or not of this model   ValueError
     ├── PlotError             a picture without matplotlib or without data             RuntimeError
     ├── DeviceError           a device that this machine or this torch does not have   RuntimeError
     ├── ModelTypeError        a class that breaks the contract of a model type         TypeError
@@ -190,6 +191,10 @@ class TrainingError(CharRNNError, ValueError):
 
 class SamplingError(CharRNNError, ValueError):
     """An invalid prime or temperature, or a model whose logits are nan."""
+
+
+class CompressionError(CharRNNError, ValueError):
+    """Data that are damaged or of another model, vocabulary or engine; or a text that no data can hold."""
 
 
 class PlotError(CharRNNError, RuntimeError):

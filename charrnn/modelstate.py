@@ -19,6 +19,7 @@ from charrnn.hyperparams import CHANGEABLE, HyperParams, write
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
     comparison,
+    compression,
     copied,
     curves,
     dialogue,
@@ -51,7 +52,7 @@ PURPOSES = {
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore'),
-    'share': ('exporthtml',),
+    'share': ('exporthtml', 'compress', 'decompress'),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
@@ -206,6 +207,8 @@ class ModelState(metaclass=_OnePage):
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore
     exporthtml = page.exporthtml
+    compress = compression.compress
+    decompress = compression.decompress
     attach = hooks.attach
     attached = property(hooks.attached, doc='The names and sources of the attached functions.')
     reattach = hooks.reattach
@@ -295,10 +298,7 @@ class ModelState(metaclass=_OnePage):
             raise no_attribute(self, name)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            'a ModelState is not pickled, since it owns a directory and its lock: '
-            'ms.newcheckpoint() saves it, ModelState.load(dir) brings it back'
-        )
+        raise TypeError('a ModelState owns a directory: ms.newcheckpoint() saves it, ModelState.load(dir) loads it')
 
 
 def _table_of_verbs() -> str:

@@ -43,6 +43,7 @@ _SYNONYMS = {
     'max_new_tokens new_tokens num_tokens num_generate n_words num_words predict_len sample_length sample_len chars '
     'characters count size words total_words return_length',
     'optimizer': 'opt optim optimiser solver',
+    'output': 'out outfile out_file output_file dest destination outpath',
     'prime': 'prompt start start_text start_string start_with starting_text prefix seed_text seed_string context '
     'initial_text initial begin beginning primetext prime_text priming prime_str conditioning condition text input '
     'input_text first_chars init_text',

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from conftest import words
 
 import charrnn
 from charrnn import ModelState
@@ -38,8 +39,21 @@ FILLED = {
     'prime': 'text',
 }
 """The user's own values for `name=...` in advice."""
-OWN = {'blend': 'state', 'register': 'Mine', 'loadstate': "'kept.state'"}
+OWN = {'blend': 'state', 'decompress': 'ms.compress(text)', 'register': 'Mine', 'loadstate': "'kept.state'"}
 """The user's own argument of a verb; ms of the others."""
+TEXTS: dict[str, bytes] = {
+    'russian': ('Мельница и река, река и мельница.\n' * 20).encode(),
+    'empty': b'',
+    'one symbol again': b'a' * 200,
+    'no white space': b'abcdefg' * 60,
+    'white space': b' \n' * 150,
+    '9 characters': b'the cat s',
+    '50 characters': words(50).encode(),
+    '115 characters': words(115).encode(),
+    'not UTF-8': 'déjà vu, été, là-bas '.encode('latin-1') * 4000,
+    'a byte order mark': b'\xef\xbb\xbf' + words(400).encode(),
+}
+"""Odd texts, by what is odd about them."""
 WRITES = re.compile(r'initfromsrcfile|load|trainmodel|sethyper|attach|restore|checkpoint|save|register|write|unlink')
 """Lines after which another case needs a fresh copy of the folder."""
 
@@ -257,7 +271,7 @@ def shell_lines(step: str, typed: Sequence[str], culprit: str) -> list[list[list
         place = re.match(r'(\S+) as (FILE|DIR)\b', way)
         own = list(typed)
         if place:
-            own[1 if place[2] == 'FILE' or own[0] != 'init' else 2] = place[1]
+            own[1 if (place[2] == 'FILE') == (own[0] == 'init') else 2] = place[1]
         leaves = re.search(r'\bleave \S+ out', before)
         before = re.sub(r'\bleave \S+ out', '', before)
         options = [] if start else options_in(split(before), flags)
@@ -267,7 +281,7 @@ def shell_lines(step: str, typed: Sequence[str], culprit: str) -> list[list[list
         lines = [[*own, *options]] if options or leaves or place else []
         if start:
             words = split(after)
-            size = 1 + (2 if words[0] == 'init' else 1)
+            size = 1 + (2 if words[0] in ('init', 'compress', 'decompress') else 1)
             rest = words[size:]
             end = next((at for at, word in enumerate(rest) if re.match(r'\(\w', word)), len(rest))
             names = SHELL_NAMES | ({'DIR': 'new'} if words[0] == 'init' else {})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advice import FILLED, Desk, acts_of, changed, shell, shell_lines, verb_of
+from advice import FILLED, TEXTS, Desk, acts_of, changed, shell, shell_lines, verb_of
 from conftest import words
 from torture import TORTURE, count
 
@@ -60,7 +60,7 @@ EXCEPT = {
 ALSO_VALID = r"""
     srcfile='poem.txt' usedir='new' dir='ws' path='new.html' device='cpu' prime=text[:8] text=text[:8] stop=text[1]
     forbid=text[1] name='onreport' other=state ModelClass=Mine k=1 minp=0.1 topp=0.9 pattern='.*' clamp={(0,0):1.0}
-    feature='line' layer=0 unit=0 atleast=20
+    feature='line' layer=0 unit=0 atleast=20 data=ms.compress(text[:8])
 """
 VALID = FILLED | dict(pair.split('=', 1) for pair in ALSO_VALID.split())
 """Values that fit arguments, where the default does not."""
@@ -75,8 +75,8 @@ FORMS = {
     'exporthtml': "ms.exporthtml('page.html')",
     'findneurons': "ms.findneurons('valid', 'line')",
     'showneuron': 'ms.showneuron(text[:8], 0, 0)',
-    'copied': 'ms.copied(text[:30])',
-    **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'trackneurons', 'trackattention')},
+    'decompress': 'ms.decompress(ms.compress(text[:8]))',
+    **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'copied', 'compress', 'trackneurons', 'trackattention')},
     **{verb: f'{verb}(ms)' for verb in ('compare', 'plot')},
     **{verb: f"{verb}('ws')" for verb in ('status', 'fsck')},
     'generatestring': 'ms.generatestring(9)',
@@ -223,18 +223,6 @@ def test_advice_at_the_prompt_works(level: str, at_desk: Callable[..., Desk]) ->
     assert not faults, f'{len(faults)} faults:\n' + '\n'.join(faults[:20])
 
 
-TEXTS: dict[str, bytes] = {
-    'russian': ('Мельница и река, река и мельница.\n' * 20).encode(),
-    'empty': b'',
-    'one symbol again': b'a' * 200,
-    'no white space': b'abcdefg' * 60,
-    'white space': b' \n' * 150,
-    '9 characters': b'the cat s',
-    '50 characters': words(50).encode(),
-    '115 characters': words(115).encode(),
-    'not UTF-8': 'déjà vu, été, là-bas '.encode('latin-1') * 4000,
-    'a byte order mark': b'\xef\xbb\xbf' + words(400).encode(),
-}
 CALLS = """ms.trainmodel() / ms.trainmodel(batchsize=10**9) / ms.evaluate() / ms.evaluate('test') / ms.evaluate(text)
     / ms.generatestring(prime='') / ms.generatestring(prime=5) / ms.generatestring(text) / ms.read('') / ms.score('')
     / ms.trackneurons() / ms.sethyperparams(seq_len=10**6) / compare([ms]) / compare(text) / plot(text)
@@ -260,8 +248,8 @@ COMMANDS = {
     'init': 'init poem.txt new --layers 1 --state-size 4 --seq-len 8 --device cpu --level {level}',
     'train': 'train ws --train-len 2 --print-every 0',
     'generate': 'generate ws --numchars 9',
-    'status': 'status ws',
-    'fsck': 'fsck ws',
+    'compress': 'compress ws poem.txt',
+    **{command: f'{command} ws' for command in ('status', 'fsck')},
 }
 IN_PYTHON = re.compile(r"\bms\.|\bModelState\b|\b[a-z_]+=(?:['\d]|None|True|False)|\b\w+\([^)]*=")
 

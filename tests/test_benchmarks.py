@@ -16,6 +16,7 @@ SHARED = {'machine', 'plain'}
 TABLES = {
     'attention': ['causal: True', 'LSTMAttention', 'protocol'],
     'busy': ['| 1 | one thread | '],
+    'compress': ['| ms.compress |', '| xz |', 'weights: '],
     'copies': ['| charrnn, copied | 0 | 2,000 | ', '| set of grams, look-up | '],
     'defaults': ['ladder', 's of training'],
     'encoding': ['| charrnn, two passes | 0 |', 'charrnn / plain: '],

@@ -1,4 +1,4 @@
-"""The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ``status`` and ``fsck``.
+"""The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ...
 
 To a file or a pipe, ``generate`` writes the text that was drawn and nothing else: in UTF-8, or as the bytes that a
 model of bytes has drawn, without a line end.  At a terminal, and with ``--n``, it shows the text for reading.
@@ -27,8 +27,9 @@ from charrnn.modelstate import ModelState
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.shell import archive
 from charrnn.shell.options import add_options, options_of
-from charrnn.shell.usage import CALLED, UsageError, does_not_fit, no_command, typed_words
+from charrnn.shell.usage import CALLED, UsageError, does_not_fit, most_places, no_command, typed_words
 from charrnn.shell.words import START, Words, quoted
 from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
 from charrnn.version import __version__
@@ -37,15 +38,24 @@ METHODS: dict[str, Callable[..., Any]] = {
     'init': ModelState.initfromsrcfile,
     'train': ModelState.trainmodel,
     'generate': ModelState.generatestring,
+    'compress': archive.compress,
+    'decompress': archive.decompress,
     'status': status,
     'fsck': fsck,
 }
 """The function that each command calls; its arguments are the options."""
 
+LOADING = ('train', 'generate', 'compress', 'decompress')
+"""The commands whose function takes a run that is loaded."""
+
 PURPOSES = {
     'init': ('begin a run on a text file', 'init text.txt workspaces/text'),
     'train': ('train the run in a directory', 'train workspaces/text'),
     'generate': ('draw text from the run in a directory', 'generate workspaces/text'),
+    'compress': ('compress a file with the predictions of the run in a directory',
+                 'compress workspaces/text text.txt'),
+    'decompress': ('give back a file that the same run has compressed',
+                   'decompress workspaces/text text.txt.crnn'),
     'status': ('print one screen about a run; reads only, and works while another process trains it',
                'status workspaces/text'),
     'fsck': ('verify every byte of a run; reads only, and works while another process trains it',
@@ -78,7 +88,8 @@ class Parser(argparse.ArgumentParser):
 def places_for(missing: Sequence[str], prog: str) -> str:
     """Return words for the places that a command lacks, and for those before them: of what there is, near at hand."""
     if not prog.endswith(' init'):
-        return quoted(run_at_hand() or 'DIR')
+        file = text_at_hand() if prog.endswith(' compress') else None
+        return ' '.join([quoted(run_at_hand() or 'DIR'), *([quoted(file or 'FILE')] * ('FILE' in missing))])
     text = (text_at_hand() if 'FILE' in missing else None) or 'FILE'
     return f'{quoted(text)} {quoted(unused(str(Path("workspaces") / Path(text).stem.replace("FILE", "text"))))}'
 
@@ -102,7 +113,7 @@ def command_line() -> tuple[Parser, dict[str, Parser]]:
             name, help=purpose, description=f'{purpose[0].upper()}{purpose[1:]}.', allow_abbrev=False
         )
         each.example = example
-        if name in ('train', 'generate'):
+        if name in LOADING:
             add_options(each, ModelState.load)
         add_options(each, METHODS[name])
     return parser, parsers
@@ -125,7 +136,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(*no_command(words, parsers, at_the_prompt))
     if words and words[0] in parsers and not {'-h', '--help'} & {*words}:
         typed = typed_words(words[1:], parsers[words[0]])
-        if typed.foreign or len(typed.places) > (2 if words[0] == 'init' else 1):
+        if typed.foreign or len(typed.places) > most_places(words[0]):
             raise UsageError(*does_not_fit(words[0], typed, parsers))
     return parser.parse_args(arguments)
 
@@ -223,13 +234,15 @@ def _run(arguments: Sequence[str]) -> int:
 def _call(given: argparse.Namespace, words: Words) -> int:
     method = METHODS[given.command]
     options = options_of(given, method)
-    if given.command in ('train', 'generate'):
+    if given.command in LOADING:
         ms = ModelState.load(**options_of(given, ModelState.load))
         found = method(ms, **options)
         if given.command == 'train':
             return 130 if found.interrupted else 0
-        write_sample(found)
-        return 0
-    found = method(**options)
+        if given.command == 'generate':
+            write_sample(found)
+            return 0
+    else:
+        found = method(**options)
     print(fitting(words.message(str(found))))
     return int(found.status) if given.command == 'fsck' else 0

@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         )
 
 
-PLACES = {'srcfile': 'FILE'}
+PLACES = {'srcfile': 'FILE', 'file': 'FILE'}
 """The name of an argument's place, where it is not a directory."""
 
 

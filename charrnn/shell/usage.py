@@ -17,6 +17,7 @@ from charrnn.modelstate import ModelState
 from charrnn.names import ATTRIBUTES, NEEDED, NO_ARGUMENT, is_false, plain, unknown_name
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
+from charrnn.shell import archive
 from charrnn.shell.options import number, spelled
 from charrnn.shell.words import AT_THE_PROMPT, START, Commands, Words, option_of, quoted
 from charrnn.storage.nearby import is_run, run_at_hand, unused
@@ -26,6 +27,8 @@ CALLED: Commands = {
     'load': ('train', ModelState.load),
     'trainmodel': ('train', ModelState.trainmodel),
     'generatestring': ('generate', ModelState.generatestring),
+    'compress': ('compress', archive.compress),
+    'decompress': ('decompress', archive.decompress),
     'status': ('status', status),
     'fsck': ('fsck', fsck),
 }
@@ -33,6 +36,7 @@ CALLED: Commands = {
 
 Parsers = Mapping[str, argparse.ArgumentParser]
 PLACE_NAMES = ('srcfile', 'usedir', 'dir')
+ON_FILES = ('compress', 'decompress')
 QUOTES = 'quotes around a path with spaces'
 CALLS = {'ms.generatestring()': 'generate', 'ms.trainmodel()': 'train'}
 """The commands for calls that ATTRIBUTES has for names of other libraries."""
@@ -65,6 +69,11 @@ class Meant:
     taker: str
     name: str
     text: str
+
+
+def most_places(command: str) -> int:
+    """Return the number of files and directories that a command takes."""
+    return 2 if command in ('init', *ON_FILES) else 1
 
 
 def typed_words(words: Sequence[str], parser: argparse.ArgumentParser | None = None) -> Typed:
@@ -120,13 +129,13 @@ def does_not_fit(command: str, typed: Typed, parsers: Parsers) -> tuple[str, str
             f'--import stands before {command}.',
             f'{START} --import {typed.foreign[0][1] or "MODULE"} {command} {places}',
         )
-    what = what or f'{command} takes no {typed.places[2 if command == "init" else 1]!r}.'
+    what = what or f'{command} takes no {typed.places[most_places(command)]!r}.'
     return what, step_for(command, typed, parsers)
 
 
 def meant_by(command: str, option: str, value: str | None, parsers: Parsers) -> Meant | str:
     """Return the argument that a foreign option means for a command; or the next step, if there is none."""
-    first = 'generate' if command in ('generate', 'status', 'fsck') else 'init'
+    first = 'generate' if command not in ('init', 'train') else 'init'
     order = sorted(parsers, key=lambda name: (name != command, name != first, name != 'train'))
     actions: dict[str, tuple[str, Any]] = {}
     for name in order:
@@ -187,8 +196,7 @@ def step_for(command: str, typed: Typed, parsers: Parsers, whole: bool = False) 
     given = {each.name: each.text for each in meant if each.name in PLACE_NAMES}
     own = [*typed.known, *options.get(command, ())]
     others = [each for each in meant if each.taker != command]
-    most = 2 if command == 'init' else 1
-    if not others and not given and len(typed.places) > most:
+    if not others and not given and len(typed.places) > most_places(command):
         return _too_many(command, typed.places, own)
     if not others and not given and not whole:
         return ' '.join(options[command])
@@ -200,7 +208,10 @@ def step_for(command: str, typed: Typed, parsers: Parsers, whole: bool = False) 
         return 'leave it out'
     before = 'leave it out, then ' if command == 'init' and 'dir' not in given else ''
     texts = own if target == command else options.get(target, [])
-    return ' '.join([f'{before}{START}', target, place or quoted(run_at_hand() or 'DIR'), *texts])
+    file = (
+        (quoted(typed.places[1]) if target == command and typed.places[1:] else 'FILE',) if target in ON_FILES else ()
+    )
+    return ' '.join([f'{before}{START}', target, place or quoted(run_at_hand() or 'DIR'), *file, *texts])
 
 
 def needed_by(options: Sequence[str]) -> list[str]:
@@ -228,6 +239,7 @@ def _begin(
     meant: Sequence[Meant],
 ) -> str:
     """Return the command that begins a run, and the one that was typed, if that can follow."""
+    places = places[:1] if command in ON_FILES else places
     words, file, folder = [quoted(place) for place in places], given.get('srcfile'), given.get('usedir')
     if command == 'init' or len(words) > 1 or (words and not file and Path(places[0]).is_file()):
         file = file or (words.pop(0) if words else None)
@@ -252,7 +264,7 @@ def _too_many(command: str, places: Sequence[str], options: Sequence[str]) -> st
     """Return what to type for a command with more places than it takes."""
     words = [quoted(place) for place in places]
     options = [*options, *needed_by(options)] if command == 'init' else options
-    first = ' '.join([START, command, *words[: 2 if command == 'init' else 1], *options])
+    first = ' '.join([START, command, *words[: most_places(command)], *options])
     if any(Path(' '.join(places[:end])).exists() for end in range(2, len(places) + 1)):
         return f'{QUOTES}; {START} {command} --help'
     if command == 'train' and len(places) == 2:

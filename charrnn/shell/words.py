@@ -133,8 +133,10 @@ class Words:
         known = {name: value for name, value in zip(names, map(ast.unparse, given), strict=False) if value != '...'}
         known |= {k.arg: ast.unparse(k.value) for k in tree.keywords if k.arg}
         places = [known.pop(p.name, '') for p in free if p.default is p.empty and p.name not in ('ms', 'dir')]
-        if places:
+        if command == 'init':
             places = [plain(value) if value else blank for value, blank in zip(places, ('FILE', self.dir), strict=True)]
+        elif places:
+            places = [quoted(self.dir), *(plain(value) if value else 'FILE' for value in places)]
         else:
             places = [plain(known.pop('dir', '')) or quoted(self.dir)]
         return ' '.join([self.start, command, *places, *(self._option(*pair) for pair in known.items())])
@@ -142,7 +144,7 @@ class Words:
 
 def option_of(name: str, value: object) -> str:
     """Return an argument and its value as an option: ``--temp 0.5``, ``--no-quiet``; ``run as DIR`` for a place."""
-    if name in ('srcfile', 'usedir', 'dir'):
+    if name in ('srcfile', 'usedir', 'dir', 'file'):
         return f'{quoted("..." if value is ... else str(value))} as {PLACES.get(name, "DIR")}'
     if isinstance(value, bool):
         return spelled(name) if value else f'--no-{name.replace("_", "-")}'

@@ -77,6 +77,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     ],
     'temperatures': lambda ms: ms.temperatures('the cat'),
     'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
+    'compress': lambda ms: ms.decompress(ms.compress('the cat, or no cat', verify=True)),
     'save': lambda ms: ms.newcheckpoint(),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,

@@ -16,7 +16,7 @@ from conftest import MakeRun
 
 from charrnn import HyperParams, ModelState, generatestring
 from charrnn.sampling.sample import Sample
-from charrnn.shell.commands import METHODS, command_line, run_command
+from charrnn.shell.commands import LOADING, METHODS, command_line, run_command
 from charrnn.shell.options import meanings, spelled
 
 
@@ -100,7 +100,7 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
     _, parsers = command_line()
     for command, parser in parsers.items():
         shown = ' '.join(parser.format_help().split())
-        methods = [METHODS[command], *([ModelState.load] if command in ('train', 'generate') else [])]
+        methods = [METHODS[command], *([ModelState.load] if command in LOADING else [])]
         for method in methods:
             for name, p in inspect.signature(method).parameters.items():
                 if name in ('ms', 'hyperparams', 'clamp') or (name == 'dir' and method is not methods[-1]):
@@ -116,7 +116,7 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
 
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'ascii', 'cp1252'])
-@pytest.mark.parametrize('command', ['init', 'train', 'generate', 'status', 'fsck'])
+@pytest.mark.parametrize('command', METHODS)
 def test_help_fits_every_screen(monkeypatch: pytest.MonkeyPatch, command: str, encoding: str) -> None:
     out = Output(monkeypatch, command, '--help', encoding=encoding)
     assert out.status == 0 and 'working directory' in out.text
@@ -151,7 +151,12 @@ ERRORS = [
     ('generate ws --prime -xy', 2, 'argument --prime: expected one argument', '--prime=... (so joined'),
     ('generate', 2, 'the following arguments are required: DIR', 'python -m charrnn generate ws'),
     ('init ws.txt', 2, 'the following arguments are required: DIR', 'python -m charrnn init FILE workspaces/text'),
-    ('evaluate ws', 2, "no command 'evaluate'; there are init, train, generate, status, fsck", 'python -m charrnn'),
+    (
+        'evaluate ws',
+        2,
+        "no command 'evaluate'; there are init, train, generate, compress, decompress, status, fsck",
+        'python -m charrnn',
+    ),
     ('trian ws', 2, "no command 'trian'; there are init, train", 'python -m charrnn --help'),
     ('generate ws --prime ж', 1, "'ж' (U+0436) at offset 0 is not among", '--errors replace reads it as U+FFFD'),
     ("generate ws --prime ''", 1, 'the prime is empty', "leave --prime out, or --prime 'the cat '"),
