@@ -217,9 +217,13 @@ def step_for(command: str, typed: Typed, parsers: Parsers, whole: bool = False) 
 def needed_by(options: Sequence[str]) -> list[str]:
     """Return the options without which some of these do nothing, and which are not among them."""
     words = ' '.join(options).replace('=', ' ')
-    others = dict.fromkeys(option_of(*other) for name, other in NEEDED.items() if spelled(name) in words)
-    more = ['--dropout 0.2'] if '--locked' in words and '--dropout' not in words else []
-    return [*(other for other in others if other not in words), *more]
+    needed = dict.fromkeys(other for name, other in NEEDED.items() if spelled(name) in words)
+    # A word is needed as it is; a share such as 0.2 stands for any.
+    return [
+        option_of(*other)
+        for other in needed
+        if (option_of(*other) if type(other[1]) is str else spelled(other[0])) not in words
+    ]
 
 
 def _in_words(step: str, command: str, typed: Typed) -> str:
