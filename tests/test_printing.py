@@ -84,7 +84,7 @@ def assert_survives(value: Any, patch: pytest.MonkeyPatch) -> None:
         assert json.loads(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
-@pytest.mark.filterwarnings('ignore:.*begins with a byte order mark')
+@pytest.mark.filterwarnings('ignore:.*begins with a byte order mark', 'ignore:the end of')
 @pytest.mark.parametrize('level', LEVELS)
 def test_all_that_is_returned_survives(tmp_path: Path, level: str) -> None:
     for case in range(CASES):
