@@ -91,9 +91,9 @@ def mean(*runs: Session) -> Mean:
     and has the verbs evaluate, score, next, read and generatestring.
     As a rule it predicts better than the best of its members.
 
-    >>> both = mean(ms1, ms2)
-    >>> both.evaluate()
-    >>> generatestring(both, 300)
+        both = mean(ms1, ms2)
+        both.evaluate()
+        generatestring(both, 300)
 
     Raises TrainingError (no model, other texts).
     """

@@ -95,7 +95,7 @@ def test_a_fact_of_the_run_cannot_be_changed(make_run: MakeRun) -> None:
     ms = make_run()
     train(ms, 2)
     before = moment(ms)
-    with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=...\)'):
+    with pytest.raises(AttributeError, match=r'ms.sethyperparams\(seq_len=5\)'):
         ms.seq_len = 5  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]

@@ -185,7 +185,9 @@ def test_an_object_that_cannot_be_attached_is_refused(make_run: MakeRun) -> None
     ms = make_run()
     with pytest.raises(AttachedError, match=r'schedule=3 cannot be called.\n  Next: a function, such as ms.attach'):
         ms.attach(schedule=3)  # type: ignore[arg-type]
-    with pytest.raises(AttachedError, match=r'onreport cannot be kept with the run.*owns a directory and its lock'):
+    with pytest.raises(
+        AttachedError, match=r'onreport cannot be kept with the run.*owns a directory: ms.newcheckpoint'
+    ):
         ms.attach(schedule=lambda moment: 1.0, onreport=lambda row: ms.evaluate())
     assert ms.attached == {}, 'all or none'
     with pytest.raises(HyperParamsError, match="no argument 'scheduler'"):
