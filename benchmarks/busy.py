@@ -39,7 +39,7 @@ def measure(source: Path, size: int, lanes: int, seconds: float) -> float:
 
 @contextlib.contextmanager
 def neighbours(number: int) -> Iterator[None]:
-    """Let so many programs take a core each, as long as the block lasts."""
+    """Run a number of programs that each keep a core busy, as long as the block lasts."""
     running = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(number)]
     try:
         yield

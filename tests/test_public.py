@@ -265,7 +265,7 @@ def test_the_settings_show_every_value_and_mark_the_defaults() -> None:
 
 
 def test_no_advice_installs_the_package_of_this_name_on_pypi() -> None:
-    """It belongs to somebody else: this one is installed from its checkout."""
+    """The package of that name on PyPI is another project; this one is installed from its checkout."""
     root = PACKAGE.parent
     pages = [root / 'README.md', root / 'CONTRIBUTING.md', *(root / 'docs').rglob('*.md')]
     for path in [*files_of('charrnn', 'examples'), *pages]:

@@ -9,7 +9,7 @@ its gradient g, of the mean cost of its symbols, move each weight w of a copy of
 So a weight moves by about RATE where the text is as surprising as the training text, and forgets what it has learned
 over some 1 / PULL segments.  An adaptive coder such as xz or PPMd learns while it reads too: it compares with this.
 
-The constants were chosen on training text: see docs/results.md.
+The constants were chosen on training text of tiny-shakespeare: see docs/results.md.
 
 Source: Krause et al. 2018, arXiv:1709.07432 (the RMS rule; its pull is stronger on weights of large gradients).
 """
@@ -31,9 +31,12 @@ from charrnn.text.vocabulary import Indices
 
 SEGMENT = 10
 """Symbols between two updates."""
-RATE = 3e-5
-PULL = 0.002
+RATE = 1.2e-4
+"""Step of a weight whose gradient is as large as on the training text."""
+PULL = 0.001
+"""Share of the way back to the first weights, in each update."""
 SMALL = 0.1
+"""Share of the mean size of gradients that is added to each, so that rarely used weights do not leap."""
 LOOKS = 300
 """Segments of the training text from which the sizes of gradients are taken."""
 BLOCKS = 64

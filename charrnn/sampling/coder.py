@@ -190,7 +190,7 @@ def decode(reader: Reader, pending: int, data: bytes, symbols: int, lanes: int, 
 
     Raises
     ------
-    ValueError       the data are no code of so many symbols, as far as that can be seen
+    ValueError       the data end too early, or hold a number outside of all intervals; other damage gives other symbols
     SamplingError    the logits are no numbers
     """
     if not 0 <= symbols <= MOST_SYMBOLS * (len(data) + 1):

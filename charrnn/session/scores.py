@@ -51,8 +51,8 @@ def evaluate(ms: Session, split: str = 'valid', *, adapt: bool = False) -> Evalu
     under a protocol that the result states. 'test' is measured on the best
     checkpoint. With adapt=True a copy of the model reads the split in
     one stream and learns from each symbol after it was scored (dynamic
-    evaluation), as xz and other adaptive coders do; it takes a few
-    times as long. Nothing of the run changes.
+    evaluation), as xz and other adaptive coders do; 100,000 symbols
+    take a minute or more. Nothing of the run changes.
     Raises TrainingError (there is no such split).
     """
     run = run_of(ms)
