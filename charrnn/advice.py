@@ -5,16 +5,16 @@ The tables of names are in ``names``; the decorators that ask for these steps ar
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from charrnn.arguments import is_file
 from charrnn.errors import HyperParamsError, shown, typed
 from charrnn.hyperparams import HyperParams, valid, write
 from charrnn.names import ATTRIBUTES, BEGIN, CLASSES, NEEDED, OTHER_NAMES, nearest, plain
-from charrnn.storage.nearby import begin, begin_again, load_or_begin, save_text, size_of
+from charrnn.storage.nearby import begin, begin_again, from_here, load_or_begin, save_text, size_of
 from charrnn.text.dataset import Dataset
 from charrnn.text.vocabulary import excerpt
 
@@ -36,14 +36,7 @@ def again(first: Sequence[object], name: str = '', value: object = None) -> str:
     options = {**data.options, **{key: now[key] for key in now if now[key] != usual[key]}, **changes}
     dropped = {key for key, (other, fit) in NEEDED.items() if changes.get(other, fit) != fit}
     options = {key: each for key, each in options.items() if key not in dropped}
-    return begin_again(_nearby(Path(data.source)), _nearby(getattr(ms, 'curdir', Path('run'))), options)
-
-
-def _nearby(path: Path) -> str:
-    """Return a path, relative to the present directory if it is below that."""
-    with contextlib.suppress(OSError, ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
+    return begin_again(from_here(Path(data.source)), from_here(getattr(ms, 'curdir', Path('run'))), options)
 
 
 def is_text(value: object) -> bool:
@@ -55,7 +48,7 @@ def is_text(value: object) -> bool:
     try:
         float(value)
     except ValueError:
-        return _is_file(value) or len(value.split()) > 1 or bool(Path(value).suffix)
+        return is_file(value) or len(value.split()) > 1 or bool(Path(value).suffix)
     return False
 
 
@@ -66,17 +59,11 @@ def own_text_in(values: Sequence[object], given: Mapping[str, object]) -> object
     return first if is_text(first) else next((each for each in named if isinstance(each, str) or is_text(each)), None)
 
 
-def _is_file(name: str | Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return Path(name).is_file()
-    return False
-
-
 def own_text(text: Any, given: Mapping[str, Any]) -> HyperParamsError:
     """Return the error for a text or a path in the place of the number of rounds, as textgenrnn's functions take it."""
     kept = ', '.join(f'{name}={typed(value)}' for name, value in given.items() if value is not text)
     step = f'ms.trainmodel({kept}) trains on that; '
-    if isinstance(text, str | Path) and _is_file(text):
+    if isinstance(text, str | Path) and is_file(text):
         step += f'{begin(str(text))} begins another run'
     else:
         save, file = save_text(text)

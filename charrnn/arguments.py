@@ -93,7 +93,7 @@ def _path_meant(name: str, given: object) -> str:
         states = sorted(str(found) for found in entries(Path()) if found.suffix == '.state')
         return f'{name}={states[0]!r}' if states else 'the path of a file that state.save has written'
     named = getattr(given, 'name', given)  # of an open file
-    if isinstance(named, str | bytes) and _is_file(named):
+    if isinstance(named, str | bytes) and is_file(named):
         return f'{name}={os.fsdecode(named)!r}'
     file = unused('text.txt')
     if isinstance(given, bytes | bytearray) and given:
@@ -127,7 +127,8 @@ def _is_there(given: str) -> bool:
         return False
 
 
-def _is_file(given: str | bytes) -> bool:
+def is_file(given: str | bytes | Path) -> bool:
+    """Return True for the path of a file that is there; a name that no file can have is False."""
     try:
         return os.path.isfile(given)  # noqa: PTH113  Path takes no bytes
     except ValueError:  # a NUL

@@ -15,7 +15,7 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models import without_effect
 from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
-from charrnn.storage.nearby import begin_again
+from charrnn.storage.nearby import begin_again, from_here
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset, write_dataset
@@ -89,7 +89,7 @@ def half_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
         return ''
     share = data.options.get('trainfrac', 1)
     half = {'trainfrac': 0.5 if share > 0.5 else share / 2}
-    return begin_again(_nearby(path), usedir, {**data.options, **options, **half})
+    return begin_again(from_here(path), usedir, {**data.options, **options, **half})
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
@@ -111,17 +111,9 @@ def changed_source(data: Dataset, usedir: str, options: Mapping[str, Any]) -> st
         if change := file.change():
             path = Path(file.path)
             source = path if path.name == Path(data.source).name else path.parent  # a file, or a directory
-            step = begin_again(_nearby(source), usedir, {**data.options, **options})
+            step = begin_again(from_here(source), usedir, {**data.options, **options})
             return (
-                f'{_nearby(path)!r} has changed since this run began ({change}). The run goes on with its own copy of '
-                f'the text.  Next: {step} begins a run on the new one'
+                f'{from_here(path)!r} has changed since this run began ({change}). The run goes on with its own copy '
+                f'of the text.  Next: {step} begins a run on the new one'
             )
     return ''
-
-
-def _nearby(path: Path) -> str:
-    """Return a path, relative to the present directory if it is below that."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (OSError, ValueError):
-        return str(path)

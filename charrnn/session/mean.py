@@ -11,7 +11,7 @@ import torch
 from charrnn.display.text import NOUNS, count, fitted
 from charrnn.errors import TrainingError
 from charrnn.hyperparams import HyperParams
-from charrnn.models import Carry, Ensemble, LanguageModel
+from charrnn.models import Ensemble, LanguageModel
 from charrnn.sampling.state import digest_of
 from charrnn.session import generation, memory, prediction, scores
 from charrnn.session.comparison import spread
@@ -28,7 +28,7 @@ class _Reading:
     data: Dataset
     modeltype: str
     position: int
-    seed: int = 0
+    seed: int
 
     @property
     def model(self) -> LanguageModel:
@@ -42,10 +42,6 @@ class _Reading:
     def device(self) -> torch.device:
         return self.evaluated.device
 
-    @property
-    def carry(self) -> Carry:
-        return self.evaluated.zero_carry(1)
-
 
 class _MeanRun(Run):
     """A run that is only read; its text and its working directory are those of the first of several runs."""
@@ -53,6 +49,10 @@ class _MeanRun(Run):
     def __init__(self, members: list[Run], reading: Any) -> None:
         super().__init__(members[0].workspace, reading)
         self.name = f'mean of {", ".join(member.workspace.path.name for member in members)}'
+
+    @property
+    def modeltype(self) -> str:
+        return 'mean'
 
     def best_model(self) -> tuple[LanguageModel, str]:
         return self.learner.evaluated, 'weights as they were when the mean was made, '
@@ -114,5 +114,5 @@ def mean(*runs: Session) -> Mean:
             'runs that begin with the same file, level and trainfrac, and other seeds',
         )
     members = [run.learner.moment().model(run.data, first.learner.device) for run in each]
-    ensemble: Any = _Reading(Ensemble(members), first.data, 'mean', first.learner.position)
+    ensemble: Any = _Reading(Ensemble(members), first.data, first.modeltype, first.learner.position, first.learner.seed)
     return Mean(_MeanRun(each, ensemble))

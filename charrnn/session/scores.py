@@ -274,7 +274,7 @@ def _scores(run: Run, given: Sequence[Given], state: State, adapt: bool) -> list
     before = chars.to_bytes([state.pending])[-1:]
     training, quiet = run.data.train[:MOST_SEARCHED], Screen(level=chars.level, quiet=True)
     spans = spans_of(given, training, newline_of(run), ATLEAST, quiet)
-    options = unusual(run.modeltype, run.learner.hyper, run.learner.seed)
+    options = unusual(run.learner.modeltype, run.learner.hyper, run.learner.seed)
     unread = half_again(run.data, run.workspace.name, options) if any(spans) else ''
     read = costs_adaptively if adapt else costs_of_texts
     costs = read(run, state, [one.ids for one in given])

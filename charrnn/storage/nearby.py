@@ -69,6 +69,13 @@ def unused(name: str) -> str:
     return str(path)
 
 
+def from_here(path: Path) -> str:
+    """Return a path, relative to the present directory if it is below that."""
+    with contextlib.suppress(OSError, ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
 def in_this_folder(name: str) -> str:
     """Return words for the present directory, in which a relative path was looked for; '' for another path."""
     with contextlib.suppress(OSError):  # the present directory is gone

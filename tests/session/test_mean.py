@@ -29,6 +29,7 @@ def test_probabilities_are_means(runs: list[ModelState]) -> None:
     np.testing.assert_allclose(both.next(text).probabilities, np.mean(each, 0), rtol=1e-4)
     costs = np.array([ms.score(text).nats for ms in runs])
     np.testing.assert_allclose(both.score(text).nats, -np.log(np.exp(-costs).mean(0)), rtol=1e-4)
+    assert "modeltype='mean'" not in str(both.score(runs[0].data.text('train').decode())), 'the advice is for a member'
     assert both.score(text).total < costs.sum(1).mean(), 'the mean is never worse than the members are on average'
 
 
