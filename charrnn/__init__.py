@@ -10,6 +10,7 @@
 import charrnn.waiting  # noqa: F401  before torch is imported
 
 # isort: on
+import charrnn.advice as _advice
 from charrnn.errors import (
     AttachedError,
     CharRNNError,
@@ -97,3 +98,6 @@ for _name in __all__:
     if _name != '__version__':
         globals()[_name].__module__ = 'charrnn'
 del _name
+
+# Seen by a type checker, it would make every name valid.
+globals()['__getattr__'] = _advice.no_public_name

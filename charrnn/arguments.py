@@ -7,12 +7,13 @@ import io
 import math
 import numbers
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
 from charrnn.errors import MOST_SHOWN, HyperParamsError, WorkspaceError, shown
-from charrnn.storage.nearby import MOST_NAME, begin, run_at_hand, save_text, text_at_hand, unused
+from charrnn.storage.nearby import MOST_NAME, begin, entries, run_at_hand, save_text, size_of, text_at_hand, unused
 
 
 class Check(Protocol):
@@ -78,8 +79,8 @@ def path_of(name: str, given: object, new: str = '') -> Path:
         raise WorkspaceError(what, f'{name}={unused(new)!r}')
     if not is_text or name not in ('srcfile', 'dir'):
         raise WorkspaceError(what, _path_meant(name, given))
-    save, file = save_text(lines=lines)
-    size = len(('\n'.join(given) if lines else str(given)).encode(errors='replace'))  # type: ignore[arg-type]
+    save, file = save_text(given)
+    size = size_of(given)
     raise WorkspaceError(what, f'{save}, then {f"srcfile={file!r}" if name == "srcfile" else begin(file, size=size)}')
 
 
@@ -89,17 +90,18 @@ def _path_meant(name: str, given: object) -> str:
         run = run_at_hand()
         return f'dir={run!r}' if run else begin()
     if name != 'srcfile':
-        return f'{name}=...'
+        states = sorted(str(found) for found in entries(Path()) if found.suffix == '.state')
+        return f'{name}={states[0]!r}' if states else 'the path of a file that state.save has written'
     named = getattr(given, 'name', given)  # of an open file
     if isinstance(named, str | bytes) and _is_file(named):
         return f'{name}={os.fsdecode(named)!r}'
     file = unused('text.txt')
     if isinstance(given, bytes | bytearray) and given:
-        return f'Path({file!r}).write_bytes(data), then {name}={file!r}'
+        return f"open({file!r}, 'wb').write(data), then {name}={file!r}"
     if isinstance(given, io.IOBase):
-        return f"Path({file!r}).write_text(file.read(), encoding='utf-8'), then {name}={file!r}"
+        return f"open({file!r}, 'w', encoding='utf-8').write(file.read()), then {name}={file!r}"
     text = text_at_hand()
-    return f'{name}={text!r}' if text else f'{name}=...'
+    return f'{name}={text!r}' if text else f"{name}='text.txt', with the name of a text of your own"
 
 
 def _is_text(given: str | os.PathLike[str]) -> bool:
@@ -221,3 +223,58 @@ def _spelled(value: object) -> float:
     except ValueError:
         return -math.inf
     return number if math.isfinite(number) else -math.inf
+
+
+def texts(name: str, value: object, default: Any = None) -> object:
+    """Return a text, a list of texts or a value of a class, such as a State; refuse numbers and the like (a ``Check``).
+
+    There is no example: it would have to be a text that the model knows.
+    """
+    if value is ... or isinstance(value, bool | int | float | dict) or value is None:
+        raise HyperParamsError(f'{name}={shown(value)} is no text.', f'{name}=...')
+    return value
+
+
+def path(name: str, value: object, default: Any = None) -> object:
+    """Return a path; of a folder of char-rnn, which has an input.txt, suggest that file (a ``Check``)."""
+    if not isinstance(value, str | os.PathLike):
+        raise HyperParamsError(f'{name}={shown(value)} is no path.', f'{name}=...')
+    if name == 'srcfile' and _is_there(file := str(Path(value) / 'input.txt')):
+        raise HyperParamsError(f'{name}={shown(value)} has no train.txt.', f'{name}={file!r}')
+    return value
+
+
+def device(name: str, value: object, default: Any = None) -> object:
+    """Return the name of a device; numbers and truths of other libraries stand for a GPU or none (a ``Check``)."""
+    if isinstance(value, str) and re.fullmatch(r'auto|cpu|mps|cuda(:\d+)?', value):
+        return value
+    is_none = value is False or str(value).strip().lower() in ('false', 'no', 'off', 'none') or _spelled(value) == -1
+    raise HyperParamsError(f'no {name} {shown(value)}.', f'{name}={"cpu" if is_none else "auto"!r}')
+
+
+CHECKS: dict[str, tuple[Check, Any]] = {
+    **dict.fromkeys(('prime', 'stop', 'forbid', 'pattern', 'encoding'), (texts, None)),
+    **dict.fromkeys(('srcfile', 'usedir', 'dir'), (path, None)),
+    **dict.fromkeys(('quiet', 'clear_state', 'stream', 'lower', 'punctuation', 'shuffle_lines'), (truth, True)),
+    **dict.fromkeys(('train_len', 'valid_len', 'print_every'), (whole(0), 100)),
+    **dict.fromkeys(('save_minutes', 'minutes'), (real(0), 10)),
+    **dict.fromkeys(('topk', 'k'), (whole(1), 10)),
+    'num_rounds': (whole(1), 1),
+    'batchsize': (whole(1), 16),
+    'keep': (whole(1), 5),
+    'numchars': (whole(0), 500),
+    'temp': (real(0), 0.5),
+    'seed': (whole(0), 0),
+    'errors': (choice('strict', 'replace'), 'strict'),
+    'n': (whole(1), 5),
+    'topp': (real(0, 1, open_low=True), 0.9),
+    'minp': (real(0, 1), 0.05),
+    'novel': (whole(1), 30),
+    'atleast': (whole(1), 20),
+    'trainfrac': (real(0, 1, open_low=True), 0.9),
+    'level': (choice('char', 'byte', 'word'), 'char'),
+    'vocab_size': (whole(2), 10_000),
+    'mincount': (whole(1), 2),
+    'device': (device, 'auto'),
+}
+"""The check of each argument that is no hyperparameter, and an example: for values that a foreign name brings along."""

@@ -19,13 +19,14 @@ Theano ancestor: one value then suits every window size.  All other settings ref
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Collection
 from dataclasses import Field, asdict, dataclass, field, fields
 from functools import partial
 from typing import Any, Self
 
-from charrnn.arguments import Check, choice, real, truth, whole
+from charrnn.arguments import CHECKS, Check, choice, real, truth, whole
 from charrnn.errors import HyperParamsError, shown, typed
 from charrnn.names import NEEDED, unknown_name
 
@@ -144,13 +145,48 @@ class HyperParams:
         return asdict(self)
 
 
+EXAMPLES = {
+    'anneal': 0.5,
+    'warmup': 1.0,
+    'cosine': 10.0,
+    'clipnorm': 1.0,
+    'dropout': 0.2,
+    'weightdrop': 0.2,
+    'average': 0.999,
+}
+"""Values to suggest for settings that are off by default."""
+
+
+def valid(name: str, value: object) -> Any:
+    """Return a value that an argument takes: `value`, its first one if it is a list, or one that its check suggests.
+
+    The result is Ellipsis if the argument does not take `value`, and nothing can be suggested.
+    """
+    field = HyperParams.__dataclass_fields__.get(name)
+    check, example = CHECKS.get(name, (None, None))
+    if field:
+        check, example = field.metadata['check'], EXAMPLES.get(name, field.default)
+    if check is None:
+        return value
+    for each in (value, *(value[:1] if isinstance(value, list | tuple) else ())):
+        try:
+            check(name, each, example)
+            return each
+        except HyperParamsError as error:
+            step = error.next_step
+    return ast.literal_eval(step.partition(' or ')[0].partition('=')[2])
+
+
 def write(name: str, value: object, given: Collection[str] = ()) -> str:
-    """Return an argument and its value, as they are typed, with the argument that it does nothing without.
+    """Return an argument and a valid value, as they are typed, with the argument that it does nothing without.
 
     Parameters
     ----------
     given : collection    names of arguments that the call has already
     """
+    value = valid(name, value)
+    if value is ...:
+        return 'leave it out'
     needed = NEEDED.get(name)
     more = f', {needed[0]}={needed[1]!r}' if needed and value and needed[0] not in given else ''
     return f'{name}={typed(value)}{more}'

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 
+from charrnn.advice import no_attribute, no_attribute_of_the_class
 from charrnn.arguments import path_of, whole
 from charrnn.errors import WorkspaceError
 from charrnn.export import page
-from charrnn.hyperparams import CHANGEABLE, HyperParams
+from charrnn.hyperparams import CHANGEABLE, HyperParams, write
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.session import (
     comparison,
@@ -34,7 +35,7 @@ from charrnn.session import (
 )
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
-from charrnn.signatures import known_names_only, no_attribute, with_hyperparameters
+from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.nearby import load_or_begin
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
@@ -66,6 +67,9 @@ class _OnePage(type):
     def __dir__(cls) -> list[str]:
         return list(PURPOSES['begin'])
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute_of_the_class
+
 
 class ModelState(metaclass=_OnePage):
     """A recurrent language model in training, and all it needs to go on.
@@ -83,8 +87,8 @@ class ModelState(metaclass=_OnePage):
 
     _run: Run
 
-    def __init__(self, *unused: object, **unused_too: object) -> None:
-        raise WorkspaceError('a ModelState comes from a text or from a working directory.', load_or_begin())
+    def __init__(self, given: object = None, *unused: object, **unused_too: object) -> None:
+        raise WorkspaceError('a ModelState comes from a text or from a working directory.', load_or_begin(given))
 
     @classmethod
     @with_hyperparameters
@@ -144,11 +148,9 @@ class ModelState(metaclass=_OnePage):
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
-        hyper = HyperParams(**hyperparams)
-        modeltype = modeltype_named(modeltype)
-        path = path_of('srcfile', srcfile)
+        hyper, modeltype = HyperParams(**hyperparams), modeltype_named(modeltype)
         words = vocab_size, lower, punctuation, mincount
-        source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines)
+        source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, *words, errors, shuffle_lines)
         refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir, 'workspaces/text'))
@@ -287,7 +289,7 @@ class ModelState(metaclass=_OnePage):
                 object.__setattr__(self, name, value)
                 return
             if name in CHANGEABLE:
-                raise AttributeError(f'ms.{name} cannot be set like this.  Next: ms.sethyperparams({name}=...)')
+                raise AttributeError(f'ms.{name} cannot be set here.  Next: ms.sethyperparams({write(name, value)})')
             if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
                 raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
             raise no_attribute(self, name)

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from charrnn.advice import again, own_text, own_text_in
 from charrnn.errors import (
     CharRNNError,
     HyperParamsError,
@@ -20,9 +21,9 @@ from charrnn.errors import (
     memory_explained,
     typed,
 )
-from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings, write
-from charrnn.names import ATTRIBUTES, OTHER_NAMES, nearest, plain, unknown_name
-from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
+from charrnn.hyperparams import CHANGEABLE, HyperParams, meanings, valid, write
+from charrnn.names import unknown_name
+from charrnn.storage.nearby import load_or_begin, run_at_hand, text_at_hand, unused
 from charrnn.text.dataset import Dataset
 from charrnn.text.vocabulary import excerpt
 
@@ -40,6 +41,7 @@ TAKERS = {
         'generatestring': 'temp numchars prime n stop topk topp minp forbid pattern novel clamp stream',
         'temperatures': 'temps',
         'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount lower shuffle_lines',
+        'load': 'device dir',
     }.items()
     for name in names.split()
 }
@@ -86,9 +88,12 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
+        if function.__name__ == 'trainmodel' and (text := own_text_in(args[1:], given)) is not None:
+            kept = {name: value for name, value in given.items() if name in known}
+            raise own_text(text, {**dict(zip(['batchsize'], args[2:], strict=False)), **kept})
         for name, value in given.items():
             if name not in known:
-                raise _unknown(name, value, takes, given)
+                raise _unknown(function.__name__, name, value, takes, given, args[:1] if named[:1] == ['ms'] else ())
         try:
             signature.bind(*args, **given)
         except TypeError:
@@ -128,26 +133,47 @@ def _no_memory(verb: str) -> TrainingError:
     )
 
 
-def _unknown(name: str, value: object, takes: Sequence[str], given: Collection[str]) -> HyperParamsError:
+def _unknown(
+    verb: str, name: str, value: object, takes: Sequence[str], given: Collection[str], first: Sequence[object]
+) -> HyperParamsError:
     """Return the error for an unknown keyword of a function.
 
     Parameters
     ----------
     takes : sequence      the names of its arguments
     given : collection    those that the call has
+    first : sequence      the ModelState of the call, if it has one
     """
+    begins = 'usedir' in takes or 'dir' in takes  # then there is no ms yet
+    trains = verb in ('trainmodel', 'sethyperparams')
 
     def typed_as(other: str, value: object) -> str:
         """Return the argument of this call, or the call that takes it."""
         if other in takes:
-            return write(other, value, given if 'modeltype' in takes else ('modeltype', 'level'))
-        verb = TAKERS.get(other, 'sethyperparams' if other in CHANGEABLE else 'initfromsrcfile')
-        if verb == 'initfromsrcfile':
-            return f'a new run: {written(verb)}(..., {write(other, value)})'
-        begins = 'usedir' in takes or 'dir' in takes  # then there is no ms yet
-        return f'{"leave it out, then " if begins else ""}{written(verb)}({write(other, value)})'
+            more = f'; ms.temperatures(temps={typed(value)}) shows several' if isinstance(value, list | tuple) else ''
+            return write(other, value, given if 'modeltype' in takes else ('modeltype', 'level')) + (
+                more if other == 'temp' else ''
+            )
+        taker = TAKERS.get(other, 'sethyperparams' if other in CHANGEABLE else 'initfromsrcfile')
+        if taker == 'load':
+            return _loaded(other, value, first)
+        is_useless = taker == 'trainmodel' and other != 'num_rounds' and not (begins or trains)
+        if valid(other, value) is ... or is_useless or (taker == 'generatestring' and verb == 'write'):
+            return 'leave it out'
+        if taker == 'initfromsrcfile':
+            return f'a new run: {again(first, other, value)}'
+        return f'{"leave it out, then " if begins else ""}{written(taker)}({write(other, value)})'
 
-    return HyperParamsError(*unknown_name('argument', name, value, takes, typed_as, ELSEWHERE, meanings()))
+    elsewhere = (*SETTINGS, *TAKERS) if trains else ELSEWHERE
+    return HyperParamsError(*unknown_name('argument', name, value, takes, typed_as, elsewhere, meanings()))
+
+
+def _loaded(name: str, value: object, first: Sequence[object]) -> str:
+    """Return the call that loads a run from another directory, or for another device."""
+    if name == 'dir':
+        return f'leave it out; {load_or_begin(value)}'
+    run = 'ms.curdir' if first else repr(run_at_hand() or ...)
+    return f'ModelState.load({run}, {write(name, value)})'
 
 
 def written(verb: str) -> str:
@@ -209,20 +235,6 @@ def _example(verb: str, name: str, args: tuple[Any, ...], srcfile: object) -> st
     elif args and isinstance(data := getattr(args[0], 'data', None), Dataset) and found is None:
         found = {'text': excerpt(data.chars, data.train), 'name': next(iter(args[0].attached), None)}.get(name)
     return '...' if found is None else typed(found)
-
-
-def no_attribute(ms: object, name: str) -> AttributeError:
-    """Return the error for an unknown attribute of a ModelState, with what to type instead."""
-    key = plain(name)
-    known = {setting: f'ms.hyper.{setting}' for setting in SETTINGS} | {
-        other: f'ms.{other}' for other in vars(type(ms))
-    }
-    meant = next((other for other in (key, *OTHER_NAMES.get(key, ())) if other in SETTINGS), None) or nearest(
-        name, known
-    )
-    step = ATTRIBUTES.get(key) or (known[meant] if meant else '')
-    # With `obj` and without `name`, Python adds no suggestion of its own.
-    return AttributeError(f'a ModelState has no {name!r}.{f"  Next: {step}" if step else ""}', obj=ms)
 
 
 def with_hyperparameters(function: Callable[P, R]) -> Callable[P, R]:

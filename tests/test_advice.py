@@ -172,7 +172,8 @@ def faults_of(
     for way in ways_of(step):
         acts = [act for act in acts_of(way) if act[2] != '...']
         fresh = 'new run' in way or any('initfromsrcfile(...' in text for _, text, _ in acts)
-        named = {name for name in CHANGEABLE if re.search(rf'\b{name}=', way)}
+        pairs = re.findall(r'\b(\w+)(=[^,)]*)', way)  # the run's own settings go along to a new run
+        named = {name for name, value in pairs if name in CHANGEABLE and name + value not in desk.own}
         if fresh and named and desk.has_run and verb_of(line) not in ('initfromsrcfile', 'load'):
             yield f'a long way: ms.sethyperparams suffices\n  {place}'
         following = desk.lines_for(line, culprit, is_unknown, acts)
@@ -211,10 +212,8 @@ def at_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.mark.parametrize('level', LEVELS)
 def test_advice_at_the_prompt_works(level: str, at_desk: Callable[..., Desk]) -> None:
     draws = random.Random(level)
-    desk, tried = (
-        at_desk(level, words(700).encode(), **({'modeltype': "'LSTMAttention'"} if level == 'word' else {})),
-        set[str](),
-    )
+    more = {'modeltype': "'LSTMAttention'"} if level == 'word' else {}
+    desk, tried = at_desk(level, words(700).encode(), **more), set[str]()
     every = [case for case in lines(level, draws) if verb_of(case[0]) not in UNFIT[level]]
     faults = list[str]()
     for case in draws.sample(every, min(SAMPLE, len(every))):

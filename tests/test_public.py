@@ -24,6 +24,7 @@ LAYERS = (
     {'errors', 'version', 'waiting', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'text'},
+    {'advice'},
     {'signatures'},
     {'models'},
     {'evaluation'},

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from charrnn.display.progress import Screen
 from charrnn.display.text import count
-from charrnn.errors import shown, warn
+from charrnn.errors import warn
 from charrnn.evaluation.ladder import unigram_shift
 from charrnn.hyperparams import HyperParams
 from charrnn.models import without_effect
 from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
+from charrnn.storage.nearby import begin_again
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset, write_dataset
@@ -76,18 +76,6 @@ def _shift(source: Source, data: Dataset) -> list[Remark]:
     if data.text('train').count(b'\n') < LEAST_LINES:
         return [Remark(what)]
     return [Remark(what, {'shuffle_lines': True}, effect='is for a list, whose lines stand each for itself')]
-
-
-def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
-    """Return the call that begins a run on `source`, in a free directory beside `usedir`.
-
-    Parameters
-    ----------
-    options : mapping    arguments by name
-    """
-    free = next(name for number in itertools.count(2) if not Path(name := f'{usedir.rstrip("/")}-{number}').exists())
-    given = ''.join(f', {name}={shown(value)}' for name, value in options.items())
-    return f'ModelState.initfromsrcfile({source!r}, {free!r}{given})'
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:

@@ -23,14 +23,13 @@ from typing import Any, NoReturn
 
 from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
-from charrnn.hyperparams import CHANGEABLE
 from charrnn.modelstate import ModelState
-from charrnn.names import NEEDED, NO_ARGUMENT, unknown_name
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
 from charrnn.shell.options import add_options, options_of
-from charrnn.shell.words import AT_THE_PROMPT, START, Commands, Words, option_of, quoted
+from charrnn.shell.usage import CALLED, UsageError, does_not_fit, no_command, typed_words
+from charrnn.shell.words import START, Words, quoted
 from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
 from charrnn.version import __version__
 
@@ -42,16 +41,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     'fsck': fsck,
 }
 """The function that each command calls; its arguments are the options."""
-
-CALLED: Commands = {
-    'initfromsrcfile': ('init', ModelState.initfromsrcfile),
-    'load': ('train', ModelState.load),
-    'trainmodel': ('train', ModelState.trainmodel),
-    'generatestring': ('generate', ModelState.generatestring),
-    'status': ('status', status),
-    'fsck': ('fsck', fsck),
-}
-"""The command for each call in a next step; a run that is loaded can be trained on."""
 
 PURPOSES = {
     'init': ('begin a run on a text file', 'init text.txt workspaces/text'),
@@ -66,10 +55,6 @@ PURPOSES = {
 
 CLOSED_PIPE = 128 + 13
 """The exit status of a program that SIGPIPE (13) ends."""
-
-
-class UsageError(Exception):
-    """A command that cannot be understood: what is wrong, and what to type next."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -131,63 +116,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     UsageError    an unknown command or option, or one that lacks its value
     """
     parser, parsers = command_line()
-    if arguments and not arguments[0].startswith('-') and arguments[0] not in parsers:
-        at_the_prompt = f'; {arguments[0]} is for the prompt of {START}' if hasattr(ModelState, arguments[0]) else ''
-        raise UsageError(
-            f'no command {arguments[0]!r}; there are {", ".join(parsers)}{at_the_prompt}.', f'{START} --help'
-        )
-    given, extra = parser.parse_known_args(arguments)
-    if extra:
-        raise UsageError(*unknown_option(given, extra, parsers))
-    return given
-
-
-def unknown_option(given: argparse.Namespace, extra: Sequence[str], parsers: dict[str, Parser]) -> tuple[str, str]:
-    """Return the message and the next step for arguments that a command does not take."""
-    command = given.command
-    if not extra[0].startswith('-'):
-        return f'{command} takes no {extra[0]!r}.', f'quotes around a path with spaces; {START} {command} --help'
-    typed, _, value = extra[0].partition('=')
-    if typed == '--import':
-        places = ' '.join(quoted(vars(given)[name]) for name in ('srcfile', 'usedir', 'dir') if name in given)
-        module = value or (extra[1] if len(extra) > 1 else 'MODULE')
-        return f'--import stands before {command}.', f'{START} --import {module} {command} {places}'
-    value = value or (extra[1] if len(extra) > 1 and not extra[1].startswith('--') else '...')
-    takers = {name: options_in(parsers[name]) for name in reversed(parsers)}
-    others = {name: other for other, names in takers.items() for name in names}
-
-    def typed_as(name: str, value: object) -> str:
-        """Return the option of this command, or the command that takes it, in the run that was given."""
-        other = others[name]
-        option = option_of(name, True if name in flags_in(parsers[other]) else value)
-        needed = NEEDED.get(name)
-        if needed and vars(given).get(needed[0]) != needed[1]:
-            option += f' {option_of(*needed)}'
-        if name in takers[command]:
-            return option
-        if other == 'init':
-            here = f', or sethyperparams({name}={value}){AT_THE_PROMPT}' if name in CHANGEABLE else ''
-            return f'{START} init FILE DIR {option} (a new run){here}'
-        places = quoted(given.usedir if command == 'init' else given.dir)
-        return f'{"leave it out, then " if command == "init" else ""}{START} {other} {places} {option}'
-
-    known = takers[command]
-    _, following = unknown_name('option', typed.lstrip('-').replace('-', '_'), value, known, typed_as, others)
-    if following in NO_ARGUMENT.values():  # in the words of Python
-        following = Words(CALLED, given.dir if 'dir' in given else given.usedir).step(following)
-    if following.startswith('one of '):
-        following = f'{START} {command} --help'
-    return f'{command} has no option {typed}.', following
-
-
-def options_in(parser: Parser) -> list[str]:
-    """Return the names of the options of a command."""
-    return [action.dest for action in parser._actions if action.option_strings and action.dest != 'help']
-
-
-def flags_in(parser: Parser) -> list[str]:
-    """Return the names of the options of a command that stand without a value."""
-    return [action.dest for action in parser._actions if action.nargs == 0]
+    start = 0
+    while start < len(arguments) and arguments[start].partition('=')[0] == '--import':
+        start += 1 if '=' in arguments[start] else 2
+    words = arguments[start:]
+    if words and words[0] not in (*parsers, '-h', '--help', '--version'):
+        at_the_prompt = f'; {words[0]} is for the prompt of {START}' if words[0] in vars(ModelState) else ''
+        raise UsageError(*no_command(words, parsers, at_the_prompt))
+    if words and words[0] in parsers and not {'-h', '--help'} & {*words}:
+        typed = typed_words(words[1:], parsers[words[0]])
+        if typed.foreign or len(typed.places) > (2 if words[0] == 'init' else 1):
+            raise UsageError(*does_not_fit(words[0], typed, parsers))
+    return parser.parse_args(arguments)
 
 
 def write_sample(found: str | list[str]) -> None:

@@ -26,6 +26,7 @@ PAIR = re.compile(
 ATTRIBUTE = re.compile(r'\b(?:ms|ModelState)\.(?=[a-z])')
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 UNLINK = re.compile(rf'Path\(({QUOTED.pattern})\)\.unlink\(\)')
+WRITE = re.compile(rf"open\(({QUOTED.pattern}), 'w', encoding='utf-8'\)\.write\((ms\.generatestring\(\d*\))\)")
 SEPARATOR = re.compile(r'; |,? or ')
 LEAVE = re.compile(r'\bleave (\w+) out\b')
 BETWEEN = re.compile(r',(?= --\w)')
@@ -98,6 +99,7 @@ class Words:
     def _way(self, text: str) -> str:
         """Return one way of a step; a way that only Python has ends with AT_THE_PROMPT."""
         text = UNLINK.sub(lambda call: f'rm {plain(call[1])}', text)
+        text = WRITE.sub(lambda call: f'{call[2]} > {plain(call[1])}', text)
         parts, end, is_python = list[str](), 0, False
         for call, close in calls_in(text):
             between, python = text[end : call.start()], text[call.start(1) : close]

@@ -77,7 +77,7 @@ def no_run(name: str, path: Path) -> WorkspaceError:
 def no_model(given: object) -> tuple[str, str]:
     """Return the message and the next step for a value in the place of a ModelState: a path, a text, ..."""
     if isinstance(given, str) and ('\n' in given or len(given) > MOST_NAME):
-        save, name = save_text()
+        save, name = save_text(given)
         return (
             f'{shown(given)} is a text, and a ModelState is needed.',
             f'{save}, then {begin(name, size=len(given.encode(errors="replace")))} in its place',

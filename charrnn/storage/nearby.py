@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from charrnn.errors import shown, typed
 
 MOST_NAME = 255
 """Characters of the longest name of a file; a text with a longer part is not a path."""
@@ -66,8 +69,13 @@ def unused(name: str) -> str:
     return str(path)
 
 
-def load_or_begin() -> str:
-    """Return the call that opens the run at hand; if there is none, the call that begins one."""
+def load_or_begin(given: object = None) -> str:
+    """Return the call that opens a run or begins one: the run, or on the text, that is given, else of those at hand."""
+    with contextlib.suppress(OSError, ValueError):
+        if isinstance(given, str | Path) and is_run(Path(given)):
+            return f'ModelState.load({str(given)!r})'
+        if isinstance(given, str | Path) and Path(given).is_file():
+            return begin(str(given))
     found = run_at_hand()
     return f'ModelState.load({found!r})' if found else begin()
 
@@ -90,11 +98,33 @@ def begin(text: str | None = None, run: str | None = None, size: int | None = No
     return f'ModelState.initfromsrcfile({repr(text) if text else "..."}, {run!r}{short})'
 
 
-def save_text(lines: bool = False) -> tuple[str, str]:
-    """Return the call that saves a text in memory to a new file, and the name of that file."""
-    name = unused('text.txt')
-    text = "'\\n'.join(lines)" if lines else 'text'
-    return f"Path({name!r}).write_text({text}, encoding='utf-8')", name
+def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
+    """Return the call that begins a run on `source`, in a free directory beside `usedir`.
+
+    Parameters
+    ----------
+    options : mapping    arguments by name
+    """
+    given = ''.join(f', {name}={shown(value)}' for name, value in options.items())
+    free = next(name for number in itertools.count(2) if not Path(name := f'{usedir.rstrip("/")}-{number}').exists())
+    return f'ModelState.initfromsrcfile({source!r}, {free!r}{given})'
+
+
+def size_of(text: Any) -> int:
+    """Return the bytes of a text, or of a list of lines."""
+    return len(('\n'.join(text) if isinstance(text, list | tuple) else str(text)).encode(errors='replace'))
+
+
+def save_text(given: object) -> tuple[str, str]:
+    """Return the call that saves a text, or a list of lines, to a new file, and the name of that file.
+
+    A text too long for one line is called `text` there, and a list `lines`.
+    """
+    name, is_list = unused('text.txt'), isinstance(given, list | tuple)
+    text = typed(given)
+    text = ('lines' if is_list else 'text') if text == '...' else text
+    text = f"'\\n'.join({text})" if is_list else text
+    return f"open({name!r}, 'w', encoding='utf-8').write({text})", name
 
 
 def entries(folder: Path) -> Iterator[Path]:

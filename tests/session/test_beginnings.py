@@ -13,7 +13,7 @@ from conftest import words
 
 from charrnn import HyperParamsError, ModelState
 from charrnn.evaluation.ladder import unigram_shift
-from charrnn.session.beginnings import begin_again
+from charrnn.storage.nearby import begin_again
 
 SYLLABLES = [consonant + vowel for consonant in 'bcdfghjklmnprstvwz' for vowel in 'aeio']
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.shell.commands import CALLED, command_line
+from charrnn.shell.commands import command_line
+from charrnn.shell.usage import CALLED
 from charrnn.shell.words import AT_THE_PROMPT, Words, calls_in, quoted
 
 WORDS = Words(CALLED, 'ws')
