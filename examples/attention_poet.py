@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from story import picture, positive, tell, text_or_builtin
+from story import labelled, picture, positive, tell, text_or_builtin
 
 from charrnn import ModelState, generatestring
 
@@ -65,7 +65,7 @@ def main() -> None:
     print(f'\n== {found.protocol}')
     print(f'{"":<24} {"nats/char":>9}')
     print(f'{"LSTM with attention":<24} {found.nats:>9.4f}')
-    for rung, nats in found.ladder.items():
+    for rung, nats in labelled(found).items():
         print(f'{rung:<24} {nats:>9.4f}')
     print(f'{found.ladder["unigram"] - found.nats:.3f} nats below the unigram. checkcausal: {ms.checkcausal()}')
     compare_masks(ms, min(given.max_iters, 2000))

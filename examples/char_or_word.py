@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from story import finished, picture, tell, text_or_builtin
+from story import finished, labelled, picture, tell, text_or_builtin
 
 from charrnn import Evaluation, ModelState, generatestring
 from charrnn.scratch import HandModel, adagrad, softmax_loss, windows
@@ -125,13 +125,13 @@ def show_table(runs: dict[tuple[str, str, str], Trained], epochs: float) -> None
         lines.append((bits, f'{name} of {level}s, {how}', row))
     for level in ('byte', 'word'):
         run = runs['LSTM', level, 'engine']
-        for rung, nats in run.found.ladder.items():
-            if level == 'byte' or rung == 'unigram':
+        for rung, nats in labelled(run.found).items():
+            if level == 'byte' or rung == 'unigram (static)':
                 lines.append((run.bits_per_byte(nats), f'{rung} of {level}s', f'{nats:>11.4f}'))
     print(f'\n== on the same {len(run.ms.data.text("valid")):,} held-out bytes')
-    print(f'{"":<24} {"bits/byte":>9} {"nats/symbol":>11} {"below unigram":>14} {"seconds":>8} {"symbols/s":>10}')
+    print(f'{"":<28} {"bits/byte":>9} {"nats/symbol":>11} {"below unigram":>14} {"seconds":>8} {"symbols/s":>10}')
     for bits, name, row in sorted(lines):
-        print(f'{name:<24} {bits:>9.4f} {row}')
+        print(f'{name:<28} {bits:>9.4f} {row}')
     print("(below unigram: bits per byte below the unigram of the run's own level; seconds: of the updates alone)")
 
 

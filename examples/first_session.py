@@ -12,7 +12,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from story import finished, picture, tell, text_or_builtin
+from story import finished, labelled, picture, tell, text_or_builtin
 
 from charrnn import ModelState, generatestring, plot
 
@@ -50,13 +50,13 @@ def main() -> None:
             print(generatestring(ms, 200, temp=temp, seed=1))
         states.append(ms)
     print('\n== loss on the validation split, which neither has trained on')
-    print(f'{"":<12} {"nats/char":>9} {"below unigram":>14} {"bits/byte":>9} {"chars/s":>9}')
+    print(f'{"":<19} {"nats/char":>9} {"below unigram":>14} {"bits/byte":>9} {"chars/s":>9}')
     for ms in states:
         found = ms.evaluate()
         below, speed = found.ladder['unigram'] - found.nats, ms.history.column('chars_per_second')[-1]
-        print(f'{ms.modeltype:<12} {found.nats:>9.4f} {below:>14.4f} {found.bits_per_byte:>9.4f} {speed:>9,.0f}')
-    for rung, nats in found.ladder.items():
-        print(f'{rung:<12} {nats:>9.4f}')
+        print(f'{ms.modeltype:<19} {found.nats:>9.4f} {below:>14.4f} {found.bits_per_byte:>9.4f} {speed:>9,.0f}')
+    for rung, nats in labelled(found).items():
+        print(f'{rung:<19} {nats:>9.4f}')
     if given.plot:
         plot(*states).figure.savefig(given.plot)
         print(f'The curves are in {given.plot}')

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from charrnn import CharRNNError, TrainReport
+from charrnn import CharRNNError, Evaluation, TrainReport
 
 
 def text_or_builtin(given: str | None, most: int | None = None) -> Path:
@@ -58,6 +58,12 @@ def finished(report: TrainReport) -> TrainReport:
     if report.interrupted:
         raise KeyboardInterrupt
     return report
+
+
+def labelled(found: Evaluation) -> dict[str, float]:
+    """Return the baselines beside an evaluation, each with its kind: an adaptive coder learns while it reads."""
+    kinds = {rung: 'adaptive' if rung in found.adaptive else 'static' for rung in found.ladder}
+    return {f'{rung} ({kinds[rung]})': nats for rung, nats in found.ladder.items()}
 
 
 def tell(story: Callable[[], None]) -> None:

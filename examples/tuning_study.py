@@ -16,13 +16,12 @@ import io
 import math
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from story import finished, picture, positive, tell, text_or_builtin
+from story import finished, labelled, picture, positive, tell, text_or_builtin
 
-from charrnn import ModelState, NonFiniteLossError, TrainReport, generatestring, temperatures
+from charrnn import Evaluation, ModelState, NonFiniteLossError, TrainReport, generatestring, temperatures
 
 HOME = Path('workspaces') / 'tuning_study'
 RATES = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
@@ -44,9 +43,10 @@ def quietly(ms: ModelState, **given: Any) -> TrainReport | None:
     return None
 
 
-def show_ladder(ladder: Mapping[str, float]) -> None:
+def show_ladder(found: Evaluation) -> None:
     """Print the baselines in one line."""
-    print('nats/char without a network: ' + ', '.join(f'{rung} {nats:.4f}' for rung, nats in ladder.items()))
+    rungs = ', '.join(f'{rung} {nats:.4f}' for rung, nats in labelled(found).items())
+    print(f'nats/char without a network: {rungs}')
 
 
 def default_train(source: Path, updates: int) -> ModelState:
@@ -62,7 +62,7 @@ def default_train(source: Path, updates: int) -> ModelState:
     found = ms.evaluate()
     below = found.ladder['unigram'] - found.nats
     print(f'{found.bits_per_char:.4f} bits/char, {found.nats:.4f} nats/char, {below:.4f} below the unigram')
-    show_ladder(found.ladder)
+    show_ladder(found)
     return ms
 
 
@@ -90,14 +90,14 @@ def custom_train(source: Path, updates: int) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    ladder = ms.evaluate().ladder
+    found = ms.evaluate()
     print(f'{"layers":>6} {"units":>6} {"rate":>7} {"valid":>8} {"below unigram":>14} {"seconds":>8}')
     for row in sorted(rows, key=lambda row: row['valid_nats']):
         print(
             f'{row["layers"]:>6} {row["state_size"]:>6} {row["learnrate"]:>7g} {row["valid_nats"]:>8.4f} '
-            f'{ladder["unigram"] - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
+            f'{found.ladder["unigram"] - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
         )
-    show_ladder(ladder)
+    show_ladder(found)
     print('All of it is in experiment_logs.csv')
 
 
@@ -117,12 +117,12 @@ def plot_loss(source: Path, updates: int, picture: str | None) -> str:
         report = quietly(ms, train_len=updates, batchsize=8, print_every=max(1, updates // 40))
         curves[rate] = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
         losses[rate] = losses_of(report)[1]
-    ladder = ms.evaluate().ladder
-    unigram = ladder['unigram']
+    found = ms.evaluate()
+    unigram = found.ladder['unigram']
     for rate, nats in losses.items():
         said = f'{nats:.4f} nats/char, {unigram - nats:+.4f} below the unigram' if nats < math.inf else 'diverged'
         print(f'  learning rate {rate:<7g} validation {said}')
-    show_ladder(ladder)
+    show_ladder(found)
     if picture:
         import matplotlib.pyplot as plt
 

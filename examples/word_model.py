@@ -14,7 +14,7 @@ import math
 import shutil
 from pathlib import Path
 
-from story import picture, positive, tell, text_or_builtin
+from story import labelled, picture, positive, tell, text_or_builtin
 
 from charrnn import CheckpointError, ModelState, NonFiniteLossError, generatestring
 
@@ -105,9 +105,9 @@ def main() -> None:
     split = 'test' if len(ms.data.test) else 'valid'
     found = ms.evaluate(split)
     print(f'\n== {split}: {found.protocol}')
-    print(f'{"":<10} {"nats/word":>10} {"perplexity":>11}')
-    for name, nats in {given.model: found.nats, **found.ladder}.items():
-        print(f'{name:<10} {nats:>10.4f} {math.exp(nats) if nats < 700 else math.inf:>11.5g}')
+    print(f'{"":<19} {"nats/word":>10} {"perplexity":>11}')
+    for name, nats in {given.model: found.nats, **labelled(found)}.items():
+        print(f'{name:<19} {nats:>10.4f} {math.exp(nats) if nats < 700 else math.inf:>11.5g}')
     print(
         f'{found.ladder["unigram"] - found.nats:.3f} nats a word below the unigram (standard error {found.stderr:.3f}).'
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torture import TORTURE, count
 
 from charrnn import CharRNNError, ModelState, TrainingError, WordSet, compare
-from charrnn.evaluation import ladder
+from charrnn.evaluation import archivers
 from charrnn.session import measurements
 from charrnn.text.punctuation import Spacing
 
@@ -77,12 +77,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module', autouse=True)
 def quick_ladder() -> Any:
-    """Leave out the slow rungs, n-gram and xz of evaluate, which test_ladder.py tests."""
+    """Leave out the slow rungs of evaluate and compare, which tests/evaluation tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            measurements, 'baseline_ladder', lambda data, name: {'uniform': math.log(len(data.chars.symbols))}
+            measurements, 'baseline_ladder', lambda data, name, known: {'uniform': math.log(len(data.chars.symbols))}
         )
-        patch.setattr(ladder, '_xz', len)
+        patch.setattr(archivers, '_xz', len)
+        patch.setattr(archivers, 'has_ppmd', lambda: False)
         yield
 
 

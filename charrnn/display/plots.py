@@ -9,6 +9,8 @@ from typing import Any
 from charrnn.errors import PlotError
 
 STYLES: dict[str, dict[str, Any]] = {'train_nats': {'linewidth': 1, 'alpha': 0.6}, 'valid_nats': {'marker': 'o'}}
+BASELINES = {False: ('static baseline', ':'), True: ('adaptive baseline (learns while it reads)', '--')}
+"""The label and the line of a baseline that is fixed, and of one that goes on learning while it reads."""
 WIDTHS = {'epochs': 'epoch', 'seconds': 'seconds'}
 COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 """The palette of Okabe and Ito, which colour-blind readers can tell apart."""
@@ -25,6 +27,7 @@ class Curves:
     unit : str                      the unit that losses are per: 'char', 'byte' or 'word'
     ladder : mapping                baselines by name, in nats; drawn as horizontal lines
     checkpoints : sequence          (epoch, valid nats or None) of each checkpoint
+    adaptive : sequence of str      the baselines that learn while they read; dashed, the static ones are dotted
     """
 
     name: str
@@ -32,6 +35,7 @@ class Curves:
     unit: str
     ladder: Mapping[str, float]
     checkpoints: Sequence[tuple[float, float | None]]
+    adaptive: Sequence[str] = ()
 
 
 def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
@@ -78,8 +82,10 @@ def draw(runs: Sequence[Curves], over: str = 'epochs', ax: Any = None) -> Any:
             ax.scatter(*zip(*saved, strict=True), s=90, facecolors='none', edgecolors=colour, label=label)
     trained, validated = ([row[kind] for run in runs for row in _measured(run.rows, kind)] for kind in STYLES)
     low, high = span(trained, [*validated, *runs[0].ladder.values()])
-    for nats in runs[0].ladder.values():
-        ax.axhline(nats, color='grey', linewidth=0.8, linestyle=':')
+    for learns, (label, line) in BASELINES.items():
+        found = [nats for name, nats in runs[0].ladder.items() if (name in runs[0].adaptive) == learns]
+        for place, nats in enumerate(found):
+            ax.axhline(nats, color='grey', linewidth=0.8, linestyle=line, label=None if place else label)
     ax.set_ylim(min([low, *drawn_before]), max([high, *drawn_before]))
     names = labels(runs[0].ladder, (high - low) / 25)
     _make_room(ax, max((len(name) for name, _ in names), default=0))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from charrnn.display.standing import OVERSHOOT, diverged, guessing
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import NOUNS, fitted
+from charrnn.evaluation.archivers import ARCHIVERS
 from charrnn.evaluation.protocol import SplitScore
 from charrnn.text.charset import CODE_POINTS, code_points
 from charrnn.text.dataset import Dataset
@@ -29,6 +30,8 @@ MOST_BYTES = 64 * 2**20
 """The unigram of characters is fitted on this many bytes at the end of the training text."""
 
 PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
+LEARNS = 'an adaptive coder learns while it reads'
+LEFT_OUT = 'without the package pyppmd, the rung PPMd is left out.  Next: at a shell: pip install pyppmd'
 UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
 
 
@@ -140,6 +143,7 @@ class Evaluation(Tabular):
     protocol : str           the split, the symbols scored, the lanes and the warm-up
     level : str              'char', 'byte' or 'word'
     in_sample : bool         True for 'train': all rungs but the uniform one were fitted on the text they measure
+    adaptive : tuple of str  the rungs that go on learning while they read the split; all others are static
     """
 
     nats: float
@@ -153,6 +157,7 @@ class Evaluation(Tabular):
     protocol: str = ''
     level: str = 'char'
     in_sample: bool = False
+    adaptive: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         ladder = ', '.join(f'{rung!r}: {_written(nats, ".4f")}' for rung, nats in self.ladder.items())
@@ -161,7 +166,8 @@ class Evaluation(Tabular):
             f'symbols={self.symbols}, bits_per_char={_written(self.bits_per_char, ".4f")}, '
             f'bits_per_byte={_written(self.bits_per_byte, ".4f")}, perplexity={_written(self.perplexity, ".4g")}, '
             f'word_perplexity={_written(self.word_perplexity, ".4g")}, ladder={{{ladder}}}, '
-            f'protocol={self.protocol!r}, level={self.level!r}{", in_sample=True" if self.in_sample else ""})'
+            f'protocol={self.protocol!r}, level={self.level!r}'
+            f'{", in_sample=True" if self.in_sample else ""}{f", adaptive={self.adaptive}" if self.adaptive else ""})'
         )
 
     def __str__(self) -> str:
@@ -174,19 +180,32 @@ class Evaluation(Tabular):
             loss += ', in one block: too short a text for an error bar'
         has_words = not math.isnan(self.word_perplexity)
         words = f'{self.word_perplexity:.4g} per word of the text' if has_words else 'no words in the text'
-        rungs = {rung: f'{rung} {nats:.4f}' for rung, nats in self.ladder.items()}
-        free = [rungs.pop('uniform')] if self.in_sample and 'uniform' in rungs else []
-        fitted = ', '.join(rungs.values())
         rows = [
             ('loss', loss),
             ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
             *[('', PER_WORD)] * has_words,
             *[('', UNKNOWN_WORDS)] * (self.level == 'word'),
-            ('ladder', '; '.join([*free, f'fitted on this same text: {fitted}' if self.in_sample else fitted])),
+            *zip(('ladder', *[''] * 2), self._ladder_lines(), strict=False),
             ('protocol', self.protocol),
         ]
         return Table((Column(''), Column('')), rows, after=self._note())
+
+    def _ladder_lines(self) -> list[str]:
+        """Return a line for the static rungs, one for the adaptive ones, and one for PPMd if it was left out."""
+        lines = []
+        for kind, learns in (('static', False), ('adaptive', True)):
+            rungs = {r: f'{r} {nats:.4f}' for r, nats in self.ladder.items() if (r in self.adaptive) == learns}
+            free = rungs.pop('uniform', '') if self.in_sample else ''
+            fitted = ', '.join(rungs.values())
+            if self.in_sample and fitted:
+                fitted = f'fitted on this same text: {fitted}'
+            if free or fitted:
+                lines.append(f'{kind}: {"; ".join(filter(None, (free, fitted)))}')
+        if self.adaptive:
+            lines[-1] += f' ({LEARNS})'
+            lines += [] if 'PPMd' in self.ladder else [LEFT_OUT]
+        return lines or ['']
 
     def _note(self) -> str:
         """Return a line about a loss that is no better than a simple rung; empty if it is better."""
@@ -232,6 +251,7 @@ def in_every_unit(
         f'{label}{part}, {reads}',
         level,
         in_sample,
+        tuple(rung for rung in ladder if rung in ARCHIVERS),
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
-from charrnn.evaluation.ladder import xz_bytes
+from charrnn.evaluation.archivers import MOST_XZ_BYTES, coded_bytes
 from charrnn.evaluation.protocol import evaluate_split
-from charrnn.evaluation.units import error_bar, measure_text, word_perplexity
+from charrnn.evaluation.units import LEARNS, LEFT_OUT, error_bar, measure_text, word_perplexity
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 
@@ -45,15 +45,18 @@ class Comparison(Several, Tabular, tuple[ComparedModel, ...]):
     Attributes
     ----------
     text_bytes : int            of the text that all were measured on
-    xz_bits_per_byte : float    of the same text, for a general compressor that has seen the training text
+    xz_bits_per_byte : float    of the same text, for a general compressor that has seen the training text, and that
+                                learns while it reads the text, as a model does in evaluate(adapt=True)
+    ppmd_bits_per_byte : float or None    the same of the best general compressor of text; None without pyppmd
     """
 
     noun = 'model'
     text_bytes: int
     xz_bits_per_byte: float
+    ppmd_bits_per_byte: float | None = None
 
     def table(self) -> Table:
-        """Return a row for each model and one for xz, best first."""
+        """Return a row for each model and each adaptive coder, best first."""
         columns = [
             Column(''),
             Column('level'),
@@ -74,9 +77,12 @@ class Comparison(Several, Tabular, tuple[ComparedModel, ...]):
             )
             for row in self
         ]
-        rows.append((self.xz_bits_per_byte, 'xz', '', '', '', f'{self.xz_bits_per_byte:.4f}', ''))
+        for name, bits in (('xz', self.xz_bits_per_byte), ('PPMd', self.ppmd_bits_per_byte)):
+            if bits is not None:
+                rows.append((bits, name, '', 'adaptive', '', f'{bits:.4f}', ''))
         shown = [row[1:] for row in sorted(rows, key=lambda row: row[0])]
-        return Table(columns, shown, after=f'on the same {self.text_bytes:,} bytes of held-out text')
+        after = f'on the same {self.text_bytes:,} bytes of held-out text; {LEARNS}'
+        return Table(columns, shown, after=after if self.ppmd_bits_per_byte is not None else f'{after}\n{LEFT_OUT}')
 
 
 @known_names_only
@@ -117,7 +123,9 @@ def compare(*states: Session) -> Comparison:
     result = Comparison(sorted(rows, key=lambda row: row.bits_per_byte))
     result.text_bytes = len(common)
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
-    result.xz_bits_per_byte = xz_bytes(earliest.data, common) * 8 / len(common)
+    coded = coded_bytes(earliest.data.text('train', MOST_XZ_BYTES), common)
+    result.xz_bits_per_byte = coded['xz'] * 8 / len(common)
+    result.ppmd_bits_per_byte = coded['PPMd'] * 8 / len(common) if 'PPMd' in coded else None
     return result
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from charrnn.display.plots import WIDTHS, Curves, draw, is_interactive
 from charrnn.display.progress import Screen
 from charrnn.errors import PlotError, shown
+from charrnn.evaluation.ladder import ADAPTIVE
 from charrnn.session.comparison import common_end, spread
 from charrnn.session.run import Run, Session, run_of
 from charrnn.session.snapshots import table_of
@@ -57,4 +58,4 @@ def curves_of(run: Run) -> Curves:
     data = run.data
     ladder = run.measurements.ladder('valid', Screen()) if len(data.valid) else {}
     saved = [(row.epoch, row.valid_nats) for row in table_of(run.workspace.checkpoints.facts(), data.train_size)]
-    return Curves(run.workspace.path.name, list(run.history), data.chars.level, ladder, saved)
+    return Curves(run.workspace.path.name, list(run.history), data.chars.level, ladder, saved, ADAPTIVE)

@@ -6,15 +6,17 @@ import math
 
 from charrnn.display.progress import Screen
 from charrnn.evaluation.adaptation import SEGMENT, evaluate_adaptively
-from charrnn.evaluation.ladder import baseline_ladder, in_order, uniform_nats, unigram_nats
+from charrnn.evaluation.ladder import baseline_ladder, in_order, missing, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.units import Evaluation, Letters, TextSize, in_every_unit, letters_of, measure_text
 from charrnn.models import LanguageModel
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
 
-SLOW_LADDER = 5_000_000
-"""Symbols from which the baselines take so long that they are announced."""
+SLOW_LADDER = 2_000_000
+"""Symbols from which the baselines take so long, some five seconds, that they are announced."""
+SLOW_GUESSES = 5_000_000
+"""Symbols from which counting them takes longer than a prompt may wait."""
 
 
 class Measurements:
@@ -34,13 +36,14 @@ class Measurements:
         self._guesses: tuple[float, float | None] | None = None
 
     def ladder(self, split: str, screen: Screen) -> dict[str, float]:
-        """Return the baseline ladder of a split: known, on disk, or computed now."""
+        """Return the baseline ladder of a split: known, on disk, or computed now; only the rungs that it lacks."""
         if split not in self._ladders:
             self._ladders |= self.workspace.read_ladders(self.data.digest)
-        if split not in self._ladders:
+        known = self._ladders.get(split, {})
+        if missing(known):
             if len(self.data.indices) > SLOW_LADDER:
                 screen.say('measuring the baselines, once for this text ...')
-            self._ladders[split] = baseline_ladder(self.data, split)
+            self._ladders[split] = baseline_ladder(self.data, split, known)
             self.workspace.keep_ladders(self.data.digest, self._ladders)
         return in_order(self._ladders[split])
 
@@ -52,7 +55,7 @@ class Measurements:
         if self._guesses is None:
             data = self.data
             split = 'valid' if len(data.valid) else 'train'
-            if not slow and len(data.indices) > SLOW_LADDER:
+            if not slow and len(data.indices) > SLOW_GUESSES:
                 return math.log(len(data.chars.symbols)), None
             unigram = unigram_nats(data.train, data.valid, len(data.chars)) if len(data.valid) else None
             self._guesses = uniform_nats(data, split), unigram

@@ -1,6 +1,8 @@
 """Bits per byte is the unit in which all levels compare: unknown words pay for their spelling."""
 
 import math
+import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -80,7 +82,7 @@ def test_an_evaluation_prints_as_lines() -> None:
         'bits        5.0494 per character, 5.0494 per byte\n'
         'perplexity  33.12 per char, 1e+07 per word of the text\n'
         '            per word: as unsure as among that many words, at each word and line break of the text\n'
-        'ladder      uniform 4.1744, unigram 3.3473\n'
+        'ladder      static: uniform 4.1744, unigram 3.3473\n'
         'protocol    valid: whole split\n'
         'no better than guessing by letter frequency (3.35): train longer'
     )
@@ -113,8 +115,10 @@ def test_rungs_fitted_on_the_measured_text_are_shown_as_such(make_run: MakeRun) 
     ms = make_run()
     found = ms.evaluate('train')
     assert found.in_sample and not ms.evaluate().in_sample and eval(repr(found)).in_sample
-    ladder = next(line for line in str(found).split('\n') if line.startswith('ladder'))
-    assert ladder.index('uniform') < ladder.index('; fitted on this same text: unigram') < ladder.index('xz')
+    lines = str(found).split('\n')
+    ladder = next(place for place, line in enumerate(lines) if line.startswith('ladder'))
+    assert re.match(r'ladder +static: uniform \d\S+; fitted on this same text: unigram .*, Kneser-Ney', lines[ladder])
+    assert re.match(r' +adaptive: fitted on this same text: xz', lines[ladder + 1])
     assert 'fitted' not in str(ms.evaluate())
 
 
@@ -130,3 +134,16 @@ def test_places_of_spelled_parts_are_paid(make_run: MakeRun) -> None:
     assert cost('xx') * 2 == pytest.approx(cost('xx xx')), 'index 0 says where unknown words are'
     assert cost('<eos> ab') > 0 and cost('ab ') > 0 and cost(' ab') > 0
     assert measure_text(b' ab', ms.data, b'b').spelling_nats == 0 < measure_text(b' ab', ms.data, b'\n').spelling_nats
+
+
+def test_each_rung_is_shown_as_static_or_adaptive(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ladder = {'uniform': 4.0, '6-gram': 2.5, 'xz': 2.0, 'PPMd': 1.4}
+    found = Evaluation(1.5, 0.01, 9, 2.2, 2.2, 4.5, 90, ladder, adaptive=('xz', 'PPMd'))
+    static, adaptive = 'static: uniform 4.0000, 6-gram 2.5000', 'adaptive: xz 2.0000, PPMd 1.4000 (an adaptive coder'
+    assert f'\nladder      {static}\n            {adaptive} learns while it reads)\nprotocol' in str(found)
+    assert static in found._repr_html_() and adaptive in found._repr_html_()
+    assert eval(repr(found)) == found and "adaptive=('xz', 'PPMd')" in repr(found)
+    assert 'pip install pyppmd' not in str(found)
+    monkeypatch.setitem(sys.modules, 'pyppmd', None)
+    measured = make_run().evaluate()
+    assert measured.adaptive == ('xz',) and str(measured).count('pip install pyppmd') == 1

@@ -37,7 +37,12 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
     assert isinstance(table, Comparison) and {row.level for row in table} == {'char', 'byte', 'word'}
     assert [row.bits_per_byte for row in table] == sorted(row.bits_per_byte for row in table)
     shown = repr(table)
-    assert 'bits/byte' in shown and 'xz' in shown and f'{table.text_bytes:,} bytes of held-out text' in shown
+    assert (
+        'bits/byte' in shown
+        and 'xz' in shown
+        and 'PPMd' in shown
+        and f'{table.text_bytes:,} bytes of held-out text' in shown
+    )
     assert 0 < table.text_bytes <= min(len(ms.data.text('valid')) for ms in states)
 
 
@@ -89,7 +94,7 @@ def test_held_out_white_space_has_no_perplexity_per_word(make_run: MakeRun, end:
         compare(*states, make_run('word', level='word', text=text))
 
 
-def test_xz_stands_where_it_belongs() -> None:
+def test_xz_and_ppmd_stand_where_they_belong() -> None:
     def row(name: str, bits: float) -> ComparedModel:
         return ComparedModel(name, 'char', 'GRU', 9, bits, math.nan, math.inf)
 
@@ -97,6 +102,11 @@ def test_xz_stands_where_it_belongs() -> None:
     table.text_bytes, table.xz_bits_per_byte = 99, 2.0
     assert [line.split()[0] for line in repr(table).splitlines()[1:4]] == ['good', 'xz', 'bad']
     assert 'inf' in repr(table) and 'nan' not in repr(table)
+    assert 'pip install pyppmd' in repr(table)
+    table.ppmd_bits_per_byte = 0.5
+    lines = repr(table).splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ['PPMd', 'good', 'xz', 'bad'] and 'pyppmd' not in repr(table)
+    assert all('adaptive' in lines[place] for place in (1, 3)) and lines[-1].endswith('learns while it reads')
 
 
 def test_the_rest_of_a_character_is_scored_by_no_model(make_run: MakeRun) -> None:

@@ -23,6 +23,10 @@ def test_a_picture_shows_what_the_history_holds(run: ModelState) -> None:
     ladder = run.evaluate().ladder
     assert {name for text in axes.texts for name in text.get_text().split(', ')} == set(ladder)
     assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} >= set(ladder.values())
+    level = {line.get_ydata()[0]: line.get_linestyle() for line in axes.lines if len(set(line.get_ydata())) == 1}
+    assert {rung for rung, nats in ladder.items() if level[nats] == '--'} == {'xz', 'PPMd'}, 'adaptive'
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert 'static baseline' in legend and 'adaptive baseline (learns while it reads)' in legend
     rates = axes.figure.axes[1].lines[0].get_ydata()
     assert list(rates) == run.history['learnrate']
     assert axes.get_ylim()[0] < min(ladder.values()) and axes.get_ylim()[1] > run.history['valid_nats'][0]
