@@ -70,7 +70,7 @@ def path_of(name: str, given: object, new: str = '') -> Path:
             return Path(given).expanduser()
         except RuntimeError:  # ~name of a user that does not exist
             return Path(given)
-    lines = isinstance(given, list | tuple) and bool(given) and all(isinstance(line, str) for line in given)
+    lines = isinstance(given, list | tuple) and all(isinstance(line, str) for line in given) and any(given)
     is_text = lines or (isinstance(given, str) and _is_text(given))
     what = (
         f'{name}={shown(given)} is a text, and a path is needed.' if is_text else f'{name}={shown(given)} is no path.'

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from functools import partial
 from typing import Any, Self
@@ -122,7 +122,7 @@ class HyperParams:
         for name, value in given.items():
             if name not in cls.__dataclass_fields__:
                 known = [f.name for f in fields(cls)]
-                alone = partial(write, given=('modeltype',))
+                alone = partial(write, given={'modeltype': ...})
                 raise HyperParamsError(*unknown_name('hyperparameter', name, value, known, alone, (), meanings()))
         return super().__new__(cls)
 
@@ -177,19 +177,25 @@ def valid(name: str, value: object) -> Any:
     return ast.literal_eval(step.partition(' or ')[0].partition('=')[2])
 
 
-def write(name: str, value: object, given: Collection[str] = ()) -> str:
+def write(name: str, value: object, given: Mapping[str, object] | None = None) -> str:
     """Return an argument and a valid value, as they are typed, with the argument that it does nothing without.
 
     Parameters
     ----------
-    given : collection    names of arguments that the call has already
+    given : mapping    arguments that the call has already, by name
     """
     value = valid(name, value)
     if value is ...:
         return 'leave it out'
     needed = NEEDED.get(name)
-    more = f', {needed[0]}={needed[1]!r}' if needed and value and needed[0] not in given else ''
-    return f'{name}={typed(value)}{more}'
+    if not needed or not value or (given and _serves(*needed, given)):
+        return f'{name}={typed(value)}'
+    return f'{name}={typed(value)}, {needed[0]}={needed[1]!r}'
+
+
+def _serves(name: str, fit: object, given: Mapping[str, object]) -> bool:
+    """Return True if a call has an argument that another one needs; of the levels, only the one that fits serves."""
+    return name in given and (name != 'level' or given[name] in (fit, ...))
 
 
 def meanings() -> dict[str, str]:

@@ -99,6 +99,7 @@ OTHER_VALUES: dict[str, tuple[tuple[str, object, str], ...]] = {
     ),
     'silent': (('quiet', True, ''),),
     'progress': (('quiet', False, ''),),
+    'return_as_list': (('n', 5, ' (the result is a list)'),),
     'validation': (('trainfrac', 0.9, ''),),
     'attention': (('modeltype', 'LSTMAttention', ''),),
     **dict.fromkeys(('warmup_iters', 'warmup_steps', 'num_warmup_steps'), (('warmup', 1, ' (in epochs)'),)),
@@ -126,7 +127,6 @@ NEEDED = {
 
 _NO_ARGUMENT = {
     'interactive': 'ms.write(), at a terminal',
-    'return_as_list': 'n=5 (the result is a list)',
     'callback callbacks': 'ms.attach(onreport=...), a function that is called with each report',
     'batch_first bidirectional rnn_bidirectional multi_gpu new_model via_new_model num_workers context_labels '
     'pin_memory amp compile': 'leave it out: there is no such choice',

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -134,14 +134,14 @@ def _no_memory(verb: str) -> TrainingError:
 
 
 def _unknown(
-    verb: str, name: str, value: object, takes: Sequence[str], given: Collection[str], first: Sequence[object]
+    verb: str, name: str, value: object, takes: Sequence[str], given: Mapping[str, object], first: Sequence[object]
 ) -> HyperParamsError:
     """Return the error for an unknown keyword of a function.
 
     Parameters
     ----------
     takes : sequence      the names of its arguments
-    given : collection    those that the call has
+    given : mapping       those that the call has
     first : sequence      the ModelState of the call, if it has one
     """
     begins = 'usedir' in takes or 'dir' in takes  # then there is no ms yet
@@ -151,7 +151,7 @@ def _unknown(
         """Return the argument of this call, or the call that takes it."""
         if other in takes:
             more = f'; ms.temperatures(temps={typed(value)}) shows several' if isinstance(value, list | tuple) else ''
-            return write(other, value, given if 'modeltype' in takes else ('modeltype', 'level')) + (
+            return write(other, value, given if 'modeltype' in takes else {'modeltype': ..., 'level': ...}) + (
                 more if other == 'temp' else ''
             )
         taker = TAKERS.get(other, 'sethyperparams' if other in CHANGEABLE else 'initfromsrcfile')

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ Act = tuple[str, str, str]
 def acts_of(way: str) -> list[Act]:
     """Return what one way of a next step tells a user to do, in order; prose has nothing."""
     found, place = list[Act](), 0
+    way = way.replace("'text.txt', with the name of a text of your own", "'poem.txt'")
     while place < len(way):
         call, pair, leave, look, quoted = (form.match(way, place) for form in (CALL, PAIR, LEAVE, LOOK, QUOTED))
         if call and (end := call_end(way, place, call.end() - 1)):
@@ -260,10 +261,14 @@ def shell(arguments: Sequence[str]) -> tuple[int, str]:
             return int(error.code or 0), err.getvalue()
 
 
+def flags_of(parsers: Mapping[str, Any]) -> set[str]:
+    """Return the options of all commands that take no value."""
+    return {option for each in parsers.values() for a in each._actions if a.nargs == 0 for option in a.option_strings}
+
+
 def shell_lines(step: str, typed: Sequence[str], culprit: str) -> list[list[list[str]]]:
     """Return the commands that each way of a next step at a shell gives: whole ones, and the typed one, changed."""
-    parsers, found = command_line()[1], list[list[list[str]]]()
-    flags = {option for each in parsers.values() for a in each._actions if a.nargs == 0 for option in a.option_strings}
+    flags, found = flags_of(command_line()[1]), list[list[list[str]]]()
     for way in ways_of(step):
         before, start, after = way.partition(START)
         if 'at the Python prompt' in way or '...' in way:

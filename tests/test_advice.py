@@ -1,5 +1,6 @@
 """Law: advice is executed before it is believed: whatever an error tells a user to type works, and is the short way."""
 
+import ast
 import functools
 import inspect
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advice import FILLED, TEXTS, Desk, acts_of, changed, shell, shell_lines, verb_of
+from advice import FILLED, TEXTS, Desk, acts_of, call_of, changed, flags_of, shell, shell_lines, verb_of
 from conftest import words
 from torture import TORTURE, count
 
@@ -77,7 +78,7 @@ FORMS = {
     'showneuron': 'ms.showneuron(text[:8], 0, 0)',
     'decompress': 'ms.decompress(ms.compress(text[:8]))',
     **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'copied', 'compress', 'trackneurons', 'trackattention')},
-    **{verb: f'{verb}(ms)' for verb in ('compare', 'plot')},
+    **{verb: f'{verb}(ms)' for verb in ('compare', 'plot', 'mean')},
     **{verb: f"{verb}('ws')" for verb in ('status', 'fsck')},
     'generatestring': 'ms.generatestring(9)',
     'temperatures': 'ms.temperatures(None, (0.5,), numchars=9)',
@@ -132,8 +133,9 @@ def lines(level: str, draws: random.Random) -> Iterator[tuple[str, str, bool]]:
             if name not in own:
                 yield changed(form, places, '', {name: value_for(name, own)}), name, True
         if len(own) > len(places) or places:
-            most = ', '.join(valid(name) for name in [*own, *own][: len(places) + 1])
-            yield f'{form.partition("(")[0]}({most})', '', False
+            most = [ast.unparse(each) for each in call_of(form).args]
+            most += [valid(name) for name in [*own, *own][len(most) : len(places) + 1]]
+            yield f'{form.partition("(")[0]}({", ".join(most)})', '', False
 
 
 @functools.cache
@@ -257,6 +259,7 @@ IN_PYTHON = re.compile(r"\bms\.|\bModelState\b|\b[a-z_]+=(?:['\d]|None|True|Fals
 def commands(level: str, draws: random.Random) -> Iterator[tuple[str, str]]:
     """Yield each command line to type, and the option that is wrong in it."""
     foreign, parsers = foreign_names(), command_line()[1]
+    flags = flags_of(parsers)
     for command, form in COMMANDS.items():
         form, own = form.format(level=level), [a for a in parsers[command]._actions if a.option_strings]
         yield from ((command, ''), (f'{form} more', ''))
@@ -270,7 +273,8 @@ def commands(level: str, draws: random.Random) -> Iterator[tuple[str, str]]:
         for name in draws.sample(sorted(foreign), FOREIGN):
             value = value_for(name, [a.dest for a in own])
             value = value.strip("'") if value[0] in "'0123456789" else 'the'
-            yield f'{form} --{name.replace("_", "-")} {value}', f'--{name.replace("_", "-")}'
+            option = f'--{name.replace("_", "-")}'
+            yield f'{form} {option}{"" if option in flags else f" {value}"}', option
 
 
 def shell_faults(desk: Desk, line: str, culprit: str, tried: set[str]) -> Iterator[str]:
@@ -294,7 +298,8 @@ def shell_faults(desk: Desk, line: str, culprit: str, tried: set[str]) -> Iterat
         tried.add(str(following))
         for command in following:
             code, second = shell(command)
-            if code not in (0, 130) and not (command[0] == 'fsck' and not second):
+            quiet = command[0] == 'fsck' and not second
+            if code not in (0, 130) and not quiet and not ANOTHER_FAULT.search(second):
                 yield f'a second error\n  {place}\n  typed {shlex.join(command)}\n  {second[:400]}'
         desk.sit_down()
         desk.put_away()

@@ -168,6 +168,8 @@ def meant_by(command: str, option: str, value: str | None, parsers: Parsers) -> 
     _, step = unknown_name('option', key, given, known, typed_as, elsewhere)
     if len(found) == 1 and found[0].taker:
         return found[0]
+    if found and all(each.taker != command for each in found):
+        return 'leave it out'
     return f'{START} {command} --help' if step.startswith('one of ') else step
 
 
@@ -245,8 +247,9 @@ def _begin(
     """Return the command that begins a run, and the one that was typed, if that can follow."""
     places = places[:1] if command in ON_FILES else places
     words, file, folder = [quoted(place) for place in places], given.get('srcfile'), given.get('usedir')
-    if command == 'init' or len(words) > 1 or (words and not file and Path(places[0]).is_file()):
-        file = file or (words.pop(0) if words else None)
+    if len(words) > 1 or (words and not file and (command == 'init' or Path(places[0]).is_file())):
+        first = words.pop(0)
+        file = file or first
     folder = folder or (words.pop(0) if words else None)
     if command != 'init' and folder and is_run(Path(folder)):
         folder = None

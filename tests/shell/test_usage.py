@@ -44,7 +44,7 @@ LINES = [
     ),
     ('generate ws --progress', 'leave it out'),
     ('generate ws --batch-size 3', '--n 3'),
-    ('generate ws --return-as-list', '--n 5 (the result is a list)'),
+    ('generate ws --return-as-list', '--n 5'),
     ('generate ws --temperature', '--temp 0.5'),
     ('generate ws --temperature -1', '--temp 0.5'),
     ('generate ws --prompt', 'leave it out'),
