@@ -48,6 +48,7 @@ UNFIT = {
 """Functions that a level cannot have here: words are tried with attention, and nothing at a terminal."""
 ANOTHER_FAULT = re.compile(
     'no unit can follow it|no text was found that keeps to|at a terminal|can be held|is a file, and'
+    r'|seq_len=200, and the text has \d+ training symbols'
 )
 """Second errors that are no fault of the advice: a value was wrong for two reasons, or of no use for this model."""
 HUGE = ('10**13', '10**30', '1e300')

@@ -27,6 +27,10 @@ from charrnn.models.contract import LanguageModel
 from charrnn.models.onehot import Rows, each_row, look_up
 from charrnn.models.weights import uniform, zeros
 
+EMBEDDING = 1.0
+"""Bound of the first embedding.  A symbol is then as large as a hidden state, which is within ±1: with 0.1, the four
+families learned half as fast at first.  A tied embedding is also the readout, and has the scale of that."""
+
 
 class Layer(nn.Module):
     """The weights of one recurrent layer.
@@ -195,7 +199,7 @@ class Embedded(Recurrent):
                 f'emsize={H}, or tied=False',
             )
         super().__init__(vocab_size, hyper, generator, inputs=emsize)
-        self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, 0.1, vocab_size, emsize)
+        self.embedding_weight = self.readout_weight if hyper.tied else uniform(generator, EMBEDDING, vocab_size, emsize)
 
     @classmethod
     def count_weights(cls, vocab_size: int, hyper: HyperParams) -> int:

@@ -52,3 +52,11 @@ def test_it_equals_torch(modeltype: str, tied: bool) -> None:
 def test_tied_sizes_must_agree() -> None:
     with pytest.raises(HyperParamsError, match=r'emsize=4 and state_size=5 differ.\n  Next: emsize=5, or tied=False'):
         build_model('LSTM', V, HyperParams(state_size=5, emsize=4, tied=True), 0)
+
+
+@pytest.mark.parametrize('modeltype', KINDS)
+def test_an_embedding_begins_as_large_as_a_hidden_state(modeltype: str) -> None:
+    for tied, bound in ((False, 1.0), (True, 16**-0.5)):  # a tied one is as large as a readout
+        model = build_model(modeltype, 200, HyperParams(state_size=16, tied=tied), 0)
+        assert isinstance(model, Embedded)
+        assert 0.9 * bound < float(model.embedding_weight.detach().abs().max()) <= bound
