@@ -276,6 +276,7 @@ CHECKS: dict[str, tuple[Check, Any]] = {
     'level': (choice('char', 'byte', 'word'), 'char'),
     'vocab_size': (whole(2), 10_000),
     'mincount': (whole(1), 2),
+    'recipe': (choice('small'), 'small'),
     'device': (device, 'auto'),
 }
 """The check of each argument that is no hyperparameter, and an example: for values that a foreign name brings along."""

@@ -17,6 +17,7 @@ from charrnn.errors import WorkspaceError
 from charrnn.export import page
 from charrnn.hyperparams import CHANGEABLE, HyperParams, write
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
+from charrnn.recipes import settings_of
 from charrnn.session import (
     comparison,
     compression,
@@ -112,6 +113,7 @@ class ModelState(metaclass=_OnePage):
         mincount: int = 1,
         errors: str = 'strict',
         shuffle_lines: bool = False,
+        recipe: str | None = None,
         **hyperparams: Any,
     ) -> Self:
         """Begin a run on the text `srcfile`, in a directory.
@@ -133,25 +135,23 @@ class ModelState(metaclass=_OnePage):
         device : str             'auto', 'cpu', 'cuda' or 'mps'
         seed : int               the weights are a function of it
         init_checkpoint : bool   save the untrained model
-        vocab_size : int         of words: keep the most frequent ones;
-                                 by default all
+        vocab_size : int         of words: keep the most frequent; None: all
         lower : bool             of words: read the text in lower case
         punctuation : bool       of words: split punctuation from words,
                                  and put it back in generated text
-        mincount : int           of words: keep those that the training
-                                 text has at least so often
+        mincount : int           of words: the fewest times in the text
         errors : str             'strict', or 'replace': bytes that are not
                                  of the encoding are read as U+FFFD
-        shuffle_lines : bool     of one file: put its lines in an order that
-                                 the seed gives, before the text is split;
-                                 for sorted lists
+        shuffle_lines : bool     of one file: shuffle its lines, by the seed,
+                                 before the split; for sorted lists
+        recipe : str             'small': good settings for up to 5 MB
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
-        hyper, modeltype = HyperParams(**hyperparams), modeltype_named(modeltype)
-        words = vocab_size, lower, punctuation, mincount
+        modeltype, words = modeltype_named(modeltype), (vocab_size, lower, punctuation, mincount)
         source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, *words, errors, shuffle_lines)
+        hyper = HyperParams(**settings_of(recipe, source.path, level, hyperparams))
         refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir, 'workspaces/text'))

@@ -40,7 +40,8 @@ TAKERS = {
         'trainmodel': 'num_rounds batchsize train_len valid_len print_every save_minutes minutes keep quiet',
         'generatestring': 'temp numchars prime n stop topk topp minp forbid pattern novel clamp stream',
         'temperatures': 'temps',
-        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount lower shuffle_lines',
+        'initfromsrcfile': 'trainfrac level modeltype encoding vocab_size punctuation mincount lower shuffle_lines '
+        'recipe',
         'load': 'device dir',
     }.items()
     for name in names.split()

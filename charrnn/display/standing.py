@@ -52,6 +52,7 @@ class Course:
     learnrate : float                of the next window
     optimizer : str
     level : str                      'char', 'byte' or 'word'
+    cosine : float                   epochs over which the rate falls; 0 for another schedule
     """
 
     updates: int
@@ -64,6 +65,7 @@ class Course:
     learnrate: float
     optimizer: str
     level: str
+    cosine: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Standing:
 def standing_of(course: Course) -> Standing:
     """Return the finding about a run."""
     if not course.updates:
-        return Standing('untrained', '', 'ms.trainmodel()')
+        return Standing('untrained', '', f'ms.trainmodel({math.ceil(course.cosine) if course.cosine > 1 else ""})')
     kind, nats = ('valid', course.valid_nats[-1][1]) if course.valid_nats else ('train', course.train_nats)
     if nats is None:
         return Standing('learning', '', 'generatestring(ms, temp=0.5)')

@@ -83,6 +83,7 @@ def course_of(run: Run, *, slow: bool = True) -> Course:
         learnrate=learner.learnrate,
         optimizer=learner.hyper.optimizer,
         level=run.data.chars.level,
+        cosine=learner.hyper.cosine,
     )
 
 
@@ -158,6 +159,7 @@ def _standing_on_disk(
             learnrate=hyper.learnrate,
             optimizer=hyper.optimizer,
             level=data.chars.level,
+            cosine=hyper.cosine,
         )
         return standing_of(course)
     return None
