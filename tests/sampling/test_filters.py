@@ -55,9 +55,11 @@ def test_limits_that_remove_nothing_change_nothing(logits: np.ndarray, temp: flo
 
 @given(some_logits, some_temp, some_draw)
 def test_a_limit_that_leaves_one_symbol_gives_it(logits: np.ndarray, temp: float, draw: float) -> None:
-    likeliest = np.exp((logits - logits.max()) / temp).argmax()  # equally likely in float64: the first
+    weights = np.exp((logits - logits.max()) / temp)
+    likeliest = weights.argmax()  # equally likely in float64: the first
     assert Limits(temp, topk=1).pick(logits, draw) == likeliest
     assert Limits(temp, topp=1e-9).pick(logits, draw) == likeliest
+    assert weights[Limits(temp, minp=1.0).pick(logits, draw)] == 1, 'one of the likeliest'
     others = tuple(range(1, len(logits)))
     assert Limits(temp, never=others).pick(logits, draw) == 0 == Limits(temp).pick(logits, draw, others)
     assert Limits(temp, never=(*others, 0)).pick(logits, draw) is None
