@@ -42,7 +42,7 @@ def again(first: Sequence[object], name: str = '', value: object = None) -> str:
 def is_text(value: object) -> bool:
     """Return True for a list of texts, a path, or a text that is longer than a word, in the place of a number."""
     if isinstance(value, list | tuple):
-        return any(value) and all(isinstance(each, str) for each in value)
+        return all(isinstance(each, str) for each in value) and any(value)
     if not isinstance(value, str):
         return isinstance(value, Path)
     try:
