@@ -9,11 +9,11 @@ the run keeps them and shows them (``ms.hyper``), and knows no recipe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from charrnn.arguments import choice
+from charrnn.arguments import CHECKS
 
 EVERY: dict[str, Any] = {'optimizer': 'muon', 'learnrate': 0.007, 'clip': 0.0, 'clipnorm': 1.0, 'regcost': 0.0}
 """For every text; the rate is that of 16 lanes."""
@@ -26,7 +26,7 @@ SMALL: tuple[tuple[int, dict[str, Any]], ...] = (
 )
 """Bytes of text up to which a row holds, and its settings; `cosine` is also the number of epochs to train."""
 LARGE = {'cosine': 2.0}
-"""For a text beyond the last row."""
+"""For a text beyond the last row: fewer epochs, by the trend of the rows; none of that size was tried."""
 TOGETHER = {'clip': 'clipnorm', 'dropout': 'locked', 'optimizer': 'learnrate'}
 """Settings whose value decides about another one: where a user gives the first, the recipe has neither."""
 
@@ -44,16 +44,11 @@ def settings_of(recipe: str | None, srcfile: Path, level: str, given: Mapping[st
     """
     if recipe is None:
         return {**given}
-    choice('small')('recipe', recipe)
-    size = sum(_sizes(srcfile))
+    check, _ = CHECKS['recipe']
+    check('recipe', recipe)
+    path = srcfile / 'train.txt' if srcfile.is_dir() else srcfile
+    size = path.stat().st_size if path.is_file() else 0  # of one that is not there, the reader tells
     row = next((row for most, row in SMALL if size <= most), LARGE)
     found = {**EVERY, 'seq_len': WINDOW[level], **row}
     dropped = {TOGETHER[name] for name in given if name in TOGETHER}
     return {**{name: value for name, value in found.items() if name not in dropped}, **given}
-
-
-def _sizes(srcfile: Path) -> Iterator[int]:
-    """Give the bytes of the text; nothing for one that is not there, of which the reader tells."""
-    for path in (srcfile, srcfile / 'train.txt'):
-        if path.is_file():
-            yield path.stat().st_size

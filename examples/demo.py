@@ -196,7 +196,13 @@ def lesson(standing: Standing, known: int, words: int, seconds: float) -> str:
 
 
 def tell(ms: ModelState, usedir: Path, ended: Standing, seconds: float) -> None:
-    """Print the loss, a sample, what was learned in so many seconds, and what to type next."""
+    """Print the loss, a sample, what was learned, and what to type next.
+
+    Parameters
+    ----------
+    ended : Standing    where the training ended
+    seconds : float     spent training, over all demos of this text
+    """
     course, text = course_of(run_of(ms)), ms.chars.decode(ms.data.train[:LOOKED_AT])
     if course.valid_nats and course.unigram is not None:
         print(

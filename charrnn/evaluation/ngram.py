@@ -86,9 +86,8 @@ def probabilities_by_order(
         yield _mixed(np.bincount(grams[: max(0, n - length + 1)], minlength=len(heads)), heads, scored, lower)
         if length < min(LONGEST, n):
             keys, places, longer = _numbered(grams[:-1] * V + symbols[length:])
-            trained = places[
-                places < n - length
-            ]  # one place of each longer gram of the training text, which comes first
+            # One place of each longer gram of the training text, which comes first.
+            trained = places[places < n - length]
             before_each = np.bincount(grams[trained + 1], minlength=len(heads))
             lower = _mixed(before_each, heads, scored, lower)
             grams, heads = longer, keys // V

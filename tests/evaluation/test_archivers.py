@@ -1,4 +1,4 @@
-"""The adaptive rungs are sizes of streams that can be decoded, after the training text."""
+"""An adaptive rung is the size of a stream: PPMd decodes it again, and the training text comes before it."""
 
 import sys
 
