@@ -92,7 +92,7 @@ class Ours:
             outputs.backward(gradient)
 
         seconds = seconds_of(work)
-        self.learner.optimizer.zero_grad()
+        self.learner.model.zero_grad()
         gates = 4 if 'LSTM' in self.ms.modeltype else 3
         products = 3 + 6 * (L - 1)  # of a layer's states: forward, back, weights; above the first, of its inputs too
         return products * 2 * T * B * gates * H * H / seconds / 1e9

@@ -7,7 +7,7 @@
 """
 
 # isort: off
-import charrnn.waiting  # noqa: F401  before torch is imported
+import charrnn.environment  # noqa: F401  before torch is imported
 
 # isort: on
 import charrnn.advice as _advice

@@ -21,7 +21,7 @@ from charrnn.session.run import run_of
 PACKAGE = Path(charrnn.__file__).parent
 
 LAYERS = (
-    {'errors', 'version', 'waiting', 'storage', 'scratch', 'display'},
+    {'errors', 'version', 'environment', 'storage', 'scratch', 'display'},
     {'arguments', 'names'},
     {'hyperparams', 'recipes', 'text'},
     {'advice'},

@@ -56,10 +56,9 @@ class _ReadoutLoss(torch.autograd.Function):
         d_outputs, d_weight, d_bias = torch.empty_like(outputs), torch.zeros_like(weight), torch.zeros_like(bias)
         for start in range(0, N, rows):
             o, t = outputs[start : start + rows], targets[start : start + rows, None]
-            logits = torch.addmm(bias, o, weight.t())
-            logits -= logits.logsumexp(1, keepdim=True)  # now log-probabilities
-            loss -= logits.gather(1, t).sum()
-            d_logits = logits.exp_()
+            log_probs = torch.log_softmax(torch.addmm(bias, o, weight.t()), 1)
+            loss -= log_probs.gather(1, t).sum()
+            d_logits = log_probs.exp_()
             d_logits.scatter_add_(1, t, d_logits.new_full((1, 1), -1).expand_as(t))
             torch.mm(d_logits, weight, out=d_outputs[start : start + rows])
             d_weight.addmm_(d_logits.t(), o)

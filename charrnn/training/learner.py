@@ -311,7 +311,7 @@ class Learner:
             saved = Carry(moment.carry).to(self.device) if moment.carry else None
             self.carry = saved or self.model.zero_carry(FIRST_LANES)
         self.lanes = self.carry.lanes
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         self.adopt(moment.hyper)
         if self._averaged:
             set_weights(self._averaged, moment.average)

@@ -15,13 +15,16 @@ the mean gradient g of a weight w:
 `clipnorm` replaces the first line by scaling all gradients together so that their norm is at most clipnorm, in mean
 units as everywhere else.
 
+The parameters of a group, and with them their gradients and moments, lie in one block of memory each, so that a line
+above is one pass over it and not one for each parameter.
+
 Source: Tieleman & Hinton 2012, lecture 6.5 (RMSProp; torch's `alpha` is our `decay`); Pascanu et al. 2013,
 arXiv:1211.5063 (norm clipping); Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,13 +37,18 @@ from charrnn.training.muon import Muon
 
 
 def build_optimizer(model: LanguageModel, hyper: HyperParams) -> torch.optim.Optimizer:
-    """Return a fresh optimizer over groups: the weights (matrices, regularised) and the biases."""
-    named = dict(model.named_parameters())
+    """Return a fresh optimizer over groups: the weights (matrices, regularised) and the biases.
+
+    The parameters move into the blocks of their groups; all that holds them holds them still.
+    """
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     blocks = model.hidden_matrices() if hyper.optimizer == 'muon' else {}
     rest = [p for name, p in named.items() if name not in blocks]
+    kinds = {True: [p for p in rest if p.ndim > 1], False: [p for p in rest if p.ndim <= 1]}
     groups: list[dict[str, Any]] = [
-        {'params': [p for p in rest if p.ndim > 1], 'regularised': True},
-        {'params': [p for p in rest if p.ndim <= 1], 'regularised': False},
+        {'params': [_one_block(members)], 'members': members, 'regularised': regularised}
+        for regularised, members in kinds.items()
+        if members
     ]
     if hyper.optimizer == 'muon':
         return Muon([(named[name], number) for name, number in blocks.items()], groups, hyper.learnrate)
@@ -48,13 +56,44 @@ def build_optimizer(model: LanguageModel, hyper: HyperParams) -> torch.optim.Opt
         return torch.optim.SGD(groups, lr=hyper.learnrate, fused=True)
     if hyper.optimizer == 'adamw':
         return torch.optim.AdamW(groups, lr=hyper.learnrate, weight_decay=0.0, fused=True)
-    return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8, foreach=True)
+    return torch.optim.RMSprop(groups, lr=hyper.learnrate, alpha=hyper.decay, eps=1e-8)
+
+
+@torch.inference_mode(False)
+def _one_block(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Move parameters into one block of memory, one behind the other, and return the block."""
+    block = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
+    for p, part in zip(parameters, _parts(block.detach(), parameters), strict=True):
+        p.data = part
+    return block
+
+
+def _parts(block: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """Return the part of a block that belongs to each parameter, in its shape."""
+    parts = torch.split(block.view(-1), [p.numel() for p in parameters])
+    return [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
+
+
+def collect_gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Move the gradients of the parameters into the blocks of their groups; return all gradients as the blocks are.
+
+    A parameter of a block that has no gradient has one of zeros.
+    """
+    found = []
+    for group in optimizer.param_groups:
+        if members := group.get('members'):
+            gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in members]
+            group['params'][0].grad = torch.cat([g.reshape(-1) for g in gradients])
+            for p in members:
+                p.grad = None
+        found += [p.grad for p in group['params'] if p.grad is not None]
+    return found
 
 
 def apply_update(
     optimizer: torch.optim.Optimizer, hyper: HyperParams, learnrate: float, symbols: int, grad_norm: Tensor
 ) -> None:
-    """Clip, regularise and step, with the gradients of a mean loss over `symbols` = B·T symbols."""
+    """Clip, regularise and step, with the collected gradients of a mean loss over `symbols` = B·T symbols."""
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     if hyper.clipnorm:
         nn.utils.clip_grads_with_norm_(parameters, hyper.clipnorm, grad_norm)
@@ -71,9 +110,14 @@ def apply_update(
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     """Yield the optimizer's moments, named after the parameters they belong to."""
-    for name, parameter in model.named_parameters():
-        for moment, value in optimizer.state.get(parameter, {}).items():
-            yield f'{name}/{moment}', value
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group['params']:
+            members = group.get('members', [parameter])
+            for moment, value in optimizer.state.get(parameter, {}).items():
+                # A count of steps is that of each member.
+                parts = _parts(value, members) if value.ndim else [value] * len(members)
+                yield from ((f'{names[p]}/{moment}', part) for p, part in zip(members, parts, strict=True))
 
 
 MOMENTS = {
@@ -106,11 +150,24 @@ def check_optimizer_tensors(model: LanguageModel, hyper: HyperParams, saved: dic
 def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
     """Put saved moments back; a parameter without saved moments has taken no step yet."""
     optimizer.state.clear()
-    parameters = dict(model.named_parameters())
-    for key, value in saved.items():
-        name, _, moment = key.rpartition('/')
-        parameter = parameters[name]
-        # As torch itself keeps them: moments live beside their parameter, step counts on the CPU unless it is fused.
-        beside = value.ndim or optimizer.defaults.get('fused')
-        device = parameter.device if beside else torch.device('cpu')
-        optimizer.state[parameter][moment] = value.to(device, copy=True)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    moments = {key.rpartition('/')[2] for key in saved}
+    for group in optimizer.param_groups:
+        for parameter in group['params']:
+            members = group.get('members', [parameter])
+            for moment in moments:
+                values = [saved.get(f'{names[p]}/{moment}') for p in members]
+                there = [value for value in values if value is not None]
+                if not there:
+                    continue
+                if there[0].ndim:
+                    filled = [
+                        torch.zeros(p.shape) if value is None else value
+                        for p, value in zip(members, values, strict=True)
+                    ]
+                    value = torch.cat([value.reshape(-1) for value in filled]).view_as(parameter)
+                else:
+                    value = torch.stack(there).amax()
+                # As torch itself keeps them: moments lie beside their block, step counts on the CPU unless it is fused.
+                beside = value.ndim or optimizer.defaults.get('fused')
+                optimizer.state[parameter][moment] = value.to(parameter.device if beside else 'cpu', copy=True)

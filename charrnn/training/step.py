@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, LanguageModel, WindowMasks, readout_loss
-from charrnn.training.optimizer import apply_update
+from charrnn.training.optimizer import apply_update, collect_gradients
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,18 @@ def train_step(
     StepResult, carry            after the window; the given carry if nothing was applied
     Source: Williams & Peng 1990 (truncated BPTT).
     """
-    optimizer.zero_grad()
+    model.zero_grad()
     weights = {name: model.get_parameter(name) * mask for name, mask in masks.weights.items()}
     outputs, after = torch.func.functional_call(model, weights, (ids[:, :-1], carry.detach(), masks.outputs))
     # Step by step rather than lane by lane, as most models have them in memory.
     rows = outputs.transpose(0, 1).flatten(0, 1)
     loss = readout_loss(rows, model.readout_weight, model.readout_bias, ids.t()[1:].reshape(-1))
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    norm = nn.utils.get_total_norm(collect_gradients(optimizer))
     loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
     result = StepResult(loss_nats, grad_norm, symbols, rate)
     if not result.is_finite:
-        optimizer.zero_grad()
+        model.zero_grad()
         return result, carry
     before_update()
     apply_update(optimizer, hyper, rate, symbols, norm)

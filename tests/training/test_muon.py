@@ -12,7 +12,7 @@ from charrnn import Carry, HyperParams, LanguageModel
 from charrnn.models import MODELTYPES, build_model
 from charrnn.models.weights import torch_defaults
 from charrnn.training.muon import orthogonal
-from charrnn.training.optimizer import apply_update, build_optimizer
+from charrnn.training.optimizer import apply_update, build_optimizer, collect_gradients
 
 
 def by_singular_values(block: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,6 +61,7 @@ def test_muon_is_the_written_equations(modeltype: str, emsize: int) -> None:
                 v[key] = 0.999 * v[key] + 0.001 * g**2
                 change = m[key] / (1 - 0.9**step) / (np.sqrt(v[key] / (1 - 0.999**step)) + 1e-8)
             expected[key] = shrunk - 0.1 * change
+        collect_gradients(optimizer)
         apply_update(optimizer, hyper, 0.1, 20, torch.tensor(0.0))
     for key, parameter in model.named_parameters():
         np.testing.assert_allclose(parameter.detach().numpy(), expected[key], rtol=1e-9, atol=1e-12, err_msg=key)

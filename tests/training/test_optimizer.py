@@ -6,7 +6,13 @@ import torch
 
 from charrnn import HyperParams
 from charrnn.models import build_model
-from charrnn.training.optimizer import apply_update, build_optimizer
+from charrnn.training.optimizer import (
+    apply_update,
+    build_optimizer,
+    collect_gradients,
+    load_optimizer_tensors,
+    optimizer_tensors,
+)
 
 
 @pytest.mark.parametrize('clip', [0.0, 5.0])
@@ -27,6 +33,7 @@ def test_updates_are_the_written_equations(clip: float) -> None:
                 g = g + hyper.regcost / symbols * expected[name]
             moments[name] = 0.9 * moments[name] + 0.1 * g**2
             expected[name] = expected[name] - learnrate * g / (np.sqrt(moments[name]) + 1e-8)
+        collect_gradients(optimizer)
         apply_update(optimizer, hyper, learnrate, symbols, torch.tensor(0.0))
     for name, parameter in model.named_parameters():
         np.testing.assert_allclose(parameter.detach().numpy(), expected[name], rtol=1e-10, err_msg=name)
@@ -64,6 +71,28 @@ def test_sgd_and_adamw_are_the_written_equations(name: str, clipnorm: float) -> 
             shrunk = w * (1 - 0.1 * 2.0) if w.ndim > 1 else w
             corrected = m[key] / (1 - 0.9**step) / (np.sqrt(v[key] / (1 - 0.999**step)) + 1e-8)
             expected[key] = shrunk - 0.1 * corrected
+        collect_gradients(optimizer)
         apply_update(optimizer, hyper, 0.1, symbols, torch.tensor(norm))
     for key, parameter in model.named_parameters():
         np.testing.assert_allclose(parameter.detach().numpy(), expected[key], rtol=1e-9, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize('name', ['rmsprop', 'adamw', 'sgd', 'muon'])
+def test_moments_of_a_part_of_the_parameters_are_completed_with_zeros(name: str) -> None:
+    """An older version wrote none for a parameter that had no gradient yet."""
+    hyper = HyperParams(layers=1, state_size=3, optimizer=name, regcost=0.0)
+    model = build_model('GRUEncode', 4, hyper, 0)
+    optimizer = build_optimizer(model, hyper)
+    late = 'readout_weight'
+    for key, parameter in model.named_parameters():
+        parameter.grad = torch.ones_like(parameter) if key != late else None
+    assert sum(g.numel() for g in collect_gradients(optimizer)) == sum(p.numel() for p in model.parameters())
+    apply_update(optimizer, hyper, 0.1, 20, torch.tensor(0.0))
+    every = {key: value.clone() for key, value in optimizer_tensors(model, optimizer)}
+    partly = {key: value for key, value in every.items() if not key.startswith(f'{late}/')}
+    load_optimizer_tensors(model, optimizer, partly)
+    found = dict(optimizer_tensors(model, optimizer))
+    assert found.keys() == every.keys()
+    for key, value in found.items():
+        assert torch.equal(value, every[key]), key
+    assert name == 'sgd' or not any(v.any() for k, v in found.items() if k.startswith(late) and v.ndim)
