@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -17,7 +18,6 @@ class Cells(nn.Module):
 
     def __init__(self, inputs: int, H: int, layers: int) -> None:
         super().__init__()
-        self.input_size = inputs
         self.cells = nn.ModuleList(nn.GRUCell(inputs if i == 0 else H, H) for i in range(layers))
 
     def forward(self, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,7 +29,13 @@ class Cells(nn.Module):
         return torch.stack(outputs), torch.stack(states)
 
 
-RECURRENT = {'nn.GRU': nn.GRU, 'nn.LSTM': nn.LSTM, 'GRUCell': Cells}
+RECURRENT: dict[str, Callable[..., nn.Module]] = {
+    'nn.GRU': nn.GRU,
+    'nn.LSTM': nn.LSTM,
+    'nn.RNN_TANH': nn.RNN,
+    'nn.RNN_RELU': partial(nn.RNN, nonlinearity='relu'),
+    'GRUCell': Cells,
+}
 
 
 class PlainLoop:
@@ -39,7 +45,7 @@ class PlainLoop:
     ----------
     ms : ModelState       gives the text and the sizes
     lanes : int
-    kind : str            'nn.GRU', 'nn.LSTM' or 'GRUCell'
+    kind : str            a name in RECURRENT
     """
 
     def __init__(self, ms: ModelState, lanes: int, kind: str = 'nn.GRU') -> None:
@@ -55,13 +61,13 @@ class PlainLoop:
         self.data = ids[: len(ids) // lanes * lanes].view(lanes, -1).t().contiguous().to(device)  # (n / B, B)
         zeros = torch.zeros(hyper.layers, lanes, H, device=device)
         self.state = (zeros, zeros) if kind == 'nn.LSTM' else zeros
-        self.place = 0
+        self.symbols, self.place = V, 0
         self.nats = torch.zeros((), device=device)
 
     def look_up(self, ids: Tensor) -> Tensor:
         """Return the inputs of the first recurrent layer."""
         if self.encode is None:
-            return one_hot(ids, self.rnn.input_size).float()
+            return one_hot(ids, self.symbols).float()
         return torch.tanh(self.encode(ids))
 
     def train(self, windows: int) -> float:

@@ -1,6 +1,7 @@
 """Training and sampling speed on a CPU beside the loops that a user would write instead, all in one run.
 
     python benchmarks/speed.py tinyshakespeare.txt
+    python benchmarks/speed.py tinyshakespeare.txt --peers        beside JAX, Keras and onnxruntime too (extra `peers`)
 
 All loops alternate in short blocks, so that a busy machine slows all of them; the figures are medians over the blocks,
 and ratios are made block by block.  A training step is the whole step: look-up, layers, loss, gradients, clipping,
@@ -44,7 +45,14 @@ ENGINES = ('native', 'torch') if native.instruction_sets() else ('torch',)
 MODELTYPES = {
     **dict.fromkeys(ENGINES, 'GRUEncode'),
     **{f'{engine} LSTM': 'LSTM' for engine in ENGINES},
+    **{f'{ENGINES[0]} {kind}': kind for kind in ('RNN_TANH', 'RNN_RELU')},
 }
+"""Our rows: engine and cell to the type of the model."""
+
+
+def beside(name: str) -> str:
+    """Return torch's module that a row of ours is compared with."""
+    return next((f'nn.{kind}' for kind in ('LSTM', 'RNN_TANH', 'RNN_RELU') if kind in name), 'nn.GRU')
 
 
 def sgemm(size: int = 1024) -> float:
@@ -93,7 +101,7 @@ class Ours:
 
         seconds = seconds_of(work)
         self.learner.model.zero_grad()
-        gates = 4 if 'LSTM' in self.ms.modeltype else 3
+        gates = 4 if 'LSTM' in self.ms.modeltype else 1 if 'RNN' in self.ms.modeltype else 3
         products = 3 + 6 * (L - 1)  # of a layer's states: forward, back, weights; above the first, of its inputs too
         return products * 2 * T * B * gates * H * H / seconds / 1e9
 
@@ -107,12 +115,18 @@ def new_ours(file: Path, name: str, shape: Shape) -> Iterator[Ours]:
         yield Ours(ms, B)
 
 
-def training(file: Path, shape: Shape, blocks: int, windows: int) -> None:
+def training(file: Path, shape: Shape, blocks: int, windows: int, *, peers: bool) -> None:
     """Print the rows of one shape; each loop trains `windows` windows in a block."""
     B, T, H, L = shape
     with ExitStack() as stack:
         ours = {name: stack.enter_context(new_ours(file, name, shape)) for name in MODELTYPES}
-        plain = {kind: PlainLoop(ours['torch'].ms, B, kind) for kind in RECURRENT}
+        plain: dict[str, Any] = {kind: PlainLoop(ours['torch'].ms, B, kind) for kind in RECURRENT}
+        if peers:
+            from peers import GATES, TRAINING  # their imports take seconds
+
+            plain |= {
+                f'{name}, {cell}': loop(ours['torch'].ms, B, cell) for name, loop in TRAINING.items() for cell in GATES
+            }
         work: dict[tuple[str, str], Callable[[], float]] = {('sgemm', ''): sgemm}
         work |= {('plain', kind): partial(loop.train, windows) for kind, loop in plain.items()}
         work |= {('ours', name): partial(each.train, windows) for name, each in ours.items()}
@@ -123,7 +137,7 @@ def training(file: Path, shape: Shape, blocks: int, windows: int) -> None:
         if whose not in ('plain', 'ours'):
             continue
         seconds = found[whose, name]
-        ratio = median_ratio(found['plain', 'nn.LSTM' if 'LSTM' in name else 'nn.GRU'], seconds)
+        ratio = median_ratio(found['plain', beside(name.upper())], seconds)
         share = f'{100 * median_ratio(found["layers", name], peaks):.0f} %' if whose == 'ours' else ''
         label = f'ours, {name}' if whose == 'ours' else name
         milliseconds, speed = 1000 * median(seconds) / windows, B * T * windows / median(seconds)
@@ -131,7 +145,7 @@ def training(file: Path, shape: Shape, blocks: int, windows: int) -> None:
     print(f'| {B}x{T}, {L}x{H} | sgemm: {median(peaks):.0f} GFLOP/s | | | | |', flush=True)
 
 
-def sampling(file: Path, sizes: Sequence[int], blocks: int, share: float) -> None:
+def sampling(file: Path, sizes: Sequence[int], blocks: int, share: float, *, peers: bool) -> None:
     """Print the table of sampling; `share` is the share of the usual characters that are drawn."""
     print('\n| model | loop | streams | chars/s in all | beside nn.GRU |\n|---|---|---|---|---|')
     labels = {'native': 'ours, C', 'torch': 'ours, NumPy'}
@@ -143,6 +157,13 @@ def sampling(file: Path, sizes: Sequence[int], blocks: int, share: float) -> Non
             few = round(150 * share)
             draw: Callable[[], object] = partial(PlainLoop(runs['torch'], 1).generate, few, 0.8)
             work = {('nn.GRU, softmax, multinomial', 1): partial(rate, draw, few)}
+            if peers:
+                from peers import OnnxReader
+
+                many = round(1000 * share)
+                work['onnxruntime, NumPy', 1] = partial(
+                    rate, partial(OnnxReader(runs['torch']).generate, many, 0.8), many
+                )
             for engine, streams, usual in cases:
                 length = round(usual * share)
                 draw = partial(runs[engine].generatestring, length, 0.8, seed=0, n=streams)
@@ -178,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('file', type=Path)
     parser.add_argument('--blocks', type=int, default=15)
     parser.add_argument('--windows', type=int, default=0, help='windows of a block (default: as the shape asks for)')
+    parser.add_argument('--peers', action='store_true', help='beside JAX, Keras and onnxruntime too')
     parser.set_defaults(
         shapes=SHAPES, sizes=(128, 512), share=1.0, names=[*RECURRENT, *MODELTYPES], memory_shape=MEMORY_SHAPE
     )
@@ -192,8 +214,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for shape in given.shapes:
         H = shape[2]
         windows = given.windows or (max(1, 1024 // H) if H <= 256 else 1)
-        training(given.file, shape, given.blocks if H < 512 else max(3, given.blocks // 4), windows)
-    sampling(given.file, given.sizes, given.blocks, given.share)
+        training(given.file, shape, given.blocks if H < 512 else max(3, given.blocks // 4), windows, peers=given.peers)
+    sampling(given.file, given.sizes, given.blocks, given.share, peers=given.peers)
     memory(given.file, given.names, given.memory_shape)
 
 

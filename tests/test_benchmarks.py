@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import torch
 from conftest import words
 
 BENCHMARKS = Path(__file__).parents[1] / 'benchmarks'
-SHARED = {'machine', 'plain'}
+SHARED = {'machine', 'plain', 'peers'}
 TABLES = {
     'attention': ['causal: True', 'LSTMAttention', 'protocol'],
     'busy': ['| 1 | one thread | '],
@@ -68,6 +69,14 @@ def test_the_help_is_the_docstring(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         with pytest.raises(SystemExit):
             benchmark.main(['--help'])
         assert f'python benchmarks/{name}.py' in capsys.readouterr().out
+
+
+def test_peers_that_are_not_installed_are_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speed = load('speed', monkeypatch)
+    monkeypatch.delitem(sys.modules, 'peers', raising=False)
+    monkeypatch.setitem(sys.modules, 'jax', None)
+    with pytest.raises(SystemExit, match=r"--peers needs jax. Next: pip install '.\[peers\]'"):
+        speed.main([str(source), '--quick', '--peers'])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
