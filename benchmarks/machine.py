@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import charrnn.environment  # noqa: F401  # isort: skip  before torch is imported, as at the prompt
+
 import argparse
 import ctypes
 import gc
