@@ -2,7 +2,7 @@
 
 A thread that waits for the others normally spins, up to milliseconds.  Beside a program that takes a core, the thread
 that all wait for has no core to run on then, and training is several times slower.  A thread that sleeps at once has
-to be woken at each of some 40 waits of a window, which costs a quiet machine a fifth of its speed.  So a thread spins
+to be woken at each of some 40 waits of a window, which costs a quiet machine a quarter of its speed.  So a thread spins
 for some microseconds, and sleeps then (benchmarks/busy.py).
 
 Large tensors lie in large pages, where the system has them, because a window takes its memory anew and the system
@@ -17,7 +17,7 @@ import os
 import sys
 
 WAITING = {'OMP_WAIT_POLICY': 'passive', 'GOMP_SPINCOUNT': '1000'}
-"""How threads wait: for every OpenMP, and for GNU's, which then does not sleep at once."""
+"""Settings by which a thread sleeps when it waits (every OpenMP), after a moment's spinning (GNU's OpenMP)."""
 OTHERS = ('KMP_BLOCKTIME',)
 """Variables of other OpenMPs about the same."""
 

@@ -74,6 +74,13 @@ def _parts(block: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
     return [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
 
 
+def _blocks(optimizer: torch.optim.Optimizer) -> Iterator[tuple[nn.Parameter, list[nn.Parameter]]]:
+    """Yield what the optimizer steps on, with the model's parameters in it: many in a block, or the parameter itself."""
+    for group in optimizer.param_groups:
+        for block in group['params']:
+            yield block, group.get('members', [block])
+
+
 def collect_gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """Move the gradients of the parameters into the blocks of their groups; return all gradients as the blocks are.
 
@@ -111,13 +118,11 @@ def apply_update(
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     """Yield the optimizer's moments, named after the parameters they belong to."""
     names = {parameter: name for name, parameter in model.named_parameters()}
-    for group in optimizer.param_groups:
-        for parameter in group['params']:
-            members = group.get('members', [parameter])
-            for moment, value in optimizer.state.get(parameter, {}).items():
-                # A count of steps is that of each member.
-                parts = _parts(value, members) if value.ndim else [value] * len(members)
-                yield from ((f'{names[p]}/{moment}', part) for p, part in zip(members, parts, strict=True))
+    for block, members in _blocks(optimizer):
+        for moment, value in optimizer.state.get(block, {}).items():
+            # A count of steps is that of each member.
+            parts = _parts(value, members) if value.ndim else [value] * len(members)
+            yield from ((f'{names[p]}/{moment}', part) for p, part in zip(members, parts, strict=True))
 
 
 MOMENTS = {
@@ -152,22 +157,17 @@ def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, s
     optimizer.state.clear()
     names = {parameter: name for name, parameter in model.named_parameters()}
     moments = {key.rpartition('/')[2] for key in saved}
-    for group in optimizer.param_groups:
-        for parameter in group['params']:
-            members = group.get('members', [parameter])
-            for moment in moments:
-                values = [saved.get(f'{names[p]}/{moment}') for p in members]
-                there = [value for value in values if value is not None]
-                if not there:
-                    continue
-                if there[0].ndim:
-                    filled = [
-                        torch.zeros(p.shape) if value is None else value
-                        for p, value in zip(members, values, strict=True)
-                    ]
-                    value = torch.cat([value.reshape(-1) for value in filled]).view_as(parameter)
-                else:
-                    value = torch.stack(there).amax()
-                # As torch itself keeps them: moments lie beside their block, step counts on the CPU unless it is fused.
-                beside = value.ndim or optimizer.defaults.get('fused')
-                optimizer.state[parameter][moment] = value.to(parameter.device if beside else 'cpu', copy=True)
+    for block, members in _blocks(optimizer):
+        for moment in moments:
+            values = [saved.get(f'{names[p]}/{moment}') for p in members]
+            there = [value for value in values if value is not None]
+            if not there:
+                continue
+            if there[0].ndim:
+                filled = [torch.zeros(p.shape) if v is None else v for p, v in zip(members, values, strict=True)]
+                value = torch.cat([v.reshape(-1) for v in filled]).view_as(block)
+            else:
+                value = torch.stack(there).amax()
+            # As torch itself keeps them: moments lie beside their block, step counts on the CPU unless it is fused.
+            beside = value.ndim or optimizer.defaults.get('fused')
+            optimizer.state[block][moment] = value.to(block.device if beside else 'cpu', copy=True)
