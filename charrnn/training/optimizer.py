@@ -75,7 +75,7 @@ def _parts(block: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
 
 
 def _blocks(optimizer: torch.optim.Optimizer) -> Iterator[tuple[nn.Parameter, list[nn.Parameter]]]:
-    """Yield what the optimizer steps on, with the model's parameters in it: many in a block, or the parameter itself."""
+    """Yield what the optimizer steps on, and the model's parameters in it: those of a block, or itself."""
     for group in optimizer.param_groups:
         for block in group['params']:
             yield block, group.get('members', [block])
