@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,6 +106,32 @@ def write_sealed(target: Path, contents: Mapping[str, bytes | Pieces]) -> None:
             append_durably(folder / name, data)
             if not reads_back(folder / name, data):
                 raise OSError(errno.EIO, 'the file reads back differently from what was written', str(folder / name))
+
+
+def share_sealed(source: Path, target: Path) -> None:
+    """Make `target` a sealed folder with the files of `source`: the same files under a second name, or else copies.
+
+    Nothing writes to a file in a sealed folder again, so one file on the disk serves both.
+
+    Raises
+    ------
+    CheckpointError    the source is missing or damaged
+    WorkspaceError     the target cannot be written, as in new_folder
+    """
+    files = read_manifest(source)['files']
+    with new_folder(target, f'{sum(expected["bytes"] for expected in files.values()):,} bytes') as folder:
+        with _naming(source):
+            for name, expected in files.items():
+                _check_plain(source, name, expected['bytes'])
+        for name in files:
+            try:
+                (folder / name).hardlink_to(source / name)
+            except OSError:  # another disk, a file system without links, a file of another user
+                shutil.copyfile(source / name, folder / name)
+    for name, found in read_manifest(target)['files'].items():
+        if found != files[name]:
+            remove(target)
+            _damaged(source, f'{name} was changed since it was written')
 
 
 def _size(folder: Path) -> int:

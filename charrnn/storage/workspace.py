@@ -39,6 +39,7 @@ from charrnn.storage.sealed import (
     parse_json,
     read_manifest,
     read_sealed,
+    share_sealed,
     verify,
     write_sealed,
 )
@@ -210,6 +211,17 @@ class Workspace:
             with self._reading_dataset():
                 self._dataset = stamps, verify(self.dataset)
         return self._dataset[1]
+
+    def share_dataset(self, other: Workspace) -> None:
+        """Take the dataset of another run into this directory, in which a run begins: one copy on the disk for both.
+
+        Raises
+        ------
+        CheckpointError    the dataset is damaged
+        WorkspaceError     this directory cannot be written
+        """
+        with other._reading_dataset():
+            share_sealed(other.dataset, self.dataset)
 
     @contextlib.contextmanager
     def _reading_dataset(self) -> Iterator[None]:

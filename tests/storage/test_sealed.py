@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from charrnn import CheckpointError, WorkspaceError
 from charrnn.storage import sealed
-from charrnn.storage.sealed import MANIFEST, new_folder, parse_json, read_sealed, verify, write_sealed
+from charrnn.storage.sealed import MANIFEST, new_folder, parse_json, read_sealed, share_sealed, verify, write_sealed
 
 
 def seal(target: Path) -> Path:
@@ -169,3 +170,33 @@ def test_a_failure_at_any_moment_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / 'f'):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('linked', [True, False])
+def test_a_shared_folder_is_the_same_folder_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    source, target = tmp_path / 'a', tmp_path / 'deep' / 'b'
+    digest = verify(seal(source))
+    if not linked:
+        monkeypatch.setattr(Path, 'hardlink_to', lambda self, target: os.link('/nowhere', self))
+    share_sealed(source, target)
+    assert verify(target) == verify(source) == digest
+    same = [(target / name).samefile(source / name) for name in ('one.bin', 'two.json')]
+    assert same == [linked, linked]
+    shutil.rmtree(source)
+    assert verify(target) == digest, 'each stays if the other is deleted'
+
+
+def test_a_damaged_folder_is_not_shared(tmp_path: Path) -> None:
+    source, target = tmp_path / 'a', tmp_path / 'b'
+    seal(source)
+    content = (source / 'one.bin').read_bytes()
+    (source / 'one.bin').write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    with pytest.raises(CheckpointError, match=r"a': one.bin was changed"):
+        share_sealed(source, target)
+    (source / 'one.bin').unlink()
+    (source / 'one.bin').symlink_to(tmp_path / 'elsewhere')
+    with pytest.raises(CheckpointError, match=r"a': one.bin is not a plain file"):
+        share_sealed(source, target)
+    assert not target.exists()
