@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
 from charrnn.errors import MOST_SHOWN, HyperParamsError, WorkspaceError, shown
+from charrnn.storage.facts import LONGEST_NAME, is_checkpoint_name
 from charrnn.storage.nearby import MOST_NAME, begin, entries, run_at_hand, save_text, size_of, text_at_hand, unused
 
 
@@ -236,6 +237,14 @@ def texts(name: str, value: object, default: Any = None) -> object:
     return value
 
 
+def label(name: str, value: object, default: Any = None) -> str:
+    """Return the name of a checkpoint; a number, 'best' and 'last' mean others (a ``Check``)."""
+    if not is_checkpoint_name(value):
+        what = f'{name}={shown(value)} is no name: at most {LONGEST_NAME} printable characters, no number, not'
+        raise HyperParamsError(f"{what} 'best' or 'last'.", f'{name}={default or "before-dropout"!r}')
+    return str(value)
+
+
 def path(name: str, value: object, default: Any = None) -> object:
     """Return a path; of a folder of char-rnn, which has an input.txt, suggest that file (a ``Check``)."""
     if not isinstance(value, str | os.PathLike):
@@ -256,13 +265,17 @@ def device(name: str, value: object, default: Any = None) -> object:
 CHECKS: dict[str, tuple[Check, Any]] = {
     **dict.fromkeys(('prime', 'stop', 'forbid', 'pattern', 'encoding'), (texts, None)),
     **dict.fromkeys(('srcfile', 'usedir', 'dir'), (path, None)),
-    **dict.fromkeys(('quiet', 'clear_state', 'stream', 'lower', 'punctuation', 'shuffle_lines'), (truth, True)),
+    **dict.fromkeys(
+        ('quiet', 'clear_state', 'background', 'stream', 'lower', 'punctuation', 'shuffle_lines'), (truth, True)
+    ),
     **dict.fromkeys(('train_len', 'valid_len', 'print_every'), (whole(0), 100)),
     **dict.fromkeys(('save_minutes', 'minutes'), (real(0), 10)),
     **dict.fromkeys(('topk', 'k'), (whole(1), 10)),
     'num_rounds': (whole(1), 1),
     'batchsize': (whole(1), 16),
     'keep': (whole(1), 5),
+    'rounds': (whole(1), 1),
+    'patience': (whole(1), 3),
     'numchars': (whole(0), 500),
     'temp': (real(0), 0.5),
     'seed': (whole(0), 0),

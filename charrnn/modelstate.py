@@ -7,18 +7,19 @@ one line here and one name in PURPOSES.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from charrnn.advice import no_attribute, no_attribute_of_the_class
 from charrnn.arguments import path_of, whole
 from charrnn.errors import WorkspaceError
 from charrnn.export import page
-from charrnn.hyperparams import CHANGEABLE, HyperParams, write
+from charrnn.hyperparams import HyperParams
+from charrnn.manners import ON_THE_CLASS, OnePage, refuse_attribute, refuse_pickling, set_attribute, shown_names
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.recipes import settings_of
 from charrnn.session import (
+    branches,
     comparison,
     compression,
     copied,
@@ -35,6 +36,7 @@ from charrnn.session import (
     snapshots,
     temperatures,
 )
+from charrnn.session.entry import begin_run, load_run
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
 from charrnn.signatures import known_names_only, with_hyperparameters
@@ -46,34 +48,20 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
 
 PURPOSES = {
-    'begin': ('initfromsrcfile', 'load'),
+    'begin': ON_THE_CLASS,
     'train': ('trainmodel', 'sethyperparams'),
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
     'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
-    'keep': ('newcheckpoint', 'checkpoints', 'restore'),
+    'keep': ('newcheckpoint', 'checkpoints', 'restore', 'rewind', 'branch', 'family'),
     'share': ('exporthtml', 'compress', 'decompress'),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
 
 
-class _OnePage(type):
-    """The metaclass of ModelState, which keeps help(ModelState) on one page.
-
-    pydoc prints the whole help of every name in dir(); on the class, these are the two that are called on it.  The
-    table in the docstring has every verb, help(ModelState.trainmodel) the details, and dir(ms) every name.
-    """
-
-    def __dir__(cls) -> list[str]:
-        return list(PURPOSES['begin'])
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute_of_the_class
-
-
-class ModelState(metaclass=_OnePage):
+class ModelState(metaclass=OnePage):
     """A recurrent language model in training, and all it needs to go on.
 
     >>> ms = ModelState.initfromsrcfile('shakespeare.txt', 'workspaces/s')
@@ -155,7 +143,7 @@ class ModelState(metaclass=_OnePage):
         refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir, 'workspaces/text'))
-        return cls._of(Run.begin(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
+        return cls._of(begin_run(workspace, source, modeltype, hyper, seed, chosen, init_checkpoint=init_checkpoint))
 
     @classmethod
     @known_names_only
@@ -174,7 +162,7 @@ class ModelState(metaclass=_OnePage):
         Raises WorkspaceError (no run there), CheckpointError (nothing good
         is left, or a newer format).
         """
-        return cls._of(Run.load(Workspace(path_of('dir', dir)), choose_device(device)))
+        return cls._of(load_run(Workspace(path_of('dir', dir)), choose_device(device)))
 
     @classmethod
     def _of(cls, run: Run) -> Self:
@@ -206,6 +194,9 @@ class ModelState(metaclass=_OnePage):
     newcheckpoint = snapshots.newcheckpoint
     checkpoints = snapshots.checkpoints
     restore = snapshots.restore
+    rewind = snapshots.rewind
+    branch = branches.branch
+    family = branches.family
     exporthtml = page.exporthtml
     compress = compression.compress
     decompress = compression.decompress
@@ -279,26 +270,12 @@ class ModelState(metaclass=_OnePage):
     def _repr_html_(self) -> str:
         return status_of(self._run).html()
 
-    def __dir__(self) -> list[str]:
-        return [name for name in object.__dir__(self) if not name.startswith('_') or name.startswith('__')]
+    __dir__ = shown_names
+    __reduce__ = refuse_pickling
 
     if not TYPE_CHECKING:  # a type checker would accept every name
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise no_attribute(self, name)
-
-        def __setattr__(self, name: str, value: object) -> None:
-            if name in type(self).__slots__:
-                object.__setattr__(self, name, value)
-                return
-            if name in CHANGEABLE:
-                raise AttributeError(f'ms.{name} cannot be set here.  Next: ms.sethyperparams({write(name, value)})')
-            if name in HyperParams.__dataclass_fields__ or name in vars(type(self)):
-                raise AttributeError(f'ms.{name} cannot be set: it is a fact of this run.')
-            raise no_attribute(self, name)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError('a ModelState owns a directory: ms.newcheckpoint() saves it, ModelState.load(dir) loads it')
+        __getattr__ = refuse_attribute
+        __setattr__ = set_attribute
 
 
 def _table_of_verbs() -> str:

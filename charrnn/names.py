@@ -44,6 +44,7 @@ _SYNONYMS = {
     'characters count size words total_words return_length',
     'optimizer': 'opt optim optimiser solver',
     'output': 'out outfile out_file output_file dest destination outpath',
+    'patience': 'early_stopping_patience early_stopping_rounds n_iter_no_change stop_after',
     'prime': 'prompt start start_text start_string start_with starting_text prefix seed_text seed_string context '
     'initial_text initial begin beginning primetext prime_text priming prime_str conditioning condition text input '
     'input_text first_chars init_text',
@@ -101,6 +102,7 @@ OTHER_VALUES: dict[str, tuple[tuple[str, object, str], ...]] = {
     'progress': (('quiet', False, ''),),
     'return_as_list': (('n', 5, ' (the result is a list)'),),
     'validation': (('trainfrac', 0.9, ''),),
+    **dict.fromkeys(('early_stopping', 'early_stop'), (('patience', 3, ' (in rounds)'),)),
     'attention': (('modeltype', 'LSTMAttention', ''),),
     **dict.fromkeys(('warmup_iters', 'warmup_steps', 'num_warmup_steps'), (('warmup', 1, ' (in epochs)'),)),
     'lr_decay_iters': (('cosine', 10, ' (in epochs)'),),
@@ -140,7 +142,6 @@ _NO_ARGUMENT = {
     'return_text include_prefix': 'leave it out: the result is the text after the prime',
     'destination_path output_file output_path': "open('sample.txt', 'w', encoding='utf-8')"
     '.write(ms.generatestring(1000))',
-    'patience early_stopping early_stop': "leave it out, then ms.restore('best')",
     'momentum nesterov dampening beta1 beta2 beta_1 beta_2 betas adam_beta1 adam_beta2 eps epsilon amsgrad '
     'centered': 'leave it out: no optimizer here has it; rmsprop has decay',
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out: temp is the one knob of a draw',

@@ -71,6 +71,7 @@ TINY = "layers=1, state_size=4, seq_len=8, device='cpu', level={level!r}"
 FORMS = {
     'initfromsrcfile': f"ms = ModelState.initfromsrcfile('poem.txt', 'new', {TINY})",
     'load': "ms = ModelState.load('ws')",
+    'branch': "ms.branch('new')",
     'trainmodel': 'ms.trainmodel(2, train_len=2, print_every=0)',
     'read': 'state = ms.read(text[:8])',
     'loadstate': "ms.loadstate('kept.state')",

@@ -156,6 +156,7 @@ class CheckpointRow:
     valid_nats: float | None
     written: str
     is_best: bool
+    name: str = ''
 
 
 class CheckpointTable(Several, Tabular, tuple[CheckpointRow, ...]):
@@ -178,5 +179,8 @@ class CheckpointTable(Several, Tabular, tuple[CheckpointRow, ...]):
         ]
         return Table(
             columns,
-            [(r.number, r.round, r.epoch, r.valid_nats, r.written[:19], 'best' if r.is_best else '') for r in self],
+            [(r.number, r.round, r.epoch, r.valid_nats, r.written[:19], self._remark(r)) for r in self],
         )
+
+    def _remark(self, row: CheckpointRow) -> str:
+        return ', '.join(filter(None, ['best' if row.is_best else '', repr(row.name) if row.name else '']))

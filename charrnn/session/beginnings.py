@@ -13,7 +13,6 @@ from charrnn.errors import warn
 from charrnn.evaluation.ladder import unigram_shift
 from charrnn.hyperparams import HyperParams
 from charrnn.models import without_effect
-from charrnn.session.trust import open_dataset
 from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.nearby import begin_again, from_here
 from charrnn.storage.sealed import new_folder
@@ -28,7 +27,7 @@ SLOW_BYTES = 100_000_000
 """A text from this size on takes so long to read that it is announced."""
 
 
-def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -> Dataset:
+def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -> None:
     """Encode a source into a directory in which a run begins.
 
     Raises
@@ -42,7 +41,6 @@ def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -
         write_dataset(folder, source, seq_len, seed)
     with explained(workspace.history, cannot_write):
         workspace.history.unlink(missing_ok=True)
-    return open_dataset(workspace)
 
 
 def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[str, Any]) -> None:

@@ -12,17 +12,19 @@ from typing import Any
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
 from charrnn.display.standing import standing_of
+from charrnn.display.text import number
+from charrnn.errors import HyperParamsError, TrainingError
 from charrnn.hyperparams import HyperParams
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.hooks import own
 from charrnn.session.overview import course_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
-from charrnn.storage.checkpoints import KEEP
+from charrnn.storage.facts import KEEP
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
-from charrnn.training.loop import RoundPlan, Stop, TrainReport, run_round
+from charrnn.training.loop import Patience, RoundPlan, Stop, TrainReport, run_round
 
 
 @known_names_only
@@ -38,6 +40,7 @@ def trainmodel(
     save_minutes: float = 10,
     minutes: float = 0,
     keep: int | None = None,
+    patience: int | None = None,
     quiet: bool = False,
 ) -> TrainReport:
     """Train on from the run's present place.
@@ -63,6 +66,8 @@ def trainmodel(
                            round then ends early
     keep : int             newest checkpoints that stay, beside the best; by
                            default as last time, 5 at first
+    patience : int         stop after so many rounds without a better
+                           validation of the whole split
     quiet : bool           print nothing
 
     Raises TrainingError (too short a text), NonFiniteLossError
@@ -77,7 +82,10 @@ def trainmodel(
         print_every=whole(0)('print_every', print_every, 100),
         save_minutes=real(0)('save_minutes', save_minutes, 10),
         deadline=time.monotonic() + 60 * minutes if minutes else math.inf,
+        patience=0 if patience is None else whole(1)('patience', patience, 3),
     )
+    if plan.patience:
+        refuse_no_validation(run, plan)
     run.keep = run.keep if keep is None else whole(1)('keep', keep, KEEP)
     screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
     clear_state = truth('clear_state', clear_state)
@@ -121,7 +129,9 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     run.refuse_changed_dataset()
     listener = RunListener(run, screen)
     before, seconds, rounds = learner.symbols, learner.seconds, 0
+    patience = Patience(plan.patience, run.history.best(len(run.data.valid)))
     row: Row = {}
+    is_early = False
     with learner.laid(lanes, clear_state=clear_state):
         run.training = True
         try:
@@ -129,8 +139,9 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
             while not is_last:
                 rounds += 1
                 row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
-                is_last = rounds >= plan.rounds or stop.requested or plan.is_over()
-                if not stop.requested:
+                is_early = patience.is_over(run.history.best(len(run.data.valid))) and not stop.requested
+                is_last = rounds >= plan.rounds or stop.requested or plan.is_over() or is_early
+                if not stop.requested and not is_early:
                     listener.tell_standing(is_last)
         except KeyboardInterrupt:
             tell_stopped_at_once(screen, learner.torn)
@@ -138,6 +149,8 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
         finally:
             run.training = False
             listener.show_waiting()
+    if is_early:
+        tell_stopped_early(screen, plan.patience, run)
     if stop.requested and rounds:
         tell_stopped(screen, run.saved['number'])
     symbols = learner.symbols - before
@@ -151,7 +164,17 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
         checkpoint=run.saved.get('number'),
         seconds=learner.seconds - seconds,
         interrupted=stop.requested,
+        stopped_early=is_early,
     )
+
+
+def refuse_no_validation(run: Run, plan: RoundPlan) -> None:
+    """Raise an error if the rounds of a plan bring no validation of the whole split, which its patience compares."""
+    patience = f'patience={plan.patience} compares validations of the whole split'
+    if not len(run.data.valid):
+        raise TrainingError(f'{patience}, and this run has no validation split.', 'leave patience out')
+    if plan.valid_len:
+        raise HyperParamsError(f'{patience}, and valid_len={plan.valid_len} is a part of it.', 'leave valid_len out')
 
 
 SHOWN_ROUNDS = 10
@@ -218,6 +241,15 @@ class RunListener:
     def save(self) -> int:
         """Write a checkpoint; return its number."""
         return self.run.save()
+
+
+def tell_stopped_early(screen: Screen, patience: int, run: Run) -> None:
+    """Report that no validation was better for as many rounds as `patience` says."""
+    rounds = 'a round' if patience == 1 else f'{patience} rounds'
+    best, step = ('', 'ms.checkpoints()')
+    if run.best:
+        best, step = f' than {number(run.best.nats, 4)} in round {run.best.round}', "ms.restore('best')"
+    screen.say(f'Stopped early: {rounds} without a better validation{best}.  Next: {step} goes back')
 
 
 def tell_stopped(screen: Screen, checkpoint: int) -> None:

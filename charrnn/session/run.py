@@ -7,28 +7,24 @@ import os
 import threading
 import time
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
-import torch
-
-from charrnn.display.text import printable
 from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, memory_explained, warn
-from charrnn.hyperparams import HyperParams, changed_settings
-from charrnn.models import LanguageModel, drift, environment, memory_of, settled
-from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
+from charrnn.hyperparams import changed_settings
+from charrnn.models import LanguageModel, environment, settled
 from charrnn.session.measurements import Measurements
-from charrnn.session.trust import checked, open_dataset
+from charrnn.session.trust import checked
 from charrnn.storage.attachments import Attachments
-from charrnn.storage.checkpoints import KEEP, Best, Checkpoint
+from charrnn.storage.checkpoints import Best, Checkpoint
+from charrnn.storage.facts import KEEP
 from charrnn.storage.lookup import as_typed, no_model
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
-from charrnn.text.sources import Source
 from charrnn.training.history import History, Row, is_sound
 from charrnn.training.learner import Learner
-from charrnn.training.limits import at_rest, refuse_beyond, refuse_unfit
-from charrnn.training.loop import make_row, untrained_row
-from charrnn.training.moment import Moment, refuse_unreadable
+from charrnn.training.limits import refuse_unfit
+from charrnn.training.loop import make_row
+from charrnn.training.moment import Moment
 from charrnn.version import __version__
 
 
@@ -44,6 +40,7 @@ class Run:
     saved : dict             number, position and round of the checkpoint that was written or loaded last; and after
                              the restore of a chosen one, `newest`: the number of the one that load takes
     best : Best or None      the best checkpoint at that time
+    parent : dict            of a branch: `run`, `checkpoint`, `digest` and `round` that it was forked from; else empty
     keep : int               newest checkpoints that stay, besides the best
     training : bool          True during trainmodel, when an attached function could call back
     """
@@ -55,6 +52,7 @@ class Run:
         self.saved: dict[str, int] = {}
         self.best: Best | None = None
         self.keep = KEEP
+        self.parent: dict[str, Any] = {}
         self.training = False
         self.process = os.getpid()
         self._files = threading.RLock()  # one thread at a time writes the files of the run
@@ -69,76 +67,7 @@ class Run:
         """The name of the model type."""
         return self.learner.modeltype
 
-    # ---- beginning and coming back --------------------------------------------------------------------------
-
-    @classmethod
-    def begin(
-        cls,
-        workspace: Workspace,
-        source: Source,
-        modeltype: str,
-        hyper: HyperParams,
-        seed: int,
-        device: torch.device,
-        *,
-        init_checkpoint: bool,
-    ) -> Self:
-        """Encode the source, build a model, measure it and save it; leave nothing behind if one of these fails.
-
-        Raises
-        ------
-        SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (there is a run already)
-        """
-        with workspace.beginning():
-            # Before a long text is read: what does not depend on it.
-            refuse_beyond(memory_of(device), modeltype, 1, replace(hyper, seq_len=1))
-            data = read_source(workspace, source, hyper.seq_len, seed)
-            refuse_unfit(modeltype, hyper, data, device)
-            tell_remarks(source, data, workspace.name, unusual(modeltype, hyper, seed))
-            run = cls(workspace, Learner(modeltype, hyper, data, seed, device))
-            refuse_unreadable(run.learner.moment(), run.data)
-            run.record(untrained_row(run.learner))
-            if init_checkpoint:
-                run._save()  # not save(): after a failure nothing is left that could be saved later
-        return run
-
-    @classmethod
-    def load(cls, workspace: Workspace, device: torch.device) -> Self:
-        """Return the run at its newest good checkpoint; warn of checkpoints passed over and of what has changed.
-
-        Raises
-        ------
-        WorkspaceError (no run there), CheckpointError (nothing good is left, or a newer format)
-        """
-        workspace.require_run()
-        marks = workspace.marks()  # before anything is read, so that a writer meanwhile is noticed at the first write
-        digest = workspace.dataset_digest()
-        data = open_dataset(workspace)
-        (found, moment), troubles = workspace.checkpoints.read_newest(
-            digest, lambda found: (found, checked(workspace, found, data))
-        )
-        refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), at_rest(moment.hyper))
-        number = found.number
-        troubles = [f'{trouble} Loaded checkpoint {number} instead.' for trouble in troubles]
-        troubles += workspace.checkpoints.verify_before(number)
-        source = changed_source(data, workspace.name, unusual(moment.modeltype, moment.hyper, moment.seed))
-        for trouble in filter(None, [*troubles, *workspace.extras().values(), source]):
-            warn(trouble)
-        run = cls(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
-        run.keep = found.facts.get('keep', KEEP)  # of the directory, not of a moment: restore leaves it
-        run._become(found, moment)
-        workspace.open(marks)
-        if waiting := run.attachments.waiting:
-            warn(
-                f'this run has {", ".join(waiting)} attached, not opened. ms.attached shows the source; '
-                f'ms.reattach() runs that code, ms.detach({waiting[0]!r}) goes on without.'
-            )
-        if changed := drift(found.facts.get('environment', {}), environment(device, run.learner.model.engine)):
-            warn(
-                f'since checkpoint {number}: {printable(changed)}. Training goes on from it, '
-                'but an exact resume is not promised, because sums may round otherwise.'
-            )
-        return run
+    # ---- coming back ----------------------------------------------------------------------------------------
 
     def restore(self, checkpoint: int | str | None) -> None:
         """Go back to a checkpoint: its number, 'best' or 'last' (None).  After a CheckpointError nothing has changed.
@@ -156,7 +85,7 @@ class Run:
         else:
             found = store.read(store.resolve(checkpoint))
             moment = self._own(found)
-        self._become(found, moment)
+        self.become(found, moment)
         if checkpoint is not None and checkpoint != 'last':
             self.saved['newest'] = max(store.numbers())
         self.workspace.open(marks)
@@ -176,7 +105,8 @@ class Run:
             )
         return moment
 
-    def _become(self, found: Checkpoint, moment: Moment) -> None:
+    def become(self, found: Checkpoint, moment: Moment) -> None:
+        """Become the moment in a checkpoint, with the history and the attached functions of that time."""
         length = found.facts['history_length']
         journal, unreadable = self.workspace.read_history(is_sound)
         if trouble := unreadable or journal.trouble(length):
@@ -189,15 +119,15 @@ class Run:
 
     # ---- keeping --------------------------------------------------------------------------------------------
 
-    def save(self) -> int:
-        """Write a checkpoint of this moment; return its number.
+    def save(self, name: str = '') -> int:
+        """Write a checkpoint of this moment, which stays for ever if it has a name; return its number.
 
         Raises
         ------
         WorkspaceError    disk full, no memory for the copy, ...: nothing is lost
         """
         with self._files, memory_explained(self._no_memory):
-            return self._save()
+            return self.write_moment(name)
 
     def _no_memory(self) -> WorkspaceError:
         return WorkspaceError(
@@ -205,7 +135,8 @@ class Run:
             'free memory, then ms.newcheckpoint()',
         )
 
-    def _save(self) -> int:
+    def write_moment(self, name: str = '') -> int:
+        """Write a checkpoint of this moment as ``save`` does, which also explains that memory was refused."""
         learner = self.learner
         moment = learner.moment()
         learner.refuse_if_torn()
@@ -224,6 +155,10 @@ class Run:
         }
         if self.keep != KEEP:
             facts['keep'] = self.keep
+        if self.parent:
+            facts['parent'] = self.parent
+        if name:
+            facts['name'] = name
         pickled = self.attachments.save()
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}

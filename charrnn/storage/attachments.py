@@ -62,6 +62,10 @@ class Attachments(Mapping[str, Attachment]):
         both._held = {**found._held, **{name: held for name, held in self._held.items() if held.function is not None}}
         return both
 
+    def copied(self) -> Attachments:
+        """Return the same attachments for another run."""
+        return Attachments().kept_over(self)
+
     def function(self, name: str) -> Callable[..., Any] | None:
         """Return an attached function that raises only AttachedError, with its name; None if it is missing or waits."""
         held = self._held.get(name)

@@ -12,48 +12,23 @@ Both are derived from the folders, so that no pointer can be stale.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
 from charrnn.errors import CheckpointError, UnusableHereError, lacks_memory, shown
 from charrnn.storage.attachments import SUFFIX
 from charrnn.storage.durable import Pieces, cannot_read, fsync_folder, sweep
+from charrnn.storage.facts import FACTS, KEEP, Facts, parse_facts
 from charrnn.storage.nearby import TENSORS
-from charrnn.storage.sealed import as_json, parse_json, read_sealed, verify, write_sealed
+from charrnn.storage.sealed import as_json, read_sealed, verify, write_sealed
 from charrnn.storage.tensors import as_pieces, from_bytes
 
-FACTS = 'facts.json'
-KEEP = 5
-"""Number of newest checkpoints that are kept, besides the best, if the facts of the newest have no `keep`."""
-
-LONGEST_NAME = 40
-"""Maximum length of the name of an attached function."""
-
-LARGEST = 2**53
-"""Counts below this are exact as int and as float64."""
-
 T = TypeVar('T')
-Facts = dict[str, Any]
-FACT_TYPES: dict[str, type | tuple[type, ...]] = {
-    'position': int,
-    'symbols': int,
-    'round': int,
-    'seed': int,
-    'history_length': int,
-    'seconds': (int, float),
-    'valid_nats': (int, float, type(None)),
-    'schedule': dict,
-    'hyper': dict,
-    'modeltype': str,
-    'data_digest': str,
-    'written': str,
-}
 
 
 class Checkpoint(NamedTuple):
@@ -109,7 +84,7 @@ class Checkpoints:
     def write(self, tensors: Mapping[str, Tensor], facts: Facts, attached: Mapping[str, bytes] | None = None) -> int:
         """Write a new checkpoint, drop old ones, and return its number.
 
-        The newest ones stay, as many as the fact `keep` says, and the best.
+        The newest ones stay, as many as the fact `keep` says, the best, and those with a name.
 
         Raises
         ------
@@ -138,7 +113,8 @@ class Checkpoints:
     def _drop_old(self, keep: int) -> None:
         facts = self.facts()
         best = best_of(facts)
-        doomed = facts.keys() - {*sorted(facts)[-keep:], *([best.number] if best else [])}
+        kept = {*sorted(facts)[-keep:], *([best.number] if best else []), *(n for n, f in facts.items() if 'name' in f)}
+        doomed = facts.keys() - kept
         # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:
             self.folder(number).rename(self.root / f'.{number:06d}.{os.getpid()}.tmp')
@@ -243,7 +219,7 @@ class Checkpoints:
         return best_of(self.facts())
 
     def resolve(self, wanted: object) -> int:
-        """Return the number of the checkpoint that `wanted` names: an existing number, or 'best'.
+        """Return the number of the checkpoint that `wanted` names: an existing number, 'best', or a name.
 
         Raises
         ------
@@ -260,38 +236,27 @@ class Checkpoints:
             return best.number
         if isinstance(wanted, Integral) and int(wanted) in found:
             return int(wanted)
-        there = ', '.join(map(str, found)) or 'none'
+        names = self.names()
+        if isinstance(wanted, str) and wanted in names:
+            return names[wanted]
+        there = ', '.join([*map(str, found), *map(repr, names)]) or 'none'
         or_best = "ms.restore('best') or " if self.best() else ''
-        following = f"{or_best}ms.restore('last') or one of these numbers" if found else 'ms.newcheckpoint()'
+        following = f"{or_best}ms.restore('last') or one of these" if found else 'ms.newcheckpoint()'
         raise CheckpointError(
-            f'no checkpoint {shown(wanted)}; there: {there} (the newest and the best stay).', following
+            f'no checkpoint {shown(wanted)}; there: {there} (the newest, the best and those with a name stay).',
+            following,
         )
+
+    def names(self) -> dict[str, int]:
+        """Return the number of each checkpoint that has a name."""
+        return {facts['name']: number for number, facts in self.facts().items() if 'name' in facts}
 
     def _parsed(self, number: int, content: bytes) -> Facts:
         """Return the facts from a verified file, after a check of their types: the author of the run is not trusted."""
         try:
-            facts = parse_json(content)
-        except ValueError:
-            facts = None
-        if not isinstance(facts, dict):
-            raise self._senseless(number, f'{FACTS} is not a JSON object of facts')
-        for name, types in FACT_TYPES.items():
-            value = facts.get(name, ...)
-            possible = isinstance(value, types) and not isinstance(value, bool)
-            if isinstance(value, int | float):
-                possible &= 0 <= value < (LARGEST if isinstance(value, int) else math.inf)
-            if not possible:
-                raise self._senseless(number, f'the {name} in {FACTS} is {"invalid" if name in facts else "missing"}')
-        keep = facts.get('keep', KEEP)
-        if type(keep) is not int or not 1 <= keep < LARGEST:
-            raise self._senseless(number, f'the keep in {FACTS} is invalid')
-        for name in ('attached', 'environment'):
-            if not isinstance(facts.get(name, {}), dict):
-                raise self._senseless(number, f'the {name} in {FACTS} is invalid')
-        for name, source in facts.get('attached', {}).items():
-            if not (name.isidentifier() and len(name) <= LONGEST_NAME and isinstance(source, str)):
-                raise self._senseless(number, f'an attached function in {FACTS} has an invalid name or source')
-        return facts
+            return parse_facts(content)
+        except ValueError as error:
+            raise self._senseless(number, str(error)) from None
 
     def _senseless(self, number: int, what: str) -> CheckpointError:
         return CheckpointError(

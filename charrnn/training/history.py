@@ -13,6 +13,7 @@ there is a new row to append.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -127,8 +128,16 @@ class History(Tabular, Sequence[Row]):
 
     def validations(self) -> list[tuple[int, float]]:
         """Return round and loss of each validation that scored as many symbols as the newest one, oldest first."""
-        scored = [row for row in self if row.get('valid_nats') is not None]
-        return [(r['round'], r['valid_nats']) for r in scored if r['valid_symbols'] == scored[-1]['valid_symbols']]
+        scored = [row['valid_symbols'] for row in self if row.get('valid_nats') is not None]
+        return self._whole(scored[-1]) if scored else []
+
+    def _whole(self, symbols: int) -> list[tuple[int, float]]:
+        scored = [row for row in self if row.get('valid_nats') is not None and row['valid_symbols'] == symbols]
+        return [(row['round'], row['valid_nats']) for row in scored]
+
+    def best(self, symbols: int) -> float | None:
+        """Return the lowest validation loss over all `symbols` of the split, or None if there is none."""
+        return min((nats for _, nats in self._whole(symbols)), default=None)
 
     def validated(self, position: int, symbols: int) -> float | None:
         """Return the validation loss over all `symbols` of the split at this position, or None if there is none."""
@@ -170,6 +179,19 @@ class History(Tabular, Sequence[Row]):
         """Record that the waiting rows are in the file now."""
         self._written |= self._waiting
         self._waiting = {}
+
+    def copied(self) -> History:
+        """Return a history of the same rows for another run: all of them are in ``waiting``."""
+        found = History(level=self.level)
+        for row in _live_at({**self._written, **self._waiting}, self.length):
+            found.add(row)
+        return found
+
+    def is_past(self, length: int) -> bool:
+        """Return True if the rows live at `length` are the first of those that are live now."""
+        rows = {**self._written, **self._waiting}
+        then, now = _live_at(rows, length), _live_at(rows, self.length)
+        return all(a is b for a, b in itertools.zip_longest(then, now[: len(then)]))
 
     def rewind(self, length: int) -> None:
         """Go back to the moment when there were `length` rows; all later rows are superseded."""

@@ -36,6 +36,7 @@ class RoundPlan:
     print_every : int        windows from report to report; 0 reports nothing
     save_minutes : float     from checkpoint to checkpoint inside a round
     deadline : float         of time.monotonic(); from then on no window begins, except the first of a round
+    patience : int           rounds without a better validation of the whole split after which to stop; 0 goes on
     """
 
     rounds: int = 1
@@ -44,10 +45,30 @@ class RoundPlan:
     print_every: int = 100
     save_minutes: float = 10
     deadline: float = math.inf
+    patience: int = 0
 
     def is_over(self) -> bool:
         """Return True if the time of the plan is spent."""
         return time.monotonic() >= self.deadline
+
+
+class Patience:
+    """The count of rounds without a better validation.
+
+    Parameters
+    ----------
+    rounds : int             after which patience is over; 0: never
+    best : float or None     the lowest validation loss so far
+    """
+
+    def __init__(self, rounds: int, best: float | None) -> None:
+        self.rounds, self.best, self.since = rounds, best, 0
+
+    def is_over(self, best: float | None) -> bool:
+        """Count one more round, after which `best` is the lowest loss so far; return True if that was the last one."""
+        self.since = self.since + 1 if best == self.best else 0
+        self.best = best
+        return self.since >= self.rounds > 0
 
 
 class Stop(Protocol):
@@ -92,6 +113,7 @@ class TrainReport:
     seconds : float              spent in training windows; validations, samples and checkpoints come on top, so that
                                  minutes=1 ends with fewer than 60
     interrupted : bool           True if Ctrl-C ended it
+    stopped_early : bool         True if patience ended it
     """
 
     rounds: int
@@ -103,6 +125,7 @@ class TrainReport:
     checkpoint: int | None
     seconds: float
     interrupted: bool
+    stopped_early: bool = False
 
     def __repr__(self) -> str:
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in vars(self).items()}

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import itertools
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +48,8 @@ def write_together(ms: ModelState) -> None:
     converse(run_of(ms), ms.read('the'), '', 0.5, np.random.default_rng(), lambda shown: next(answers))
 
 
+NUMBERS = itertools.count()
+
 OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'evaluate': lambda ms: ms.evaluate(),
     'evaluate adaptively': lambda ms: ms.evaluate(adapt=True),
@@ -79,13 +82,17 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
     'compress': lambda ms: ms.decompress(ms.compress('the cat, or no cat', verify=True)),
     'save': lambda ms: ms.newcheckpoint(),
+    'save under a name': lambda ms: ms.newcheckpoint(name=f'name {next(NUMBERS)}'),
+    'branch': lambda ms: ms.branch(f'{ms.curdir} {next(NUMBERS)}', learnrate=0.5).family(),
+    'family': lambda ms: repr(ms.family()),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
     'global seeds': lambda ms: (np.random.seed(0), random.seed(0)),  # noqa: NPY002  what a user may do
 }
 
 
-CHANGERS = {'initfromsrcfile', 'load', 'restore', 'sethyperparams', 'trainmodel', 'attach', 'detach', 'reattach'}
+CHANGERS = {'initfromsrcfile', 'load', 'restore', 'rewind', 'sethyperparams', 'trainmodel'}
+CHANGERS |= {'attach', 'detach', 'reattach'}
 
 
 def test_every_method_that_looks_is_tried() -> None:

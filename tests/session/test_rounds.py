@@ -3,12 +3,13 @@
 import re
 import time
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from conftest import MakeRun, learner_of, moment, train
 
-from charrnn import AttachedError, ModelState
+from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
 from charrnn.session import rounds
 from charrnn.training.learner import Learner
 
@@ -99,3 +100,46 @@ def test_what_went_wrong_is_told_below_the_line_of_its_round(
     lines = capsys.readouterr().out.splitlines()
     (place,) = (n for n, line in enumerate(lines) if 'diverged' in line)
     assert re.match(r'round [1-3] ends', lines[place - 1]) and lines[-1].startswith('round 4 ends')
+
+
+def test_patience_ends_a_training_that_no_longer_improves(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ms = make_run()
+    losses = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])  # an equal loss is no better one
+    whole = Learner.validate
+
+    def validate(self: Learner, windows: int, tick: Any) -> Any:
+        found = whole(self, windows, tick)
+        assert found is not None
+        return replace(found, nats=next(losses))
+
+    monkeypatch.setattr(Learner, 'validate', validate)
+    report = ms.trainmodel(50, 3, train_len=1, print_every=0, patience=3)
+    assert (report.rounds, report.stopped_early, report.interrupted) == (5, True, False)
+    said, _, step = capsys.readouterr().out.splitlines()[-1].partition('  ')
+    assert said == 'Stopped early: 3 rounds without a better validation than 2.0000 in round 2.'
+    assert step == "Next: ms.restore('best') goes back"
+    assert ms.restore('best').position == 2 * 8
+    again = ms.trainmodel(1, 3, train_len=1, print_every=0, patience=1)
+    assert (again.rounds, again.stopped_early) == (1, False), 'a better one'
+
+
+def test_a_call_with_patience_counts_its_own_rounds(make_run: MakeRun) -> None:
+    ms = make_run(learnrate=0.0)
+    reports = [ms.trainmodel(9, 3, train_len=1, print_every=0, patience=2) for _ in range(2)]
+    assert [(report.rounds, report.stopped_early) for report in reports] == [(2, True), (2, True)]
+
+
+@pytest.mark.parametrize(('begun', 'given', 'said'), [
+    ({'trainfrac': 1.0}, {}, 'has no validation split'),
+    ({}, {'valid_len': 1}, 'valid_len=1 is a part of it'),
+    ({}, {'patience': 0}, 'patience=0 must be a whole number, 1 or more'),
+])  # fmt: skip
+def test_patience_without_a_whole_validation_is_refused(
+    make_run: MakeRun, begun: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
+    ms = make_run(**begun)
+    with pytest.raises((HyperParamsError, TrainingError), match=said):
+        ms.trainmodel(2, 3, **{'patience': 3, **given})
+    assert ms.position == 0

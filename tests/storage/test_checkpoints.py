@@ -9,7 +9,8 @@ import torch
 from conftest import MakeRun, moment, train
 
 from charrnn import CheckpointError, ModelState
-from charrnn.storage.checkpoints import FACTS, KEEP, Checkpoint, Checkpoints, best_of
+from charrnn.storage.checkpoints import Checkpoint, Checkpoints, best_of
+from charrnn.storage.facts import FACTS, KEEP
 from charrnn.storage.nearby import TENSORS
 from charrnn.storage.sealed import NewerFormatError, as_json, write_sealed
 
