@@ -11,6 +11,7 @@ import charrnn.environment  # noqa: F401  before torch is imported
 
 # isort: on
 import charrnn.advice as _advice
+from charrnn.display.tensorboard import tensorboard
 from charrnn.errors import (
     AttachedError,
     CharRNNError,
@@ -93,6 +94,7 @@ __all__ = [
     'plot',
     'register',
     'temperatures',
+    'tensorboard',
 ]
 
 # help(), tracebacks and pickled errors then say charrnn.ModelState, whichever file defines the class.

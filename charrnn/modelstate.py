@@ -36,6 +36,7 @@ from charrnn.session import (
     snapshots,
     temperatures,
 )
+from charrnn.session.background import Training
 from charrnn.session.entry import begin_run, load_run
 from charrnn.session.overview import status_of
 from charrnn.session.run import Run
@@ -238,6 +239,11 @@ class ModelState(metaclass=OnePage):
         return self._run.learner.model.engine
 
     @property
+    def training(self) -> Training | None:
+        """The newest training in the background, with its progress, stop() and wait(); None if there was none."""
+        return self._run.background
+
+    @property
     def epoch(self) -> float:
         """Symbols trained / symbols of the training text."""
         return self._run.learner.epoch
@@ -291,7 +297,7 @@ def _table_of_verbs() -> str:
 ModelState.__doc__ = f"""{ModelState.__doc__}{_table_of_verbs()}
 
     values      chars data hyper modeltype curdir device engine epoch position
-                history carry attached
+                history carry attached training
 
     help(ModelState.trainmodel), or help(ms.trainmodel), has the details.
     """

@@ -14,6 +14,7 @@ _SYNONYMS = {
     'adapt': 'dynamic dynamic_eval dynamic_evaluation adaptive online',
     'average': 'ema ema_decay use_ema polyak swa weight_average moving_average averaging',
     'anneal': 'lr_decay lr_factor lr_decay_factor learning_rate_decay lrdecay gamma factor plateau',
+    'background': 'thread threaded in_background non_blocking asynchronous',
     'batchsize': 'batch batch_size bs bsz minibatch num_lanes n_lanes lanes mini_batch_size train_batch_size',
     'clipnorm': 'max_norm clip_grad_norm clip_norm max_grad_norm grad_norm gradient_clip_norm grad_clip '
     'gradient_clipping gradient_clip clip_value clipvalue',

@@ -19,6 +19,7 @@ TABLES = {
     'busy': ['| 1 | one thread | '],
     'compress': ['| ms.compress |', '| xz |', 'weights: '],
     'copies': ['| charrnn, copied | 0 | 2,000 | ', '| set of grams, look-up | '],
+    'background': ['| 2x100, 2x8 |'],
     'defaults': ['ladder', 's of training'],
     'encoding': ['| charrnn, two passes | 0 |', 'charrnn / plain: '],
     'output_layer': ['| 10 | '],

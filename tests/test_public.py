@@ -160,7 +160,8 @@ def test_the_fixed_signatures() -> None:
 
     assert arguments(ModelState.trainmodel) == (
         '(ms, num_rounds=1, batchsize=None, *, train_len=0, valid_len=0, '
-        'print_every=100, clear_state=False, save_minutes=10, minutes=0, keep=None, patience=None, quiet=False)'
+        'print_every=100, clear_state=False, save_minutes=10, minutes=0, keep=None, patience=None, '
+        'background=False, quiet=False)'
     )
     begin = arguments(ModelState.initfromsrcfile)
     assert begin.startswith(

@@ -61,8 +61,8 @@ def with_typos(ms: ModelState, other: list[ModelState]) -> None:
     print(ms.hyper.learnrat)  # type: ignore[attr-defined]
     ms.learnrate = 0.1  # type: ignore[attr-defined]
     ms.modeltype = 'GRU'  # type: ignore[misc]
-    ms.trainmodel(epochs=3)  # type: ignore[call-arg]
-    ms.trainmodel('3')  # type: ignore[arg-type]
+    ms.trainmodel(epochs=3)  # type: ignore[call-overload]
+    ms.trainmodel('3')  # type: ignore[call-overload]
     ms.trainmodel().sceonds  # type: ignore[attr-defined]  # noqa: B018
     generatestring(ms, 100, n=3).upper()  # type: ignore[attr-defined]
     several: list[str] = generatestring(ms, 100)  # type: ignore[assignment]

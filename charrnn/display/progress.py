@@ -57,18 +57,7 @@ class Screen:
 
     def show(self, row: Mapping[str, Any], unigram: float | None = None) -> None:
         """Print a row of the history as one line, followed by its sample if it has one."""
-        ends = row['kind'] == 'round'
-        parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
-        if row.get('train_nats') is not None:
-            parts.append(f'train {_loss(row["train_nats"], 3)}{" (mean of the round)" if ends else ""}')
-        if row.get('valid_nats') is not None:
-            parts.append(f'valid {_loss(row["valid_nats"], 4)}')
-        parts[-1] += f' nats/{self.level}'
-        if unigram is not None:
-            parts.append(f'unigram {unigram:.3f}')
-        if row.get('chars_per_second'):
-            parts.append(f'{count(row["chars_per_second"])} {self.level}s/s')
-        self.say('  '.join(parts), style='bold' if ends else '')
+        self.say(line_of(row, self.level, unigram), style='bold' if row['kind'] == 'round' else '')
         if row.get('sample'):
             self.say(
                 ''.join(f'  │ {line}\n' for line in _BLANK_LINES.sub('\n\n', printable(row['sample'])).split('\n')),
@@ -126,6 +115,22 @@ class Screen:
             self._progress.advance(self._tasks[-1])
         else:
             self._progress.update(self._tasks[-1], advance=1, note=f'loss {loss_nats:.3f}')
+
+
+def line_of(row: Mapping[str, Any], level: str, unigram: float | None = None) -> str:
+    """Return a row of the history as one line."""
+    ends = row['kind'] == 'round'
+    parts = [f'round {row["round"]}{" ends" if ends else ""}', f'epoch {row["epoch"]:.2f}']
+    if row.get('train_nats') is not None:
+        parts.append(f'train {_loss(row["train_nats"], 3)}{" (mean of the round)" if ends else ""}')
+    if row.get('valid_nats') is not None:
+        parts.append(f'valid {_loss(row["valid_nats"], 4)}')
+    parts[-1] += f' nats/{level}'
+    if unigram is not None:
+        parts.append(f'unigram {unigram:.3f}')
+    if row.get('chars_per_second'):
+        parts.append(f'{count(row["chars_per_second"])} {level}s/s')
+    return '  '.join(parts)
 
 
 def _loss(nats: float, digits: int) -> str:

@@ -42,6 +42,7 @@ class Status:
     following: str  # what to type next
     attached: Sequence[str] = ()
     waiting: Sequence[str] = ()
+    training: str = ''  # progress of a training in the background, which is going on
 
     def __str__(self) -> str:
         model = f'{self.modeltype} {self.layers}x{self.state_size}, {self.symbols:,} {self.level}s, '
@@ -51,8 +52,8 @@ class Status:
         loss = self._loss()
         if loss:
             lines.append(f'  loss   {loss}')
-        if self.finding:
-            lines.append(f'  {self.finding}')
+        if self.training or self.finding:
+            lines.append(f'  {f"training in the background: {self.training}" if self.training else self.finding}')
         lines.append(self._last())
         return '\n'.join(fitting(line)[:WIDTH] for line in lines)
 
@@ -94,6 +95,8 @@ class Status:
         """Return what is saved, and what to type next."""
         if self.torn:
             return 'the weights are half updated', 'ms.restore()'
+        if self.training:
+            return f'checkpoint {self.checkpoint}', 'ms.training.stop(), or ms.training.wait()'
         if self.diverged:
             return 'the newest loss or gradient was not finite', 'ms.restore()'
         if self.checkpoint is None:

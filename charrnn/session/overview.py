@@ -64,6 +64,7 @@ def status_of(run: Run) -> Status:
         following=standing.next_step,
         attached=tuple(run.attachments),
         waiting=tuple(run.attachments.waiting),
+        training=run.background.progress if run.background and run.background.running else '',
     )
 
 

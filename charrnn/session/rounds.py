@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from functools import partial
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
@@ -15,6 +17,7 @@ from charrnn.display.standing import standing_of
 from charrnn.display.text import number
 from charrnn.errors import HyperParamsError, TrainingError
 from charrnn.hyperparams import HyperParams
+from charrnn.session.background import Training
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.hooks import own
 from charrnn.session.overview import course_of
@@ -27,6 +30,38 @@ from charrnn.training.interrupt import StopRequest
 from charrnn.training.loop import Patience, RoundPlan, Stop, TrainReport, run_round
 
 
+class Options(TypedDict, total=False):
+    """The keywords of trainmodel, as its docstring explains them."""
+
+    train_len: int
+    valid_len: int
+    print_every: int
+    clear_state: bool
+    save_minutes: float
+    minutes: float
+    keep: int | None
+    patience: int | None
+    quiet: bool
+
+
+@overload
+def trainmodel(
+    ms: Session,
+    num_rounds: int = 1,
+    batchsize: int | None = None,
+    *,
+    background: Literal[False] = False,
+    **options: Unpack[Options],
+) -> TrainReport: ...
+@overload
+def trainmodel(
+    ms: Session,
+    num_rounds: int = 1,
+    batchsize: int | None = None,
+    *,
+    background: Literal[True],
+    **options: Unpack[Options],
+) -> Training: ...
 @known_names_only
 def trainmodel(
     ms: Session,
@@ -41,8 +76,9 @@ def trainmodel(
     minutes: float = 0,
     keep: int | None = None,
     patience: int | None = None,
+    background: bool = False,
     quiet: bool = False,
-) -> TrainReport:
+) -> TrainReport | Training:
     """Train on from the run's present place.
 
     Ctrl-C ends the round at a window's end and saves; a second one stops
@@ -68,6 +104,9 @@ def trainmodel(
                            default as last time, 5 at first
     patience : int         stop after so many rounds without a better
                            validation of the whole split
+    background : bool      train in a thread, and return at once: its repr
+                           is its progress, .stop() ends it, .wait() waits;
+                           all verbs that look see the newest moment
     quiet : bool           print nothing
 
     Raises TrainingError (too short a text), NonFiniteLossError
@@ -87,11 +126,14 @@ def trainmodel(
     if plan.patience:
         refuse_no_validation(run, plan)
     run.keep = run.keep if keep is None else whole(1)('keep', keep, KEEP)
-    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
-    clear_state = truth('clear_state', clear_state)
+    level, clear_state, quiet = run.data.chars.level, truth('clear_state', clear_state), truth('quiet', quiet)
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
+    if truth('background', background):
+        run.refuse_while_training()
+        run.background = Training(partial(_explained, run, plan, lanes, clear_state), level)
+        return run.background.start()
     with StopRequest() as stop:
-        report = train(run, plan, lanes, clear_state, screen, stop)
+        report = train(run, plan, lanes, clear_state, Screen(level=level, quiet=quiet), stop)
     if stop.ended_by is not None:  # the shell's exit status of a process that this signal ended
         raise SystemExit(128 + stop.ended_by)
     return report
@@ -133,7 +175,7 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     row: Row = {}
     is_early = False
     with learner.laid(lanes, clear_state=clear_state):
-        run.training = True
+        run.trainer = threading.get_ident()
         try:
             is_last = stop.requested
             while not is_last:
@@ -147,7 +189,7 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
             tell_stopped_at_once(screen, learner.torn)
             raise
         finally:
-            run.training = False
+            run.trainer = None
             listener.show_waiting()
     if is_early:
         tell_stopped_early(screen, plan.patience, run)
@@ -176,6 +218,9 @@ def refuse_no_validation(run: Run, plan: RoundPlan) -> None:
     if plan.valid_len:
         raise HyperParamsError(f'{patience}, and valid_len={plan.valid_len} is a part of it.', 'leave valid_len out')
 
+
+_explained = known_names_only(train)
+"""The same for a thread, in which no verb explains that memory is refused."""
 
 SHOWN_ROUNDS = 10
 """Rounds of a call whose lines are all shown, however fast they come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from charrnn.errors import CheckpointError, OwnershipError, TrainingError, WorkspaceError, memory_explained, warn
 from charrnn.hyperparams import changed_settings
 from charrnn.models import LanguageModel, environment, settled
+from charrnn.session.background import Training
 from charrnn.session.measurements import Measurements
 from charrnn.session.trust import checked
 from charrnn.storage.attachments import Attachments
@@ -42,7 +44,8 @@ class Run:
     best : Best or None      the best checkpoint at that time
     parent : dict            of a branch: `run`, `checkpoint`, `digest` and `round` that it was forked from; else empty
     keep : int               newest checkpoints that stay, besides the best
-    training : bool          True during trainmodel, when an attached function could call back
+    trainer : int or None    the thread that is in trainmodel, from which an attached function could call back
+    background : Training or None    the newest training in the background
     """
 
     def __init__(self, workspace: Workspace, learner: Learner) -> None:
@@ -53,7 +56,8 @@ class Run:
         self.best: Best | None = None
         self.keep = KEEP
         self.parent: dict[str, Any] = {}
-        self.training = False
+        self.trainer: int | None = None
+        self.background: Training | None = None
         self.process = os.getpid()
         self._files = threading.RLock()  # one thread at a time writes the files of the run
 
@@ -216,8 +220,20 @@ class Run:
 
     def refuse_while_training(self) -> None:
         """Raise TrainingError during trainmodel."""
-        if self.training:
+        if self.trainer is not None:
+            if self.background and self.background.running:
+                what = 'this run is being trained in the background.'
+                raise TrainingError(what, 'ms.training.stop(), or ms.training.wait(), then the same call again')
             raise TrainingError('this run is in the middle of ms.trainmodel().', 'call it when that has ended')
+
+    def snapshot(self) -> Run:
+        """Return this run as it is at its newest moment, a value that does not change while training goes on."""
+        found = copy.copy(self)
+        with self._files:  # no row of the history waits to be written
+            found.history, moment = self.history.frozen(), self.learner.moment()
+        found.learner = Learner(moment.modeltype, moment.hyper, self.data, moment.seed, self.learner.device)
+        found.learner.load(moment)
+        return found
 
     def refuse_changed_dataset(self) -> None:
         """Raise WorkspaceError if the dataset on disk is no longer the one that this run trains on."""
@@ -235,7 +251,7 @@ class Session(Protocol):
 
 
 def run_of(ms: Session) -> Run:
-    """Return the run of a ModelState.
+    """Return the run of a ModelState; while another thread trains it, a snapshot of its newest moment.
 
     Raises
     ------
@@ -250,4 +266,4 @@ def run_of(ms: Session) -> Run:
             f'this is a forked copy of the process that opened {run.workspace.name!r}.',
             f'ms = ModelState.load({as_typed(run.workspace.name, run.workspace.path)!r}) here',
         )
-    return run
+    return run if run.trainer in (None, threading.get_ident()) else run.snapshot()

@@ -53,8 +53,8 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
             if p.name != 'ms' and p.kind is not p.VAR_KEYWORD:
                 parser.add_argument(p.name, metavar=PLACES.get(p.name, 'DIR'), help=explained)
             continue
-        if 'Mapping' in str(method.__annotations__.get(p.name, '')):  # no word of a shell is one
-            continue
+        if p.name in AT_THE_PROMPT or 'Mapping' in str(method.__annotations__.get(p.name, '')):
+            continue  # no word of a shell is a mapping
         if p.default is not None:
             explained += ' (default: %(default)s)'
         if isinstance(p.default, bool):
@@ -73,6 +73,8 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         )
 
 
+AT_THE_PROMPT = ('background',)
+"""Arguments that do nothing in a process that ends with its command."""
 PLACES = {'srcfile': 'FILE', 'file': 'FILE'}
 """The name of an argument's place, where it is not a directory."""
 

@@ -13,6 +13,7 @@ there is a new row to append.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -179,6 +180,12 @@ class History(Tabular, Sequence[Row]):
         """Record that the waiting rows are in the file now."""
         self._written |= self._waiting
         self._waiting = {}
+
+    def frozen(self) -> History:
+        """Return a copy of this history to which no row is added when one is added here."""
+        found = copy.copy(self)
+        found._written, found._waiting, found._live = {**self._written}, {**self._waiting}, [*self._live]
+        return found
 
     def copied(self) -> History:
         """Return a history of the same rows for another run: all of them are in ``waiting``."""

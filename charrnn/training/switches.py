@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -15,16 +16,25 @@ def learning(repeatable: bool) -> Iterator[None]:
         yield
 
 
+_lock = threading.Lock()
+_users: list[tuple[bool, bool]] = []
+"""torch's switch before the first block, once for each block that is open, in any thread: the switch is global."""
+
+
 @contextlib.contextmanager
 def deterministic(repeatable: bool) -> Iterator[None]:
-    """Allow only kernels that repeat their bits, if `repeatable`."""
+    """Allow only kernels that repeat their bits, if `repeatable`, as long as a block in any thread asks for it."""
     if not repeatable:
         yield
         return
-    before = torch.are_deterministic_algorithms_enabled()
-    warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True)
+    with _lock:
+        now = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        _users.append(_users[-1] if _users else now)
+        torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn)
+        with _lock:
+            before, warn = _users.pop()
+            if not _users:
+                torch.use_deterministic_algorithms(before, warn_only=warn)

@@ -35,7 +35,7 @@ def provoke(ms: ModelState) -> None:
         lambda: ms.restore(99),
         lambda: ms.evaluate('test'),
         lambda: ms.trainmodel(batchsize=10_000),
-        lambda: ms.trainmodel(epochs=3),  # type: ignore[call-arg]
+        lambda: ms.trainmodel(epochs=3),  # type: ignore[call-overload]
     ):
         with contextlib.suppress(CharRNNError):
             request()

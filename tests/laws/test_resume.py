@@ -100,7 +100,7 @@ def test_a_fact_of_the_run_cannot_be_changed(make_run: MakeRun) -> None:
     with pytest.raises(AttributeError):
         ms.hyper.seq_len = 5  # type: ignore[misc]
     with pytest.raises(HyperParamsError, match="no argument 'seq_len'"):
-        ms.trainmodel(seq_len=5)  # type: ignore[call-arg]
+        ms.trainmodel(seq_len=5)  # type: ignore[call-overload]
     with pytest.raises(AttributeError, match='ms.device cannot be set'):
         ms.device = torch.device('cpu')  # type: ignore[misc]
     with pytest.raises(DeviceError, match='Next: '):

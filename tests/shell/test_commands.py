@@ -17,7 +17,7 @@ from conftest import MakeRun
 from charrnn import HyperParams, ModelState, generatestring
 from charrnn.sampling.sample import Sample
 from charrnn.shell.commands import LOADING, METHODS, command_line, run_command
-from charrnn.shell.options import meanings, spelled
+from charrnn.shell.options import AT_THE_PROMPT, meanings, spelled
 
 
 class Output:
@@ -96,6 +96,9 @@ def test_a_terminal_gets_a_line_that_can_do_no_harm(
             assert data.getvalue().decode() == f'{Sample(sample)!r}\n' and b'\x1b' not in data.getvalue()
 
 
+UNTYPED = ('ms', 'hyperparams', 'clamp', *AT_THE_PROMPT)
+
+
 def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> None:
     _, parsers = command_line()
     for command, parser in parsers.items():
@@ -103,7 +106,9 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
         methods = [METHODS[command], *([ModelState.load] if command in LOADING else [])]
         for method in methods:
             for name, p in inspect.signature(method).parameters.items():
-                if name in ('ms', 'hyperparams', 'clamp') or (name == 'dir' and method is not methods[-1]):
+                if name in ('ms', 'hyperparams', 'clamp', *AT_THE_PROMPT) or (
+                    name == 'dir' and method is not methods[-1]
+                ):
                     continue
                 meaning = meanings(method).get(name)
                 assert meaning and meaning in shown.replace('- ', '-'), f'{command}: {name} has no meaning'
