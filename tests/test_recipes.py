@@ -8,6 +8,7 @@ from conftest import words
 
 from charrnn import HyperParams, HyperParamsError, ModelState
 from charrnn.recipes import LARGE, SMALL, settings_of
+from charrnn.shell.commands import run_command
 
 
 def text_of(path: Path, size: int) -> Path:
@@ -42,6 +43,15 @@ def test_what_is_given_stays_and_nothing_then_lacks_effect(tmp_path: Path, given
     again = ModelState.initfromsrcfile(tmp_path / 'poem.txt', tmp_path / 'again', device='cpu', **changed | given)
     assert again.hyper == ms.hyper  # the settings are accepted as if they had been typed
     assert f'ms.trainmodel({SMALL[0][1]["cosine"]:.0f})' in str(ms)
+
+
+def test_a_recipe_at_the_shell_is_that_of_the_prompt(tmp_path: Path) -> None:
+    """An option that is not typed gives way to the recipe; one that is typed stays, also at its default."""
+    text, run, given = tmp_path / 'poem.txt', tmp_path / 'run', {'dropout': 0.0, 'state_size': 4}
+    text.write_text(words(300))
+    options = [word for name, value in given.items() for word in (f'--{name.replace("_", "-")}', str(value))]
+    assert run_command(['init', str(text), str(run), '--recipe', 'small', *options]) == 0
+    assert ModelState.load(run).hyper == HyperParams(**settings_of('small', text, 'char', given))
 
 
 def test_there_is_no_other_recipe(tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ def number(text: str) -> int | float | str:
 
 
 def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> None:
-    """Add to `parser` an option for each argument of `method` that has a default, and a place for each other one."""
+    """Add to `parser` an option for each argument of `method` that has a default, and a place for each other one.
+
+    An option that is not typed is not in the result, so that `method` can tell its default from the same value typed.
+    """
     meaning = meanings(method)
     for p in inspect.signature(method).parameters.values():
         explained = meaning.get(p.name, '').replace('%', '%%')
@@ -56,10 +59,10 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         if p.name in AT_THE_PROMPT or 'Mapping' in str(method.__annotations__.get(p.name, '')):
             continue  # no word of a shell is a mapping
         if p.default is not None:
-            explained += ' (default: %(default)s)'
+            explained += f' (default: {p.default})'
         if isinstance(p.default, bool):
             parser.add_argument(
-                spelled(p.name), action=argparse.BooleanOptionalAction, default=p.default, help=explained
+                spelled(p.name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=explained
             )
             continue
         kind = method.__annotations__.get(p.name, type(p.default).__name__)  # annotations are text here: 'int | None'
@@ -67,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         parser.add_argument(
             spelled(p.name),
             type=str if is_text else number,
-            default=p.default,
+            default=argparse.SUPPRESS,
             metavar='TEXT' if is_text else 'N',
             help=explained,
         )
