@@ -199,7 +199,7 @@ def test_help_is_a_page_that_opens_with_the_session_and_lists_every_verb() -> No
         assert own.count('\n') > 8, 'its own help has the details'
 
 
-@pytest.mark.parametrize('document', ['help', 'package', 'README.md', 'docs/guide/states.md', 'docs/guide/compress.md'])
+@pytest.mark.parametrize('document', ['help', 'package', 'README.md'])
 def test_the_sessions_in_the_documents_run(
     document: str, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
