@@ -166,7 +166,6 @@ def reference() -> dict[str, str]:
     errors = [name for name, value in values.items() if inspect.isclass(value) and issubclass(value, Exception)]
     functions = [name for name, value in values.items() if inspect.isfunction(value)]
     rest = [name for name in values if name not in ('HyperParams', *errors, *functions)]
-    tree = (inspect.getdoc(charrnn.errors) or '').split('\n\n', 1)
     headings = {
         'functions.md': ('Functions', 'The names beside ModelState that `from charrnn import *` gives.', functions),
         'values.md': ('Values', 'What the verbs return and take.', rest),
@@ -178,9 +177,7 @@ def reference() -> dict[str, str]:
         pages[file] = '\n\n'.join([f'# {title}', first, *shown])
     pages['hyperparams.md'] = entry('HyperParams', '', charrnn.HyperParams, 1)
     listed = (entry(name, '', values[name]) for name in errors)
-    pages['errors.md'] = '\n\n'.join(
-        ['# Errors', prose(' '.join(tree[0].split())), f'```text\n{tree[1]}\n```', *listed]
-    )
+    pages['errors.md'] = '\n\n'.join(['# Errors', *paragraphs(inspect.getdoc(charrnn.errors) or ''), *listed])
     return pages
 
 
