@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import os
 import re
@@ -93,6 +94,11 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     names = {name.lower() for name in charrnn.__all__ if name != '__version__'}
     verbs = {name.lower() for name in vars(ModelState) if not name.startswith('_')}
     assert (names | verbs) - {anchor.split('_1')[0] for anchor in anchors} == set()
+
+
+def test_the_examples_of_the_generator() -> None:
+    found = doctest.testmod(pages)
+    assert found.attempted > 3 and not found.failed
 
 
 def test_no_docstring_is_lost_in_the_reference() -> None:
