@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from machine import machine, memory_mib, new_parser, parse, processes, seconds_of
 
-from charrnn.text.dataset import write_dataset
+from charrnn.text.encoder import write_dataset
 from charrnn.text.sources import Source
 
 MB = 10**6

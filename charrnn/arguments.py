@@ -286,6 +286,7 @@ CHECKS: dict[str, tuple[Check, Any]] = {
     'novel': (whole(1), 30),
     'atleast': (whole(1), 20),
     'trainfrac': (real(0, 1, open_low=True), 0.9),
+    'validfrac': (real(0, 1, open_high=True), 0.1),
     'level': (choice('char', 'byte', 'word'), 'char'),
     'vocab_size': (whole(2), 10_000),
     'mincount': (whole(1), 2),

@@ -19,6 +19,7 @@ from charrnn.manners import ON_THE_CLASS, OnePage, refuse_attribute, refuse_pick
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
 from charrnn.recipes import settings_of
 from charrnn.session import (
+    additions,
     branches,
     comparison,
     compression,
@@ -50,7 +51,7 @@ from charrnn.training.history import History
 
 PURPOSES = {
     'begin': ON_THE_CLASS,
-    'train': ('trainmodel', 'sethyperparams'),
+    'train': ('trainmodel', 'sethyperparams', 'addsource'),
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
     'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
@@ -175,6 +176,7 @@ class ModelState(metaclass=OnePage):
 
     trainmodel = rounds.trainmodel
     sethyperparams = rounds.sethyperparams
+    addsource = additions.addsource
     generatestring = generation.generatestring
     temperatures = temperatures.temperatures
     next = prediction.next

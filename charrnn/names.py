@@ -90,7 +90,7 @@ _SYNONYMS = {
 
 _HELD_OUT = 'val_frac val_split validation_split valid_frac val_fraction valid_split test_size test_frac test_split'
 HELD_OUT = frozenset(_HELD_OUT.split())
-"""Names of the share of a text that is held out; trainfrac is the rest."""
+"""Names of the share of a text that is held out: validfrac, or the rest of trainfrac."""
 
 OTHER_VALUES: dict[str, tuple[tuple[str, object, str], ...]] = {
     **dict.fromkeys(('word_level', 'word_based'), (('level', 'word', ''),)),
@@ -148,7 +148,7 @@ _NO_ARGUMENT = {
     'beam beam_size num_beams beam_width repetition_penalty': 'leave it out: temp is the one knob of a draw',
 }
 
-OTHER_NAMES: dict[str, tuple[str, ...]] = dict.fromkeys(HELD_OUT, ('trainfrac',))
+OTHER_NAMES: dict[str, tuple[str, ...]] = dict.fromkeys(HELD_OUT, ('trainfrac', 'validfrac'))
 """Names of other libraries, in lower case, and the arguments here that each may mean."""
 for _meant, _names in _SYNONYMS.items():
     for _name in _names.split():
@@ -168,8 +168,9 @@ _ATTRIBUTES = {
     'ms.trainmodel(), on its own text; ModelState.initfromsrcfile(...) begins another run': 'train_from_file '
     'train_on_texts train_new_model train_from_largetext_file train_on_text train_on_file',
     'ms.write()': 'interactive interact autocomplete suggest compose chat',
-    'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training '
-    'finetune fine_tune',
+    'ms.trainmodel()': 'train fit learn step_epoch run train_model run_epoch partial_fit resume continue_training',
+    "ms.addsource('text.txt'), then ms.trainmodel()": 'finetune fine_tune add_text addtext add_source append',
+    "ms.branch('workspaces/branch')": 'fork copy clone deepcopy duplicate',
     'ms.evaluate()': 'eval test validate loss perplexity bpc valid_loss val_loss test_loss ppl accuracy',
     "ms.score('some text')": 'log_prob log_probs logprob logprobs log_likelihood loglikelihood nll surprisal surprise '
     'score_text score_string get_score',
@@ -285,7 +286,7 @@ def unknown_name(
         )
     if found is None and there is None and not meant:
         found, there = nearest(name, known), nearest(name, elsewhere)
-    if key in HELD_OUT:
+    if key in HELD_OUT and found != 'validfrac':
         value = round(1 - value, 9) if isinstance(value, float) and 0 < value < 1 else 0.9
     if found is not None:
         what = f'{here}: here it is {meanings[found]}.' if meanings and found in meanings else f'{here}.'

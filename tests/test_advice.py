@@ -72,6 +72,7 @@ FORMS = {
     'initfromsrcfile': f"ms = ModelState.initfromsrcfile('poem.txt', 'new', {TINY})",
     'load': "ms = ModelState.load('ws')",
     'branch': "ms.branch('new')",
+    'addsource': "ms.addsource('poem.txt')",
     'trainmodel': 'ms.trainmodel(2, train_len=2, print_every=0)',
     'read': 'state = ms.read(text[:8])',
     'loadstate': "ms.loadstate('kept.state')",

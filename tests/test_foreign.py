@@ -48,12 +48,12 @@ def test_the_fuzzer_sees_code_that_runs(make_run: MakeRun, tmp_path: Path) -> No
         'import pickle, sys, foreign\n'
         'from charrnn.storage import sealed\n'
         'parse = sealed.parse_json\n'
-        'from charrnn.storage import checkpoints\n'
+        'from charrnn.storage import facts\n'
         'def careless(content):\n'
         '    try: pickle.loads(content)\n'
         '    except Exception: pass\n'
         '    return parse(content)\n'
-        'checkpoints.parse_json = careless\n'
+        'facts.parse_json = careless\n'
         'sys.exit(foreign.main(*sys.argv[1:]))\n'
     )
     here = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(PROGRAM.parent), *sys.path])}

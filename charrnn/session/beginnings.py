@@ -17,7 +17,8 @@ from charrnn.storage.durable import cannot_write, explained
 from charrnn.storage.nearby import begin_again, from_here
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import Dataset, write_dataset
+from charrnn.text.dataset import Dataset
+from charrnn.text.encoder import write_dataset
 from charrnn.text.remarks import Remark, remarks
 from charrnn.text.sources import Source
 

@@ -14,14 +14,16 @@ from charrnn.models import drift, environment, memory_of
 from charrnn.session.beginnings import changed_source, read_source, tell_remarks, unusual
 from charrnn.session.run import Run
 from charrnn.session.trust import checked, open_dataset
+from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.facts import KEEP
 from charrnn.storage.sealed import read_manifest
 from charrnn.storage.workspace import Workspace
+from charrnn.text.dataset import Dataset
 from charrnn.text.sources import Source
 from charrnn.training.learner import Learner
 from charrnn.training.limits import at_rest, refuse_beyond, refuse_unfit
 from charrnn.training.loop import untrained_row
-from charrnn.training.moment import refuse_unreadable
+from charrnn.training.moment import Moment, refuse_unreadable
 
 
 def begin_run(
@@ -49,7 +51,7 @@ def begin_run(
         if isinstance(source, Source):
             read_source(workspace, source, hyper.seq_len, seed)
         else:
-            workspace.share_dataset(source)
+            workspace.parts.share(source.parts)
         data = open_dataset(workspace)
         refuse_unfit(modeltype, hyper, data, device)
         if isinstance(source, Source):
@@ -71,10 +73,8 @@ def load_run(workspace: Workspace, device: torch.device) -> Run:
     """
     workspace.require_run()
     marks = workspace.marks()  # before anything is read, so that a writer meanwhile is noticed at the first write
-    digest = workspace.dataset_digest()
-    data = open_dataset(workspace)
-    (found, moment), troubles = workspace.checkpoints.read_newest(
-        digest, lambda found: (found, checked(workspace, found, data))
+    (found, moment, data), troubles = workspace.checkpoints.read_newest(
+        workspace.parts.digests(), lambda found: _opened(workspace, found)
     )
     refuse_beyond(memory_of(device), moment.modeltype, len(data.chars), at_rest(moment.hyper))
     number = found.number
@@ -86,7 +86,7 @@ def load_run(workspace: Workspace, device: torch.device) -> Run:
     run = Run(workspace, Learner(moment.modeltype, moment.hyper, data, moment.seed, device))
     # Of the directory, not of a moment: restore leaves them.
     run.keep, run.parent = found.facts.get('keep', KEEP), found.facts.get('parent', {})
-    run.become(found, moment)
+    run.become(found, moment, data)
     workspace.open(marks)
     if waiting := run.attachments.waiting:
         warn(
@@ -99,6 +99,12 @@ def load_run(workspace: Workspace, device: torch.device) -> Run:
             'but an exact resume is not promised, because sums may round otherwise.'
         )
     return run
+
+
+def _opened(workspace: Workspace, found: Checkpoint) -> tuple[Checkpoint, Moment, Dataset]:
+    """Return a checkpoint, the moment in it, and the dataset of that moment."""
+    data = open_dataset(workspace, found.facts['data_digest'])
+    return found, checked(workspace, found, data), data
 
 
 def branch_run(run: Run, workspace: Workspace, hyperparams: dict[str, Any]) -> Run:
@@ -118,8 +124,8 @@ def branch_run(run: Run, workspace: Workspace, hyperparams: dict[str, Any]) -> R
     workspace.refuse_taken()
     parent = _place_of(run)
     with workspace.beginning():
-        workspace.share_dataset(run.workspace)
-        data = open_dataset(workspace)
+        workspace.parts.share(run.workspace.parts, run.data.digest)
+        data = open_dataset(workspace, run.data.digest)
         new = Run(workspace, Learner(run.modeltype, learner.hyper, data, learner.seed, learner.device))
         new.learner.load(learner.moment())
         new.keep, new.parent = run.keep, parent

@@ -131,26 +131,26 @@ def fsck(dir: str | Path) -> Inspection:
         raise
     except WorkspaceError as error:
         return Inspection(str(dir), refusal=str(error))
-    store, digest, newer, following = workspace.checkpoints, '', False, ''
+    store, digests, newer, following = workspace.checkpoints, dict[str, Path](), False, ''
     findings, good = [Finding('dataset')], dict[int, Any]()
     try:
-        digest = workspace.dataset_digest()
-        data = open_dataset(workspace)
+        digests = workspace.parts.digests()
+        data = {digest: open_dataset(workspace, digest) for digest in digests}
     except ShortageError:
         raise
     except CharRNNError as error:
         newer |= isinstance(error, NewerFormatError)
-        digest, findings, following = '', [Finding('dataset', trouble=error.what)], error.next_step
+        digests, findings, following = {}, [Finding('dataset', trouble=error.what)], error.next_step
     troubles, unusable = dict[int, str](), dict[int, tuple[str, str]]()
     for number in reversed(store.numbers()):  # newest first, since a writer drops the oldest meanwhile
         try:
             verify(store.folder(number))
             found = store.read(number)
-            if digest:
-                if found.facts['data_digest'] != digest:
+            if digests:
+                if (digest := found.facts['data_digest']) not in digests:
                     raise CheckpointError('it does not belong to this dataset.')
                 try:
-                    checked(workspace, found, data)
+                    checked(workspace, found, data[digest])
                 except (UnusableHereError, ModelTypeError) as error:  # its bytes are good
                     unusable[number] = error.what, error.next_step
             good[number] = found.facts
@@ -169,4 +169,4 @@ def fsck(dir: str | Path) -> Inspection:
     findings.append(Finding('history', trouble=trouble, remark=f'{len(journal.rows)} rows{bare}'))
     findings += [Finding(name, trouble=trouble) for name, trouble in workspace.extras().items()]
     needs = unusable.get(newest or 0)
-    return Inspection(str(dir), findings, newest if digest and not newer else None, newer, needs, following=following)
+    return Inspection(str(dir), findings, newest if digests and not newer else None, newer, needs, following=following)

@@ -21,15 +21,17 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models import IMPORT_IT, MODELTYPES
 from charrnn.session.run import Run
 from charrnn.session.snapshots import table_of
+from charrnn.session.trust import map_dataset
 from charrnn.signatures import known_names_only
 from charrnn.storage.checkpoints import best_of
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.nearby import is_run, runs_in
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, Dataset, read_dataset
+from charrnn.text.dataset import Dataset
 from charrnn.text.folders import SPLITS
 from charrnn.text.lanes import windows_per_epoch
 from charrnn.training.history import History, is_sound
+from charrnn.training.ring import epoch_of
 
 
 def status_of(run: Run) -> Status:
@@ -106,9 +108,9 @@ def status(dir: str | Path) -> str:
 
 def _screen(workspace: Workspace, dir: str | Path) -> str:
     """Return the text of ``status`` about a directory that holds a run."""
-    data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
     saved = workspace.checkpoints.facts()
     facts: dict[str, Any] = saved[max(saved)] if saved else {}
+    data = map_dataset(workspace, facts.get('data_digest', ''))
     level = data.chars.level
     history = History(workspace.read_history(is_sound)[0].rows, level)
     sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(data.sizes, SPLITS, strict=True) if size)
@@ -182,15 +184,16 @@ def _table_of_runs(runs: list[Path], parent: str) -> Text:
 
 def _row_of(workspace: Workspace) -> tuple[str, int, float, str | None, str | None, str]:
     """Return the model, the round, the epoch, the newest and the best validation loss, and their unit, of a run."""
-    data = read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), '')
-    saved, level = workspace.checkpoints.facts(), data.chars.level
+    saved = workspace.checkpoints.facts()
     if not saved:
         raise CheckpointError('no readable checkpoint.', f'python -m charrnn fsck {workspace.name}')
     facts = saved[max(saved)]
+    data = map_dataset(workspace, facts['data_digest'])
+    level = data.chars.level
     valid = History(workspace.read_history(is_sound)[0].rows, level).validations()
     model = f'{facts["modeltype"]} {_sizes(facts)}'
     newest, best = number(valid[-1][1]) if valid else None, best_of(saved)
-    epoch = facts['symbols'] / data.train_size
+    epoch = epoch_of(facts, data.train_size)
     return model, facts['round'], epoch, newest, number(best.nats) if best else None, f'nats/{level}'
 
 

@@ -15,7 +15,7 @@ from charrnn.hyperparams import changed_settings
 from charrnn.models import LanguageModel, environment, settled
 from charrnn.session.background import Training
 from charrnn.session.measurements import Measurements
-from charrnn.session.trust import checked
+from charrnn.session.trust import checked, open_dataset
 from charrnn.storage.attachments import Attachments
 from charrnn.storage.checkpoints import Best, Checkpoint
 from charrnn.storage.facts import KEEP
@@ -83,33 +83,45 @@ class Run:
         self.refuse_while_training()
         store, marks = self.workspace.checkpoints, self.workspace.marks()
         if checkpoint is None or checkpoint == 'last':
-            (found, moment), troubles = store.read_newest(self.data.digest, lambda found: (found, self._own(found)))
+            digests = self.workspace.parts.digests()
+            (found, own), troubles = store.read_newest(digests, lambda found: (found, self._own(found)))
             for trouble in troubles:
                 warn(f'{trouble} Loaded checkpoint {found.number} instead.')
         else:
             found = store.read(store.resolve(checkpoint))
-            moment = self._own(found)
-        self.become(found, moment)
+            own = self._own(found)
+        self.become(found, *own)
         if checkpoint is not None and checkpoint != 'last':
             self.saved['newest'] = max(store.numbers())
         self.workspace.open(marks)
 
-    def _own(self, found: Checkpoint) -> Moment:
-        """Return the moment in a checkpoint that this run's learner can become."""
-        if found.facts['data_digest'] != self.data.digest:
+    def _own(self, found: Checkpoint) -> tuple[Moment, Dataset]:
+        """Return the moment in a checkpoint that this run can become, with its dataset."""
+        digest = found.facts['data_digest']
+        if digest not in self.workspace.parts.digests():
             raise WorkspaceError(
                 f'the dataset in {self.workspace.name!r} is not the one of checkpoint {found.number}.',
                 'a copy of the whole directory from a backup',
             )
-        moment = checked(self.workspace, found, self.data)
+        data = self.data if digest == self.data.digest else open_dataset(self.workspace, digest)
+        moment = checked(self.workspace, found, data)
         if moment.modeltype != self.modeltype:
             raise CheckpointError(
                 f'checkpoint {found.number} holds a {moment.modeltype}, and this run a {self.modeltype}.',
                 'another checkpoint',
             )
-        return moment
+        return moment, data
 
-    def become(self, found: Checkpoint, moment: Moment) -> None:
+    def take(self, moment: Moment, data: Dataset) -> None:
+        """Train on from a moment, on the dataset that it belongs to."""
+        if data.digest == self.data.digest:
+            self.learner.load(moment)
+            return
+        learner = Learner(moment.modeltype, moment.hyper, data, moment.seed, self.learner.device)
+        learner.load(moment)
+        self.learner, self.measurements = learner, Measurements(data, self.workspace)
+
+    def become(self, found: Checkpoint, moment: Moment, data: Dataset) -> None:
         """Become the moment in a checkpoint, with the history and the attached functions of that time."""
         length = found.facts['history_length']
         journal, unreadable = self.workspace.read_history(is_sound)
@@ -117,7 +129,7 @@ class Run:
             warn(f'{str(self.workspace.history)!r}: {trouble}. Training does not read it.')
         history = History(journal.rows, self.data.chars.level)
         history.rewind(length)
-        self.learner.load(moment)
+        self.take(moment, data)
         self.history, self.attachments = history, self.attachments.kept_over(Attachments(found.attached))
         self._note_saved(found.number, moment)
 
@@ -150,6 +162,7 @@ class Run:
         facts = {
             **moment.facts(),
             'valid_nats': self.history.validated(moment.position, len(self.data.valid)),
+            'valid_size': len(self.data.valid),
             'level': self.data.chars.level,
             'vocabulary': self.data.chars.facts(),
             'data_digest': self.data.digest,
@@ -193,7 +206,8 @@ class Run:
         best = store.best()
         if best is None:
             return learner.evaluated, 'present weights (no checkpoint is best yet), '
-        model = self._own(store.read(best.number)).model(self.data, learner.device)
+        moment, data = self._own(store.read(best.number))
+        model = moment.model(data, learner.device)
         return model, f'checkpoint {best.number} (best), '
 
     # ---- changing -------------------------------------------------------------------------------------------
@@ -237,7 +251,7 @@ class Run:
 
     def refuse_changed_dataset(self) -> None:
         """Raise WorkspaceError if the dataset on disk is no longer the one that this run trains on."""
-        if self.workspace.dataset_digest() != self.data.digest:
+        if self.data.digest not in self.workspace.parts.digests():
             raise WorkspaceError(
                 f'the dataset in {self.workspace.name!r} is not the one of this run. Nothing was trained.',
                 'a copy of the whole directory from a backup',

@@ -12,6 +12,7 @@ from charrnn.errors import CheckpointError
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 from charrnn.storage.checkpoints import best_of
+from charrnn.training.ring import epoch_of
 
 Ms = TypeVar('Ms', bound=Session)
 
@@ -90,10 +91,10 @@ def checkpoints(ms: Session) -> CheckpointTable:
 
 
 def table_of(facts: Mapping[int, dict[str, Any]], size: int) -> CheckpointTable:
-    """Return the table of checkpoints from their facts, by number; `size` is of the training ring."""
+    """Return the table of checkpoints from their facts, by number; `size` is of the ring of an old one."""
     best = best_of(facts)
     number = best.number if best else None
     return CheckpointTable(
-        CheckpointRow(n, f['round'], f['symbols'] / size, f['valid_nats'], f['written'], n == number, f.get('name', ''))
+        CheckpointRow(n, f['round'], epoch_of(f, size), f['valid_nats'], f['written'], n == number, f.get('name', ''))
         for n, f in sorted(facts.items())
     )

@@ -6,7 +6,7 @@ from charrnn.errors import CheckpointError, UnusableHereError
 from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import FACTS, Dataset, read_dataset
+from charrnn.text.dataset import Dataset, join, read_dataset
 from charrnn.training.moment import Moment
 
 
@@ -27,8 +27,13 @@ def checked(workspace: Workspace, found: Checkpoint, data: Dataset) -> Moment:
         raise CheckpointError(f'checkpoint {found.number} makes no sense: {error.what}', error.next_step) from None
 
 
-def open_dataset(workspace: Workspace) -> Dataset:
-    """Return the dataset of a run, every byte verified and every index checked."""
+def open_dataset(workspace: Workspace, digest: str = '') -> Dataset:
+    """Return a dataset of a run, every byte verified and every index checked; see ``map_dataset``."""
     with explained(workspace.dataset, cannot_read):
-        digest = workspace.dataset_digest()
-        return read_dataset(workspace.dataset, workspace.dataset_facts(FACTS), digest)
+        workspace.parts.digests()
+        return map_dataset(workspace, digest)
+
+
+def map_dataset(workspace: Workspace, digest: str = '') -> Dataset:
+    """Return a dataset of a run, every index checked: up to the part with a digest, by default the first part alone."""
+    return join([read_dataset(folder, facts, own) for folder, own, facts in workspace.parts.chain(digest)])

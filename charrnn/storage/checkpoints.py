@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -160,8 +160,8 @@ class Checkpoints:
         attached = {n: (source, data) for (n, source), data in zip(sources.items(), opaque, strict=True)}
         return Checkpoint(number, tensors, facts, attached)
 
-    def read_newest(self, digest: str, accept: Callable[[Checkpoint], T]) -> tuple[T, list[str]]:
-        """Return what `accept` makes of the newest good checkpoint of the dataset `digest`.
+    def read_newest(self, digests: Collection[str], accept: Callable[[Checkpoint], T]) -> tuple[T, list[str]]:
+        """Return what `accept` makes of the newest good checkpoint of one of the datasets `digests`.
 
         Newest first, each checkpoint is verified and given to `accept`.  A damaged one is noted in `damaged` and passed
         over; one that `accept` refuses with a CheckpointError is passed over; an UnusableHereError ends the search.
@@ -178,7 +178,7 @@ class Checkpoints:
             verified = False
             try:
                 found = self.read(number)
-                if found.facts['data_digest'] != digest:
+                if found.facts['data_digest'] not in digests:
                     raise CheckpointError(
                         f'checkpoint {number} in {str(self.root)!r} belongs to another dataset.',
                         'a copy of the whole directory from a backup',
@@ -269,9 +269,11 @@ def best_of(facts: Mapping[int, Facts]) -> Best | None:
 
     This is the one definition of best: each place that names a best one asks here, so that it can be restored.  The
     untrained model counts only beside a trained one: a training that diverged goes back to it, and a run without
-    whole validations does not.
+    whole validations does not.  Losses of another split than the newest one's, which a text was added to, do not count.
     """
-    scored = {n: f for n, f in facts.items() if f['valid_nats'] is not None}
+    newest = facts[max(facts)].get('valid_size') if facts else None
+    same = {n: f for n, f in facts.items() if f.get('valid_size', newest) == newest}
+    scored = {n: f for n, f in same.items() if f['valid_nats'] is not None}
     if not any(f['position'] for f in scored.values()):
         return None
     number = min(scored, key=lambda n: (scored[n]['valid_nats'], n))

@@ -33,6 +33,7 @@ FACT_TYPES: dict[str, type | tuple[type, ...]] = {
     'data_digest': str,
     'written': str,
 }
+RING_TYPES: dict[str, type | tuple[type, ...]] = {'size': int, 'symbols': int, 'epoch': (int, float)}
 PARENT_TYPES = {'run': str, 'checkpoint': int, 'digest': str, 'round': int}
 
 
@@ -76,9 +77,19 @@ def parse_facts(content: bytes) -> Facts:
     parent = facts.get('parent')
     if parent and not all(_is_possible(parent.get(name, ...), kind) for name, kind in PARENT_TYPES.items()):
         raise ValueError(f'the parent in {FACTS} is invalid')
+    if 'ring' in facts and not _is_ring(facts['ring']):
+        raise ValueError(f'the ring in {FACTS} is invalid')
+    if not _is_possible(facts.get('valid_size', 0), int):
+        raise ValueError(f'the valid_size in {FACTS} is invalid')
     if 'name' in facts and not is_checkpoint_name(facts['name']):
         raise ValueError(f'the name in {FACTS} is invalid')
     return facts
+
+
+def _is_ring(found: Any) -> bool:
+    if not isinstance(found, dict) or found.keys() != RING_TYPES.keys() or not found['size']:
+        return False
+    return all(_is_possible(found[name], kind) for name, kind in RING_TYPES.items())
 
 
 def _is_possible(value: object, types: type | tuple[type, ...]) -> bool:

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,11 +52,12 @@ class UnreadableError(CheckpointError):
 
 
 @contextlib.contextmanager
-def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
+def new_folder(target: Path, needed: str = '', finish: Callable[[Path], object] | None = None) -> Iterator[Path]:
     """Yield a temporary folder for the block to fill; after the block, seal it and rename it to `target`.
 
     Parameters
     ----------
+    finish : callable    called with the filled folder in the place of sealing it
     needed : str      size of the contents, for the error ('1,234 bytes'); by default the size written so far
     Raises
     ------
@@ -71,7 +72,7 @@ def new_folder(target: Path, needed: str = '') -> Iterator[Path]:
         remove(aside)
         temporary.mkdir()
         yield temporary
-        _seal(temporary)
+        (finish or _seal)(temporary)
         if target.exists():  # left by an interrupted beginning, or a ladder that gained a split
             target.rename(aside)
         temporary.rename(target)
@@ -118,20 +119,24 @@ def share_sealed(source: Path, target: Path) -> None:
     CheckpointError    the source is missing or damaged
     WorkspaceError     the target cannot be written, as in new_folder
     """
+    verify(source)
     files = read_manifest(source)['files']
-    with new_folder(target, f'{sum(expected["bytes"] for expected in files.values()):,} bytes') as folder:
-        with _naming(source):
-            for name, expected in files.items():
-                _check_plain(source, name, expected['bytes'])
-        for name in files:
+    needed = f'{sum(expected["bytes"] for expected in files.values()):,} bytes'
+    with new_folder(target, needed, finish=_check_copies) as folder:
+        for name in (*files, MANIFEST):
             try:
                 (folder / name).hardlink_to(source / name)
             except OSError:  # another disk, a file system without links, a file of another user
                 shutil.copyfile(source / name, folder / name)
-    for name, found in read_manifest(target)['files'].items():
-        if found != files[name]:
-            remove(target)
-            _damaged(source, f'{name} was changed since it was written')
+
+
+def _check_copies(folder: Path) -> None:
+    """Force the files of a folder to the disk, and verify them."""
+    for path in folder.iterdir():
+        with path.open('rb') as file:
+            make_durable(file.fileno())
+    fsync_folder(folder)
+    verify(folder)
 
 
 def _size(folder: Path) -> int:

@@ -1,6 +1,7 @@
 """The layout of a run's directory, and the reading and writing of its parts.
 
     dataset/          the encoded text, sealed: written once, never again
+    dataset.2/        a text that was added later, likewise
     checkpoints/      one sealed folder for each moment
     history.jsonl     one row for each report and validation, each with its CRC, append-only
     ladder/           the baselines of the dataset, sealed; computed again if it is missing
@@ -27,19 +28,16 @@ from charrnn.errors import CheckpointError, ShortageError, WorkspaceError
 from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
-from charrnn.storage.lookup import incomplete, no_run
+from charrnn.storage.lookup import no_run
 from charrnn.storage.nearby import unused
 from charrnn.storage.ownership import Marks, Ownership
+from charrnn.storage.parts import Parts
 from charrnn.storage.sealed import (
-    NewerFormatError,
-    UnreadableError,
     as_json,
     is_sealed,
-    missing_files,
     parse_json,
     read_manifest,
     read_sealed,
-    share_sealed,
     verify,
     write_sealed,
 )
@@ -65,13 +63,13 @@ class Workspace:
             self.path = given.absolute()  # so that os.chdir moves nothing
         except OSError as error:  # the current directory of the process is gone
             raise cannot_read(given, error) from error
-        self.dataset = self.path / 'dataset'
+        self.parts = Parts(self.name, self.path)
+        self.dataset = self.parts.first
         self.checkpoints = Checkpoints(self.path / 'checkpoints')
         self.history = self.path / 'history.jsonl'
         self.ladders = self.path / 'ladder'
-        self._dataset: tuple[list[tuple[int, ...]], str] | None = None  # stamps of its files, and their digest
-        parts = (self.dataset, self.checkpoints.root, self.history, self.ladders)
-        self._ownership = Ownership(self.name, self.path, parts, partial(_read_marks, self.checkpoints, self.history))
+        plain = (self.dataset, self.checkpoints.root, self.history, self.ladders)
+        self._ownership = Ownership(self.name, self.path, plain, partial(_read_marks, self.checkpoints, self.history))
 
     # ---- the right to write ----------------------------------------------------------------------------------
 
@@ -196,55 +194,6 @@ class Workspace:
 
     # ---- the parts of the run --------------------------------------------------------------------------------
 
-    def dataset_digest(self) -> str:
-        """Return the digest of the dataset; verify every byte if a file was touched since the last call.
-
-        Raises
-        ------
-        CheckpointError    the dataset is damaged
-        """
-        try:
-            stamps = [_stamp(path) for path in sorted(self.dataset.iterdir())]
-        except OSError:
-            stamps = []
-        if self._dataset is None or not stamps or stamps != self._dataset[0]:
-            with self._reading_dataset():
-                self._dataset = stamps, verify(self.dataset)
-        return self._dataset[1]
-
-    def share_dataset(self, other: Workspace) -> None:
-        """Take the dataset of another run into this directory, in which a run begins: one copy on the disk for both.
-
-        Raises
-        ------
-        CheckpointError    the dataset is damaged
-        WorkspaceError     this directory cannot be written
-        """
-        with other._reading_dataset():
-            share_sealed(other.dataset, self.dataset)
-
-    @contextlib.contextmanager
-    def _reading_dataset(self) -> Iterator[None]:
-        """Read the dataset in the block; a CheckpointError from there tells a missing part from a damaged one."""
-        try:
-            yield
-        except (NewerFormatError, UnreadableError):
-            raise
-        except CheckpointError as error:
-            if missing := missing_files(self.dataset):
-                raise incomplete(self.name, [str(path.relative_to(self.path)) for path in missing]) from None
-            raise CheckpointError(error.what, 'a copy of the whole directory from a backup') from None
-
-    def dataset_facts(self, name: str) -> dict[str, Any]:
-        """Return the JSON object in a file of the dataset, unchecked; an empty one if the file holds none."""
-        with self._reading_dataset():
-            (content,) = read_sealed(self.dataset, name)
-        try:
-            facts = parse_json(content)
-        except ValueError:
-            facts = None
-        return facts if isinstance(facts, dict) else {}
-
     def read_history(self, is_sound: Callable[[Row], bool]) -> tuple[Journal, str]:
         """Return every undamaged, valid row of the history; and why it cannot be read, else an empty text."""
         bare = False
@@ -307,9 +256,3 @@ def _read_marks(checkpoints: Checkpoints, history: Path) -> Marks:
     """Return the newest checkpoint and the length of the history."""
     size = history.stat().st_size if history.exists() else 0
     return max(checkpoints.numbers(), default=0), size
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return values of a file that change with its contents."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns

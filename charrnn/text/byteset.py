@@ -45,6 +45,9 @@ class ByteSet(Vocabulary[bytes]):
     def __len__(self) -> int:
         return 256
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ByteSet)
 
@@ -103,6 +106,10 @@ class ByteSet(Vocabulary[bytes]):
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
         """Return the one ByteSet, and the number of bytes in each file."""
         return cls(), [sum(map(len, byte_chunks(path))) for path in files]
+
+    def grown(self, source: Source) -> tuple[Self, int]:
+        """Return this ByteSet, which has all bytes, and the number of bytes in a file."""
+        return self, sum(map(len, byte_chunks(source.path)))
 
     def boundary(self, text: bytes, at: int) -> int:
         """Return `at`: no place is inside a byte."""

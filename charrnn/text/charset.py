@@ -1,6 +1,7 @@
 """CharSet: the immutable bijection between characters and indices.
 
-Index 0 is U+FFFD, the unknown character; the characters of the text follow in the order of their code points.
+Index 0 is U+FFFD, the unknown character; the characters of the text follow in the order of their code points, and
+those of a text that is added later after them.
 Index 0 always counts in ``len(chars)``, the model's vocabulary size V.  It is a symbol like any other only if the
 text itself holds U+FFFD; otherwise displays and the uniform rung leave it out and sampling never draws it.
 
@@ -66,7 +67,20 @@ class CharSet(Vocabulary[str]):
     _to_index: Indices
 
     def __init__(self, text: str | Iterable[str]) -> None:
-        symbols = ''.join(sorted(set(''.join(text))))
+        self._take(''.join(sorted(set(''.join(text)))))
+
+    @classmethod
+    def in_order(cls, symbols: str) -> Self:
+        """Return the CharSet whose indices follow the order of `symbols`, of which each occurs once.
+
+        >>> CharSet.in_order('ba').encode('ab').tolist()
+        [2, 1]
+        """
+        found = cls.__new__(cls)
+        found._take(symbols)
+        return found
+
+    def _take(self, symbols: str) -> None:
         characters = UNKNOWN + symbols.replace(UNKNOWN, '')
         object.__setattr__(self, '_symbols', symbols)
         object.__setattr__(self, '_characters', characters)
@@ -76,7 +90,7 @@ class CharSet(Vocabulary[str]):
 
     @property
     def symbols(self) -> str:
-        """The characters of the text, sorted by code point; U+FFFD is among them only if the text holds it."""
+        """The characters of the text, in the order of their indices; U+FFFD is among them only if the text holds it."""
         return self._symbols
 
     @property
@@ -189,6 +203,12 @@ class CharSet(Vocabulary[str]):
             refuse_surrogates(path, bool(seen[0xD800:0xE000].any()))
         return cls(map(chr, np.flatnonzero(seen))), sizes
 
+    def grown(self, source: Source) -> tuple[Self, int]:
+        """Return this CharSet with the new characters of a file after its own, and the file's number of characters."""
+        other, (size,) = self.scan(source, [source.path])
+        new = ''.join(char for char in other.symbols if char not in self.symbols)
+        return (self.in_order(self.symbols + new) if new else self), size
+
     def boundary(self, text: bytes, at: int) -> int:
         """Return the first place of `text` from byte `at` on that is not inside a character."""
         while at < len(text) and text[at] & 0xC0 == 0x80:  # the second, third or fourth byte of a character
@@ -211,7 +231,9 @@ class CharSet(Vocabulary[str]):
         """Return the CharSet that ``facts`` describes."""
         if not isinstance(facts['symbols'], str):
             raise ValueError('symbols must be a str')
-        return cls(facts['symbols'])
+        if len(set(facts['symbols'])) < len(facts['symbols']):
+            raise ValueError('a symbol occurs twice')
+        return cls.in_order(facts['symbols'])
 
 
 class CharDecoder(Decoder):

@@ -1,37 +1,39 @@
 """Dataset: a source, encoded once into an array of indices that is memory-mapped read-only.
 
     Source ──scan──► Vocabulary ──encode──► indices on disk ──map──► Dataset ──► train | valid | test
+                                                                        ▲
+                                               a part for each file added later
 
 Every pass streams, so the size of a text is bounded by the disk, not by memory.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from charrnn.arguments import LARGEST, whole
-from charrnn.display.text import NOUNS, fitted
+from charrnn.display.text import fitted
 from charrnn.errors import MOST_SHOWN, HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
 from charrnn.text.fingerprints import Fingerprint
 from charrnn.text.folders import SPLITS
-from charrnn.text.lanes import step_for_short
-from charrnn.text.shuffle import SHUFFLED, shuffled_copy
-from charrnn.text.sources import LEVELS, Source, refuse_no_text, source_files, split_size
+from charrnn.text.sources import LEVELS, Source
 from charrnn.text.vocabulary import Indices, Vocabulary, errors_for
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
+IN_MEMORY = 1 << 26
+"""Bytes of a dataset of several parts up to which it is put together in memory."""
 NO_SPLIT = {
     'valid': ('validation', 'ms = ModelState.initfromsrcfile(..., trainfrac=0.9), a new run'),
     'test': ('test', 'a new run on a directory with train.txt, valid.txt and test.txt'),
@@ -127,15 +129,19 @@ class Dataset:
     def text(self, name: str, most: int | None = None) -> bytes:
         """Return the text of a split as UTF-8 (bytes as they are), or its last `most` bytes."""
         if self.original is not None:
-            text, sizes = self.original
-            end = sum(sizes[: SPLITS.index(name) + 1])
-            start = end - sizes[SPLITS.index(name)]
-            return text[start if most is None else max(start, end - most) : end].tobytes()
+            text = self.original_of(name)
+            return text[0 if most is None else max(0, len(text) - most) :].tobytes()
         indices = self.split(name)
         if most is not None:
             indices = indices[max(0, len(indices) - most) :]
         data = self.chars.to_bytes(indices)
         return data if most is None else data[-most:]
+
+    def original_of(self, name: str) -> Indices:
+        """Return the bytes of a split of words as they were read; empty if the dataset keeps none."""
+        text, sizes = self.original or (np.empty(0, np.uint8), (0, 0, 0))
+        start = sum(sizes[: SPLITS.index(name)])
+        return text[start : start + sizes[SPLITS.index(name)]]
 
     def byte_before(self, name: str) -> bytes:
         """Return the last byte of the text before a split; empty for 'train'."""
@@ -145,111 +151,6 @@ class Dataset:
     def __repr__(self) -> str:
         sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(self.sizes, SPLITS, strict=True) if size)
         return f'<Dataset {self.source!r}: {sizes} symbols>'
-
-
-def write_dataset(folder: Path, source: Source, seq_len: int, seed: int = 0) -> None:
-    """Encode a source into an empty folder, in streaming passes; the seed is that of the order of its lines.
-
-    Raises
-    ------
-    SourceTextError     a file is empty, unreadable or not text
-    HyperParamsError    an unknown encoding, an option for one file and a directory, or nothing to shuffle
-    TrainingError       the training split is shorter than one window
-    """
-    files, options = source_files(source), source.options()
-    one = len(files) == 1
-    if not one:
-        source = replace(source, trainfrac=1.0)  # all of train.txt trains
-    present = [path for path in files if path is not None]
-    for path in present:
-        refuse_no_text(path, source)
-    fingerprints = [Fingerprint.of(path).facts() for path in present]
-    read, paths = source, present
-    if source.shuffle_lines:
-        read = replace(source, encoding='utf-8', errors='strict')
-        paths = [shuffled_copy(source, present[0], folder, seed)]
-    vocabulary, found = VOCABULARIES[source.level].scan(read, paths)
-    for path, size in zip(present, found, strict=True):
-        if not size:
-            what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[source.level]}'
-            raise SourceTextError(f'{str(path)!r} {what}.', 'a file with at least one window of text')
-    if one:
-        train_size = split_size(source.trainfrac, found[0])
-        sizes = [train_size, found[0] - train_size, 0]
-    else:
-        rest = iter(found)
-        sizes = [next(rest) if path is not None else 0 for path in files]
-    if sizes[0] < seq_len:
-        share = f', of which {sizes[0]:,} train (trainfrac={source.trainfrac:g})' if one else ' in train.txt'
-        raise TrainingError(
-            f'{str(source.path)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[source.level]}{share}: '
-            f'fewer than one window of seq_len={seq_len}.',
-            step_for_short(sizes[0], found[0] if one else sizes[0], seq_len, source.trainfrac),
-        )
-    keeps = source.level == 'word'
-    boundary = sizes[0] if one else None
-    with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
-        bytes_of = [
-            _encode_file(path, vocabulary, read, size, out, text if keeps else None, boundary)
-            for path, size in zip(paths, found, strict=True)
-        ]
-    if not keeps:
-        (folder / ORIGINAL).unlink()
-    (folder / SHUFFLED).unlink(missing_ok=True)
-    if one:
-        byte_sizes = [*bytes_of[0], 0]
-    else:
-        written = iter(bytes_of)
-        byte_sizes = [sum(next(written)) if path is not None else 0 for path in files]
-    facts: dict[str, Any] = {
-        'sizes': sizes,
-        'byte_sizes': byte_sizes if keeps else None,
-        'level': source.level,
-        'vocabulary': vocabulary.facts(),
-        'source': os.fsencode(source.path).decode('utf-8', 'replace'),
-        'encoding': source.encoding,
-        'files': fingerprints,
-    }
-    facts |= {name: value for name, value in options.items() if name in RARE}
-    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
-
-
-def _encode_file(
-    path: Path,
-    vocabulary: Vocabulary[Any],
-    source: Source,
-    size: int,
-    out: IO[bytes],
-    text: IO[bytes] | None,
-    boundary: int | None,
-) -> tuple[int, int]:
-    """Write the indices of one file to `out`, and its text to `text` unless that is None.
-
-    Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
-    """
-    written, before, after = 0, 0, 0
-    for piece in vocabulary.pieces(path, source):
-        indices = vocabulary.encode_piece(piece)
-        out.write(indices.data)
-        if text is not None:
-            head, tail = piece, ''
-            if boundary is not None and written + len(indices) > boundary and isinstance(vocabulary, WordSet):
-                cut = _end_of_word(vocabulary, piece, max(0, boundary - written))
-                head, tail = piece[:cut], piece[cut:]
-            before += text.write(head.encode())
-            after += text.write(tail.encode())
-        written += len(indices)
-    if written != size:
-        raise SourceTextError(f'{str(path)!r} changed while it was being read.', 'the same call again')
-    return before, after
-
-
-def _end_of_word(words: WordSet, text: str, count: int) -> int:
-    """Return the offset at which the first `count` words and line breaks of a text end."""
-    end = 0
-    for _, found in zip(range(count), words.pattern.finditer(text), strict=False):
-        end = found.end()
-    return end
 
 
 def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
@@ -314,3 +215,55 @@ def _map(path: Path, size: int, dtype: np.dtype[np.unsignedinteger]) -> Indices:
         )
     # A plain array over the mapping, because every slice of an np.memmap is slower.
     return np.memmap(path, dtype=dtype, mode='r', shape=(size,)).view(np.ndarray)
+
+
+def join(parts: Sequence[Dataset]) -> Dataset:
+    """Return the dataset of several parts, the oldest first; each vocabulary begins with the one before it.
+
+    In the training ring the newest part comes first, so that the validation split still follows the text that it was
+    cut from; held-out shares of later parts come after the first one's.
+
+    Raises
+    ------
+    SourceTextError    the parts do not belong together
+    """
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return first
+    for part, following in itertools.pairwise(parts):
+        if part.chars.level != following.chars.level or not following.chars.goes_on(part.chars):
+            raise SourceTextError(
+                f'the parts {part.source!r} and {following.source!r} of a dataset do not belong together.',
+                'a copy of the whole directory from a backup',
+            )
+    order = [(part, 'train') for part in reversed(parts)]
+    order += [(part, split) for split in ('valid', 'test') for part in parts]
+    sizes = [sum(part.sizes[place] for part in parts) for place in range(3)]
+    indices = _together([getattr(part, split) for part, split in order], last.chars.dtype)
+    original = None
+    if first.original is not None:
+        texts = [part.original_of(split) for part, split in order]
+        byte_sizes = [sum(len(text) for text, (_, split) in zip(texts, order, strict=True) if split == name)
+                      for name in SPLITS]  # fmt: skip
+        original = (_together(texts, np.dtype(np.uint8)), _counts(byte_sizes))
+    return replace(
+        first, indices=indices, sizes=_counts(sizes), chars=last.chars, original=original, digest=last.digest
+    )
+
+
+def _together(arrays: Sequence[Indices], dtype: np.dtype[np.unsignedinteger]) -> Indices:
+    """Return arrays one after the other: in memory, or in a file without a name if they are large."""
+    size = sum(map(len, arrays))
+    if size * dtype.itemsize <= IN_MEMORY:
+        found: Indices = np.empty(size, dtype)
+    else:
+        with tempfile.TemporaryFile() as file:  # the mapping keeps it
+            found = np.memmap(file, dtype, 'w+', shape=(size,)).view(np.ndarray)
+    place = 0
+    for array in arrays:
+        for at in range(0, len(array), PIECE):
+            piece = array[at : at + PIECE]
+            found[place : place + len(piece)] = piece
+            place += len(piece)
+    found.flags.writeable = False
+    return found

@@ -103,6 +103,18 @@ class Vocabulary(ABC, Generic[Piece]):
         """
 
     @abstractmethod
+    def grown(self, source: Source) -> tuple[Self, int]:
+        """Return this vocabulary with the new symbols of a file after its own, and the symbols that the file has."""
+
+    def goes_on(self, other: Self) -> bool:
+        """Return True if this vocabulary begins with all symbols of another one, under the same indices."""
+        return [*other] == [*self][: len(other)]
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[str]:
+        """Yield the symbol of each index."""
+
+    @abstractmethod
     def boundary(self, text: bytes, at: int) -> int:
         """Return the first place of `text` (UTF-8) from byte `at` on between two symbols, or before the first.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -229,6 +230,23 @@ class WordSet(Vocabulary[str]):
                 f'mincount={most}',
             )
         return cls(ranked, source.lower, source.punctuation), sizes
+
+    def grown(self, source: Source) -> tuple[Self, int]:
+        """Return this WordSet with the new words of a file after its own, and the number of words in the file.
+
+        One with a `vocab_size` is full.
+        """
+        every = replace(source, vocab_size=None)
+        other, (size,) = self.scan(replace(every, mincount=1), [source.path])
+        if source.vocab_size is not None:
+            return self, size
+        if source.mincount > 1:
+            try:
+                other, _ = self.scan(every, [source.path])
+            except HyperParamsError:  # no word occurs so often
+                return self, size
+        new = [word for word in other.symbols if word not in self]
+        return (type(self)([*self.symbols, *new], self.lower, self.punctuation) if new else self), size
 
     def boundary(self, text: bytes, at: int) -> int:
         """Return the first place of `text` from byte `at` on after a word or a line break, if a further one follows."""

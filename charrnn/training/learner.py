@@ -31,6 +31,7 @@ from charrnn.training.average import averaged_copy, follow
 from charrnn.training.limits import no_memory_left, refuse_beyond
 from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
+from charrnn.training.ring import Ring
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
 from charrnn.training.switches import deterministic, learning
@@ -59,6 +60,7 @@ class Learner:
     torn : bool              True from the first changed weight until position and carry agree with the weights; it
                              stays True if an update or a restore was cut in half
     diverged : bool          the newest window or validation was not finite
+    ring : Ring              the size of the training ring, and since when it has it
     schedule : Schedule      decisions of earlier validations about the learning rate
     seconds : float          spent training; for people
     """
@@ -70,8 +72,7 @@ class Learner:
         self.position = self.symbols = self.round = 0
         self.lanes = FIRST_LANES
         self.carry = self.model.zero_carry(self.lanes)
-        self.schedule = Schedule()
-        self.seconds = 0.0
+        self.ring, self.schedule, self.seconds = Ring(data.train_size), Schedule(), 0.0
         self.torn = self.diverged = False
         self._averaged = averaged_copy(self.model) if hyper.average else None
         self._moment = threading.RLock()  # held while anything that a moment holds is changing
@@ -92,8 +93,8 @@ class Learner:
 
     @property
     def epoch(self) -> float:
-        """Symbols trained / n."""
-        return self.symbols / self.data.train_size
+        """Symbols trained / n, summed over the sizes that the ring has had."""
+        return self.ring.epoch_at(self.symbols)
 
     @property
     def learnrate(self) -> float:
@@ -117,10 +118,8 @@ class Learner:
 
     def next_symbol(self, lane: int = 0) -> int:
         """Return the symbol that follows what a lane has read."""
-        if not self.position:
-            return int(self.data.train[self.places(0)[lane]])
-        last = self.places(self.position - self.hyper.seq_len)[lane]
-        return int(self.data.train[(last + self.hyper.seq_len) % self.data.train_size])
+        T = self.hyper.seq_len if self.position else 0
+        return int(self.data.train[(self.places(self.position - T)[lane] + T) % self.data.train_size])
 
     def epoch_windows(self) -> int:
         """Return the number of windows of an epoch with the present number of lanes."""
@@ -285,6 +284,7 @@ class Learner:
                 self.round,
                 self.seconds,
                 self.schedule,
+                self.ring,
                 weights=copied(self.model.named_parameters()),
                 average=copied(self._averaged.named_parameters()) if self._averaged else {},
                 optimizer=copied(optimizer_tensors(self.model, self.optimizer)),
@@ -316,5 +316,5 @@ class Learner:
         if self._averaged:
             set_weights(self._averaged, moment.average)
         self.position, self.symbols, self.round = moment.position, moment.symbols, moment.round
-        self.schedule, self.seconds = moment.schedule, moment.seconds
+        self.ring, self.schedule, self.seconds = moment.ring, moment.schedule, moment.seconds
         self.torn = self.diverged = False

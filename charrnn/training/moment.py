@@ -22,6 +22,7 @@ from charrnn.models import IMPORT_IT, MODELTYPES, Carry, LanguageModel, build_mo
 from charrnn.models.weights import describe
 from charrnn.text.dataset import Dataset
 from charrnn.training.optimizer import check_optimizer_tensors
+from charrnn.training.ring import Ring
 from charrnn.training.schedule import Schedule
 
 
@@ -37,6 +38,7 @@ class Moment:
     position, symbols, round : int  of the learner
     seconds : float                 spent training; for people
     schedule : Schedule
+    ring : Ring                     the size of the training ring
     weights, average, optimizer, carry : mapping of name to tensor; `average` is empty unless `hyper` asks for it
     """
 
@@ -48,6 +50,7 @@ class Moment:
     round: int
     seconds: float
     schedule: Schedule
+    ring: Ring
     weights: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
@@ -69,6 +72,7 @@ class Moment:
             'round': self.round,
             'seconds': self.seconds,
             'schedule': asdict(self.schedule),
+            'ring': asdict(self.ring),
         }
 
     @classmethod
@@ -119,6 +123,7 @@ class Moment:
             facts['round'],
             float(seconds),
             _checked_schedule(facts.get('schedule')),
+            _checked_ring(facts.get('ring', {'size': data.train_size}), data, facts['symbols']),
             parts['model'],
             parts['average'],
             parts['optimizer'],
@@ -200,6 +205,20 @@ def _check_carry(zero: Carry, found: Mapping[str, Tensor]) -> None:
         due = f'{str(one.dtype).removeprefix("torch.")} {(one.shape[0], lanes, *one.shape[2:])}'
         if not lanes or found.keys() != zero.keys() or describe(found[name]) != due:
             raise invalid(f'hidden state {name!r} is {describe(found.get(name))}, and {due} in such a model')
+
+
+def _checked_ring(facts: Any, data: Dataset, symbols: int) -> Ring:
+    try:
+        found = Ring(**facts)
+    except TypeError:
+        raise invalid('the ring in it is invalid') from None
+    counts = (found.size, found.symbols)
+    sound = all(type(n) is int and 0 <= n <= LARGEST for n in counts) and found.symbols <= symbols
+    if not sound or type(found.epoch) is not float or not 0 <= found.epoch <= LARGEST:
+        raise invalid('the ring in it is invalid')
+    if found.size != data.train_size:
+        raise invalid(f'a ring of {found.size:,} symbols, in a text of {data.train_size:,}')
+    return found
 
 
 def _checked_schedule(facts: Any) -> Schedule:

@@ -92,7 +92,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
 
 
 CHANGERS = {'initfromsrcfile', 'load', 'restore', 'rewind', 'sethyperparams', 'trainmodel'}
-CHANGERS |= {'attach', 'detach', 'reattach'}
+CHANGERS |= {'addsource', 'attach', 'detach', 'reattach'}
 
 
 def test_every_method_that_looks_is_tried() -> None:

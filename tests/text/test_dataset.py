@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from charrnn import HyperParamsError, SourceTextError, TrainingError
 from charrnn.text import dataset, sources
-from charrnn.text.dataset import Dataset, read_dataset, write_dataset
+from charrnn.text.dataset import Dataset, read_dataset
+from charrnn.text.encoder import write_dataset
 from charrnn.text.sources import Source, split_size
 
 

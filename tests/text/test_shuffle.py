@@ -10,7 +10,8 @@ from conftest import words
 
 from charrnn import HyperParamsError, SourceTextError
 from charrnn.text import sources
-from charrnn.text.dataset import read_dataset, write_dataset
+from charrnn.text.dataset import read_dataset
+from charrnn.text.encoder import write_dataset
 from charrnn.text.shuffle import shuffled_copy
 from charrnn.text.sources import Source
 

@@ -80,10 +80,21 @@ def test_the_model_of_a_moment_evaluates_to_the_same_nats(make_run: MakeRun, mod
 @pytest.mark.parametrize('name', FACTS)
 def test_an_invalid_fact_is_a_checkpoint_error(trained: ModelState, name: str, value: object) -> None:
     tensors, facts = parts_of(learner_of(trained))
-    assert facts.keys() == set(FACTS)
+    assert facts.keys() == {*FACTS, 'ring'}
     Moment.checked(tensors, facts, trained.data)
     with pytest.raises(CheckpointError):
         Moment.checked(tensors, changed(facts, name, value), trained.data)
+
+
+@pytest.mark.parametrize('value', [
+    None, [], {}, {'size': 0, 'symbols': 0, 'epoch': 0.0}, {'size': 629, 'symbols': 0, 'epoch': 0.0},
+    {'size': 630, 'symbols': 10**9, 'epoch': 0.0}, {'size': 630, 'symbols': 0, 'epoch': math.nan},
+    {'size': 630, 'symbols': True, 'epoch': 0.0}, {'size': 630, 'symbols': 0, 'epoch': 0.0, 'more': 1},
+])  # fmt: skip
+def test_a_ring_that_cannot_be_is_refused(trained: ModelState, value: Any) -> None:
+    tensors, facts = parts_of(learner_of(trained))
+    with pytest.raises(CheckpointError, match='ring'):
+        Moment.checked(tensors, {**facts, 'ring': value}, trained.data)
 
 
 @pytest.mark.parametrize('inside', ['hyper', 'schedule'])

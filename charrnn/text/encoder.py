@@ -1,0 +1,178 @@
+"""Encoder: a source, read in streaming passes, becomes the files of a dataset."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from charrnn.display.text import NOUNS
+from charrnn.errors import SourceTextError, TrainingError
+from charrnn.text.dataset import FACTS, INDICES, ORIGINAL, RARE, VOCABULARIES, Dataset
+from charrnn.text.fingerprints import Fingerprint
+from charrnn.text.lanes import step_for_short
+from charrnn.text.shuffle import SHUFFLED, shuffled_copy
+from charrnn.text.sources import Source, refuse_no_text, source_files, split_size
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.wordset import WordSet
+
+
+def write_dataset(folder: Path, source: Source, seq_len: int, seed: int = 0) -> None:
+    """Encode a source into an empty folder, in streaming passes; the seed is that of the order of its lines.
+
+    Raises
+    ------
+    SourceTextError     a file is empty, unreadable or not text
+    HyperParamsError    an unknown encoding, an option for one file and a directory, or nothing to shuffle
+    TrainingError       the training split is shorter than one window
+    """
+    files, given = source_files(source), source
+    one = len(files) == 1
+    if not one:
+        source = replace(source, trainfrac=1.0)  # all of train.txt trains
+    present = [path for path in files if path is not None]
+    for path in present:
+        refuse_no_text(path, source)
+    fingerprints = [Fingerprint.of(path).facts() for path in present]
+    read, paths = source, present
+    if source.shuffle_lines:
+        read = replace(source, encoding='utf-8', errors='strict')
+        paths = [shuffled_copy(source, present[0], folder, seed)]
+    vocabulary, found = VOCABULARIES[source.level].scan(read, paths)
+    for path, size in zip(present, found, strict=True):
+        if not size:
+            what = 'is empty' if not path.stat().st_size else f'holds no {NOUNS[source.level]}'
+            raise SourceTextError(f'{str(path)!r} {what}.', 'a file with at least one window of text')
+    if one:
+        train_size = split_size(source.trainfrac, found[0])
+        sizes = [train_size, found[0] - train_size, 0]
+    else:
+        rest = iter(found)
+        sizes = [next(rest) if path is not None else 0 for path in files]
+    if sizes[0] < seq_len:
+        share = f', of which {sizes[0]:,} train (trainfrac={source.trainfrac:g})' if one else ' in train.txt'
+        raise TrainingError(
+            f'{str(source.path)!r} has {sum(sizes) if one else sizes[0]:,} {NOUNS[source.level]}{share}: '
+            f'fewer than one window of seq_len={seq_len}.',
+            step_for_short(sizes[0], found[0] if one else sizes[0], seq_len, source.trainfrac),
+        )
+    boundary = sizes[0] if one else None
+    byte_sizes = _encode_files(folder, read, vocabulary, paths, found, boundary)
+    (folder / SHUFFLED).unlink(missing_ok=True)
+    if byte_sizes is not None and not one:
+        written = iter(byte_sizes)
+        byte_sizes = [next(written) if path is not None else 0 for path in files]
+    _write_facts(folder, given, vocabulary, sizes, byte_sizes, fingerprints)
+
+
+def write_part(folder: Path, before: Dataset, source: Source) -> None:
+    """Encode a file that is added to a dataset, into an empty folder: its first share trains, the rest validates.
+
+    New symbols get the indices after those that there are.
+
+    Raises
+    ------
+    SourceTextError    the file is empty, unreadable or not text
+    """
+    path = source.path
+    if path.is_dir():
+        raise SourceTextError(f'{str(path)!r} is a directory, and one file is added at a time.', 'the path of a file')
+    refuse_no_text(path, source)
+    fingerprint = Fingerprint.of(path).facts()
+    vocabulary, size = before.chars.grown(source)
+    train_size = split_size(source.trainfrac, size)
+    if not train_size:
+        raise SourceTextError(f'{str(path)!r} holds no {NOUNS[source.level]} to train on.', 'a longer text')
+    byte_sizes = _encode_files(folder, source, vocabulary, [path], [size], train_size)
+    _write_facts(
+        folder, source, vocabulary, [train_size, size - train_size, 0], byte_sizes, [fingerprint], before.digest
+    )
+
+
+def _write_facts(
+    folder: Path,
+    source: Source,
+    vocabulary: Vocabulary[Any],
+    sizes: Sequence[int],
+    byte_sizes: Sequence[int] | None,
+    files: Sequence[dict[str, Any]],
+    before: str = '',
+) -> None:
+    """Write dataset.json; `before` is the digest of the dataset that this one is added to."""
+    facts: dict[str, Any] = {
+        'sizes': sizes,
+        'byte_sizes': byte_sizes,
+        'level': source.level,
+        'vocabulary': vocabulary.facts(),
+        'source': os.fsencode(source.path).decode('utf-8', 'replace'),
+        'encoding': source.encoding,
+        'files': files,
+    }
+    facts |= {name: value for name, value in source.options().items() if name in RARE}
+    facts |= {'before': before} if before else {}
+    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
+
+
+def _encode_files(
+    folder: Path,
+    source: Source,
+    vocabulary: Vocabulary[Any],
+    paths: Sequence[Path],
+    found: Sequence[int],
+    boundary: int | None,
+) -> list[int] | None:
+    """Write the indices of files with `found` symbols; of words also the text, and return the bytes of its splits.
+
+    With a boundary, one file is train and valid, and no test; else each file is one.
+    """
+    keeps = source.level == 'word'
+    with (folder / INDICES).open('wb') as out, (folder / ORIGINAL).open('wb') as text:
+        bytes_of = [
+            _encode_file(path, vocabulary, source, size, out, text if keeps else None, boundary)
+            for path, size in zip(paths, found, strict=True)
+        ]
+    if keeps:
+        return [sum(each) for each in bytes_of] if boundary is None else [*bytes_of[0], 0]
+    (folder / ORIGINAL).unlink()
+    return None
+
+
+def _encode_file(
+    path: Path,
+    vocabulary: Vocabulary[Any],
+    source: Source,
+    size: int,
+    out: IO[bytes],
+    text: IO[bytes] | None,
+    boundary: int | None,
+) -> tuple[int, int]:
+    """Write the indices of one file to `out`, and its text to `text` unless that is None.
+
+    Returns the bytes written to `text` before and after symbol number `boundary`; without one, all count as before.
+    """
+    written, before, after = 0, 0, 0
+    for piece in vocabulary.pieces(path, source):
+        indices = vocabulary.encode_piece(piece)
+        out.write(indices.data)
+        if text is not None:
+            head, tail = piece, ''
+            if boundary is not None and written + len(indices) > boundary and isinstance(vocabulary, WordSet):
+                cut = _end_of_word(vocabulary, piece, max(0, boundary - written))
+                head, tail = piece[:cut], piece[cut:]
+            before += text.write(head.encode())
+            after += text.write(tail.encode())
+        written += len(indices)
+    if written != size:
+        raise SourceTextError(f'{str(path)!r} changed while it was being read.', 'the same call again')
+    return before, after
+
+
+def _end_of_word(words: WordSet, text: str, count: int) -> int:
+    """Return the offset at which the first `count` words and line breaks of a text end."""
+    end = 0
+    for _, found in zip(range(count), words.pattern.finditer(text), strict=False):
+        end = found.end()
+    return end
