@@ -26,6 +26,7 @@ from charrnn.session import (
     copied,
     curves,
     dialogue,
+    doctor,
     followers,
     generation,
     hooks,
@@ -54,7 +55,7 @@ PURPOSES = {
     'train': ('trainmodel', 'sethyperparams', 'addsource'),
     'generate': ('generatestring', 'write', 'temperatures', 'next'),
     'remember': ('read', 'lane', 'loadstate'),
-    'measure': ('evaluate', 'compare', 'checkcausal', 'score'),
+    'measure': ('evaluate', 'compare', 'checkcausal', 'score', 'doctor'),
     'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore', 'rewind', 'branch', 'family'),
     'share': ('exporthtml', 'compress', 'decompress'),
@@ -188,6 +189,7 @@ class ModelState(metaclass=OnePage):
     compare = comparison.compare
     checkcausal = scores.checkcausal
     score = scores.score
+    doctor = doctor.doctor
     plot = curves.plot
     copied = copied.copied
     trackneurons = neurons.trackneurons

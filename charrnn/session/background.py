@@ -109,9 +109,14 @@ class Training:
 
         Ctrl-C ends the waiting only.  Raises the error that has ended the training.
         """
-        if not self._ended.wait(seconds):
-            return None
-        self._told = True
+        before, self._told = self._told, True  # by what this returns or raises
+        try:
+            if not self._ended.wait(seconds):
+                self._told = before
+                return None
+        except KeyboardInterrupt:
+            self._told = before
+            raise
         if self.error:
             raise self.error.with_traceback(None) if isinstance(self.error, CharRNNError) else self.error
         return self.report

@@ -78,17 +78,22 @@ def _shift(source: Source, data: Dataset) -> list[Remark]:
 
 
 def half_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
-    """Return the call that begins a run which trains on half of a run's text; '' if its file is gone.
+    """Return the call that begins a run which trains on half of a run's text; see ``begun_again``."""
+    share = data.options.get('trainfrac', 1)
+    return begun_again(data, usedir, {**options, 'trainfrac': 0.5 if share > 0.5 else share / 2})
+
+
+def begun_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
+    """Return the call that begins another run on the text of a run; '' if its file is gone.
 
     Parameters
     ----------
-    usedir, options    as for ``begin_again``; `options` without those for reading the text
+    usedir, options    as for ``begin_again``; `options` come before those with which the text was read
     """
     if not data.files or not (path := Path(data.files[0].path)).is_file():
         return ''
-    share = data.options.get('trainfrac', 1)
-    half = {'trainfrac': 0.5 if share > 0.5 else share / 2}
-    return begin_again(from_here(path), usedir, {**data.options, **options, **half})
+    source = path if path.name == Path(data.source).name else path.parent  # a file, or a directory
+    return begin_again(from_here(source), usedir, {**data.options, **options})
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:

@@ -84,6 +84,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     'save': lambda ms: ms.newcheckpoint(),
     'save under a name': lambda ms: ms.newcheckpoint(name=f'name {next(NUMBERS)}'),
     'branch': lambda ms: ms.branch(f'{ms.curdir} {next(NUMBERS)}', learnrate=0.5).family(),
+    'doctor': lambda ms: repr(ms.doctor()),
     'family': lambda ms: repr(ms.family()),
     'load': lambda ms: ModelState.load(ms.curdir, device='cpu'),
     'errors': provoke,
