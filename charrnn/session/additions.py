@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from charrnn.arguments import path_of, real
+from charrnn.arguments import path_of, real, truth
 from charrnn.session.run import Session, run_of
 from charrnn.session.trust import open_dataset
 from charrnn.signatures import known_names_only
@@ -22,20 +22,29 @@ from charrnn.training.moment import refuse_unreadable
 
 @known_names_only
 def addsource(
-    ms: Session, file: str | Path, *, validfrac: float = 0.0, encoding: str = 'utf-8', errors: str = 'strict'
+    ms: Session,
+    file: str | Path,
+    *,
+    alone: bool = False,
+    validfrac: float = 0.0,
+    encoding: str = 'utf-8',
+    errors: str = 'strict',
 ) -> Dataset:
     """Add a text to the run, and train on it too.
 
     Training goes on with all that was learned: symbols keep their indices,
     new ones get the next ones, and the carry stays. The ring holds both
     texts from the next window on; the validation split stays what it was.
-    Saved at once. To fine-tune: ms.branch(...), addsource, trainmodel.
+    Saved at once. To fine-tune: ms.branch(...), then
+    addsource(file, alone=True, validfrac=0.1), then trainmodel.
 
     Parameters
     ----------
     file : path          the text, read at the level of the run
+    alone : bool         train on it alone from now on
     validfrac : float    share at its end that validates, beside the
-                         validation split there is
+                         validation split there is; with alone, in its
+                         place
     encoding : str       of the text; bytes have none
     errors : str         'strict', or 'replace': bytes that are not of the
                          encoding are read as U+FFFD
@@ -46,6 +55,7 @@ def addsource(
     run = run_of(ms)
     run.refuse_while_training()
     validfrac = real(0, 1, open_high=True)('validfrac', validfrac, 0.1)
+    alone = truth('alone', alone)
     options = {**run.data.options, 'encoding': encoding, 'errors': errors, 'shuffle_lines': False}
     source = replace(Source(path_of('file', file), **options), trainfrac=1 - validfrac)
     learner, workspace, before = run.learner, run.workspace, run.data
@@ -56,7 +66,7 @@ def addsource(
     folder = workspace.parts.free_folder()
     try:
         with new_folder(folder) as inside:
-            write_part(inside, before, source)
+            write_part(inside, before, source, alone=alone)
         data = open_dataset(workspace, verify(folder))
         moment = grown(learner.moment(), data)
         refuse_unfit(run.modeltype, moment.hyper, data, learner.device, learner.lanes)

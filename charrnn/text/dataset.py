@@ -59,6 +59,7 @@ class Dataset:
     digest : str                                       identifies this encoding and split
     files : tuple of Fingerprint                       of the files that were read, to notice later changes
     options : dict                                     arguments other than the defaults with which they were read
+    alone : bool                                       of a part: earlier parts no longer train, nor validate if it does
     """
 
     indices: Indices
@@ -69,6 +70,7 @@ class Dataset:
     digest: str = ''
     files: tuple[Fingerprint, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    alone: bool = False
 
     @property
     def train_size(self) -> int:
@@ -186,7 +188,7 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
             'a copy of the whole directory from a backup',
         )
     files, options = tuple(Fingerprint.from_facts(facts.get('files'))), _options(facts, vocabulary)
-    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options)
+    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options, facts.get('alone') is True)
 
 
 def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, Any]:
@@ -221,7 +223,8 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     """Return the dataset of several parts, the oldest first; each vocabulary begins with the one before it.
 
     In the training ring the newest part comes first, so that the validation split still follows the text that it was
-    cut from; held-out shares of later parts come after the first one's.
+    cut from; held-out shares of later parts come after the first one's.  After a part that is `alone`, the parts before
+    it no longer train; nor do they validate, if it has a share that does.
 
     Raises
     ------
@@ -236,9 +239,11 @@ def join(parts: Sequence[Dataset]) -> Dataset:
                 f'the parts {part.source!r} and {following.source!r} of a dataset do not belong together.',
                 'a copy of the whole directory from a backup',
             )
-    order = [(part, 'train') for part in reversed(parts)]
-    order += [(part, split) for split in ('valid', 'test') for part in parts]
-    sizes = [sum(part.sizes[place] for part in parts) for place in range(3)]
+    training = parts[_last_true([part.alone for part in parts]) :]
+    held_out = parts[_last_true([part.alone and len(part.valid) > 0 for part in parts]) :]
+    order = [(part, 'train') for part in reversed(training)]
+    order += [(part, 'valid') for part in held_out] + [(part, 'test') for part in parts]
+    sizes = [sum(len(getattr(part, name)) for part, name in order if name == split) for split in SPLITS]
     indices = _together([getattr(part, split) for part, split in order], last.chars.dtype)
     original = None
     if first.original is not None:
@@ -249,6 +254,11 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     return replace(
         first, indices=indices, sizes=_counts(sizes), chars=last.chars, original=original, digest=last.digest
     )
+
+
+def _last_true(answers: Sequence[bool]) -> int:
+    """Return the last place with True, or 0."""
+    return max((place for place, answer in enumerate(answers) if answer), default=0)
 
 
 def _together(arrays: Sequence[Indices], dtype: np.dtype[np.unsignedinteger]) -> Indices:

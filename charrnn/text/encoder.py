@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -68,10 +68,10 @@ def write_dataset(folder: Path, source: Source, seq_len: int, seed: int = 0) -> 
     _write_facts(folder, given, vocabulary, sizes, byte_sizes, fingerprints)
 
 
-def write_part(folder: Path, before: Dataset, source: Source) -> None:
+def write_part(folder: Path, before: Dataset, source: Source, *, alone: bool = False) -> None:
     """Encode a file that is added to a dataset, into an empty folder: its first share trains, the rest validates.
 
-    New symbols get the indices after those that there are.
+    New symbols get the indices after those that there are.  With `alone`, it takes the place of what trained before.
 
     Raises
     ------
@@ -87,9 +87,8 @@ def write_part(folder: Path, before: Dataset, source: Source) -> None:
     if not train_size:
         raise SourceTextError(f'{str(path)!r} holds no {NOUNS[source.level]} to train on.', 'a longer text')
     byte_sizes = _encode_files(folder, source, vocabulary, [path], [size], train_size)
-    _write_facts(
-        folder, source, vocabulary, [train_size, size - train_size, 0], byte_sizes, [fingerprint], before.digest
-    )
+    more = {'before': before.digest, **({'alone': True} if alone else {})}
+    _write_facts(folder, source, vocabulary, [train_size, size - train_size, 0], byte_sizes, [fingerprint], more)
 
 
 def _write_facts(
@@ -99,9 +98,9 @@ def _write_facts(
     sizes: Sequence[int],
     byte_sizes: Sequence[int] | None,
     files: Sequence[dict[str, Any]],
-    before: str = '',
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write dataset.json; `before` is the digest of the dataset that this one is added to."""
+    """Write dataset.json, with `more` facts: those of a part that is added."""
     facts: dict[str, Any] = {
         'sizes': sizes,
         'byte_sizes': byte_sizes,
@@ -112,7 +111,7 @@ def _write_facts(
         'files': files,
     }
     facts |= {name: value for name, value in source.options().items() if name in RARE}
-    facts |= {'before': before} if before else {}
+    facts |= more or {}
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding='utf-8', newline='\n')
 
 

@@ -92,6 +92,24 @@ def test_the_validation_stays_what_it_was(make_run: MakeRun, tmp_path: Path, add
     assert not any(row.is_best for row in ms.checkpoints()), 'losses of another split are not compared'
 
 
+@pytest.mark.parametrize('level', ['char', 'word'])
+def test_a_text_can_train_alone(make_run: MakeRun, tmp_path: Path, added: Path, level: str) -> None:
+    ms = make_run(level=level)
+    train(ms, 5)
+    valid = ms.data.text('valid')
+    ms.addsource(added, alone=True)
+    assert (ms.data.text('train'), ms.data.text('valid')) == (ADDED.encode(), valid)
+    ms.addsource(added, alone=True, validfrac=0.5)
+    whole = ms.data.text('train') + ms.data.text('valid')
+    assert whole == ADDED.encode() and len(ms.data.valid) > 20
+    train(ms, 2)
+    (tmp_path / 'more.txt').write_text(words(100, seed=7))
+    ms.addsource(tmp_path / 'more.txt')
+    assert ms.data.text('train') == words(100, seed=7).encode() + whole[: -len(ms.data.text('valid'))]
+    train(ms, 2)
+    assert moment(ModelState.load(ms.curdir, device='cpu')) == moment(ms)
+
+
 def test_a_restore_goes_back_to_the_text_of_that_time(make_run: MakeRun, tmp_path: Path, added: Path) -> None:
     ms = make_run()
     train(ms, 5)
