@@ -64,7 +64,7 @@ def own_text(text: Any, given: Mapping[str, Any]) -> HyperParamsError:
     kept = ', '.join(f'{name}={typed(value)}' for name, value in given.items() if value is not text)
     step = f'ms.trainmodel({kept}) trains on that; '
     if isinstance(text, str | Path) and is_file(text):
-        step += f'{begin(str(text))} begins another run'
+        step += f'ms.addsource({str(text)!r}) adds that text; {begin(str(text))} begins another run'
     else:
         save, file = save_text(text)
         step += f'{save}, then {begin(file, size=size_of(text))} begins another run'

@@ -85,7 +85,7 @@ def known_names_only(function: Callable[P, R]) -> Callable[P, R]:
     named = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     takes = [name for name in named if name not in ('self', 'cls', 'ms')]
     known = {*takes, *(SETTINGS if takes_settings else ())}
-    takes += SETTINGS if 'srcfile' in takes else CHANGEABLE if takes_settings else ()
+    takes += SETTINGS if 'usedir' in takes else CHANGEABLE if takes_settings else ()
 
     @functools.wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> R:
@@ -232,7 +232,7 @@ def _example(verb: str, name: str, args: tuple[Any, ...], srcfile: object) -> st
         path = srcfile if isinstance(srcfile, str | Path) else text_at_hand() or 'text'
         found = unused(str(Path('workspaces') / (Path(path).stem or 'text')))
     elif name == 'dir':
-        found = run_at_hand()
+        found = unused('workspaces/branch') if verb == 'branch' else run_at_hand()
     elif args and isinstance(data := getattr(args[0], 'data', None), Dataset) and found is None:
         found = {'text': excerpt(data.chars, data.train), 'name': next(iter(args[0].attached), None)}.get(name)
     return '...' if found is None else typed(found)

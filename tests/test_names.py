@@ -49,7 +49,7 @@ LINES: list[tuple[str, str]] = [
     (BEGIN.format('word_level=False'), "level='char'"),
     (BEGIN.format('attention=True'), "modeltype='LSTMAttention'"),
     # A text for trainmodel, which trains on that of its run.
-    ('ms.trainmodel("ws.txt")', "ms.trainmodel() trains on that; ModelState.initfromsrcfile('ws.txt', 'workspaces/ws'"),
+    ('ms.trainmodel("ws.txt")', "ms.trainmodel() trains on that; ms.addsource('ws.txt') adds that text; "),
     ('ms.trainmodel(["one line"], num_rounds=1)', "ms.trainmodel(num_rounds=1) trains on that; open('text.txt', 'w'"),
     ('ms.trainmodel(input_file="ws.txt", quiet=True)', 'ms.trainmodel(quiet=True) trains on that; '),
     # The text and the run that are there stand in the advice.

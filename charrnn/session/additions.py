@@ -23,7 +23,7 @@ from charrnn.training.moment import refuse_unreadable
 @known_names_only
 def addsource(
     ms: Session,
-    file: str | Path,
+    srcfile: str | Path,
     *,
     alone: bool = False,
     validfrac: float = 0.0,
@@ -36,11 +36,11 @@ def addsource(
     new ones get the next ones, and the carry stays. The ring holds both
     texts from the next window on; the validation split stays what it was.
     Saved at once. To fine-tune: ms.branch(...), then
-    addsource(file, alone=True, validfrac=0.1), then trainmodel.
+    addsource(srcfile, alone=True, validfrac=0.1), then trainmodel.
 
     Parameters
     ----------
-    file : path          the text, read at the level of the run
+    srcfile : path       the text, read at the level of the run
     alone : bool         train on it alone from now on
     validfrac : float    share at its end that validates, beside the
                          validation split there is; with alone, in its
@@ -57,7 +57,7 @@ def addsource(
     validfrac = real(0, 1, open_high=True)('validfrac', validfrac, 0.1)
     alone = truth('alone', alone)
     options = {**run.data.options, 'encoding': encoding, 'errors': errors, 'shuffle_lines': False}
-    source = replace(Source(path_of('file', file), **options), trainfrac=1 - validfrac)
+    source = replace(Source(path_of('srcfile', srcfile), **options), trainfrac=1 - validfrac)
     learner, workspace, before = run.learner, run.workspace, run.data
     learner.refuse_if_torn()
     learner.refuse_if_diverged()

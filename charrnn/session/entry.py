@@ -121,7 +121,7 @@ def branch_run(run: Run, workspace: Workspace, hyperparams: dict[str, Any]) -> R
     changed = changed_settings(learner.hyper, hyperparams)
     learner.refuse_if_torn()
     learner.refuse_if_diverged()
-    workspace.refuse_taken()
+    workspace.refuse_taken('dir')
     parent = _place_of(run)
     with workspace.beginning():
         workspace.parts.share(run.workspace.parts, run.data.digest)

@@ -66,10 +66,10 @@ def rewind(ms: Ms, rounds: int = 1) -> Ms:
     wanted, kept = now - whole(1)('rounds', rounds, 1), _ends_of_rounds(run)
     if wanted not in kept:
         earlier = [number for number in kept if number < now]
-        what = f'round {wanted} is not kept' if wanted >= 0 else f'there is no round {rounds} before this one'
+        what = f'round {wanted} is not kept' if wanted >= 0 else f'no {rounds} rounds lie behind'
         rest = f'kept before it: {", ".join(map(str, earlier))}' if earlier else 'none before it is kept'
         step = f'ms.rewind({now - earlier[-1]}) goes back to round {earlier[-1]}' if earlier else 'ms.checkpoints()'
-        raise CheckpointError(f'{what}; this is round {now}, {rest}.', step)
+        raise CheckpointError(f'{what}: this is round {now}, {rest}.', step)
     run.restore(kept[wanted])
     return ms
 

@@ -118,16 +118,21 @@ class Workspace:
         """Return True if there is a checkpoint; from then on a new run never overwrites this directory."""
         return bool(self.checkpoints.numbers())
 
-    def refuse_taken(self) -> None:
-        """Raise WorkspaceError if a new run cannot begin here because of an existing run or of foreign files."""
+    def refuse_taken(self, argument: str = 'usedir') -> None:
+        """Raise WorkspaceError if a new run cannot begin here because of an existing run or of foreign files.
+
+        Parameters
+        ----------
+        argument : str    the name of the directory in the user's call, for the next step
+        """
         with explained(self.path, cannot_write):
             if self.path.exists() and not self.path.is_dir():
                 other = unused(str(Path('workspaces') / self.path.stem))
-                raise WorkspaceError(f'{self.name!r} is a file, not a directory.', f'usedir={other!r}')
+                raise WorkspaceError(f'{self.name!r} is a file, not a directory.', f'{argument}={other!r}')
             if self.holds_run():
                 raise WorkspaceError(
                     f'{self.name!r} already holds a run; it is never written over.',
-                    f'ModelState.load({self.name!r}), or usedir={unused(self.name)!r} for the new run',
+                    f'ModelState.load({self.name!r}), or {argument}={unused(self.name)!r} for the new run',
                 )
             self._ownership.refuse_links()
             # Leftovers of an interrupted beginning may be removed; anything else under these names may not.
@@ -135,12 +140,12 @@ class Workspace:
             if taken and not is_sealed(self.dataset):
                 raise WorkspaceError(
                     f'{self.name!r} holds a {taken[0]!r} that does not belong to a run.',
-                    f'usedir={unused(self.name)!r}',
+                    f'{argument}={unused(self.name)!r}',
                 )
             if self._was_trained():
                 raise WorkspaceError(
                     f'{self.name!r} holds the text and the history of a run whose checkpoints are gone.',
-                    f'put them back from a backup, or usedir={unused(self.name)!r} for a new run',
+                    f'put them back from a backup, or {argument}={unused(self.name)!r} for a new run',
                 )
 
     def require_run(self) -> None:

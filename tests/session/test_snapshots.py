@@ -58,10 +58,10 @@ def test_a_round_that_is_gone_is_said(make_run: MakeRun) -> None:
     ms = make_run()
     ms.trainmodel(6, 3, train_len=2, valid_len=1, print_every=0, keep=2)
     before = moment(ms)
-    with pytest.raises(CheckpointError, match=r'round 2 is not kept; this is round 6, kept before it: 5\.') as caught:
+    with pytest.raises(CheckpointError, match=r'round 2 is not kept: this is round 6, kept before it: 5\.') as caught:
         ms.rewind(4)
     assert caught.value.next_step == 'ms.rewind(1) goes back to round 5'
-    with pytest.raises(CheckpointError, match='there is no round 9 before this one'):
+    with pytest.raises(CheckpointError, match='no 9 rounds lie behind: this is round 6'):
         ms.rewind(9)
     with pytest.raises(HyperParamsError, match='rounds=0 must be'):
         ms.rewind(0)
