@@ -27,11 +27,13 @@ from charrnn.errors import (
     PlotError,
     SamplingError,
     SourceTextError,
+    SweepError,
     TornWindowError,
     TrainingError,
     WorkspaceError,
 )
 from charrnn.evaluation.units import Evaluation
+from charrnn.experiments.sweep import sweep
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
 from charrnn.models.contract import LanguageModel
@@ -82,6 +84,7 @@ __all__ = [
     'Score',
     'SourceTextError',
     'State',
+    'SweepError',
     'TornWindowError',
     'TrainReport',
     'TrainingError',
@@ -93,6 +96,7 @@ __all__ = [
     'mean',
     'plot',
     'register',
+    'sweep',
     'temperatures',
     'tensorboard',
 ]

@@ -31,8 +31,6 @@ LARGEST = 2**53 - 1
 """The largest whole number that every kind of number holds exactly, and so the largest that a run may store."""
 LARGEST_REAL = 3e38
 """A real argument beyond this would overflow in float32."""
-
-
 CONTAINER = (Path('/sys/fs/cgroup/memory.max'), Path('/sys/fs/cgroup/memory/memory.limit_in_bytes'))
 """The files in which Linux tells a container the limit on its memory, in the two versions of control groups."""
 
@@ -262,6 +260,27 @@ def device(name: str, value: object, default: Any = None) -> object:
     raise HyperParamsError(f'no {name} {shown(value)}.', f'{name}={"cpu" if is_none else "auto"!r}')
 
 
+def space(name: str, value: object, default: Any = None) -> object:
+    """Return a search space, which experiments/space.py checks, or the path of its file (a ``Check``)."""
+    if value and isinstance(value, dict | str | os.PathLike):
+        return value
+    raise HyperParamsError(f'{name}={shown(value)} is no space: it has no setting to vary.', f'{name}={default!r}')
+
+
+def pruner(name: str, value: object, default: Any = None) -> object:
+    """Return 'median' or a pruner of Optuna (a ``Check``)."""
+    if value == 'median' or callable(getattr(value, 'prune', None)):
+        return value
+    raise HyperParamsError(f'no {name} {shown(value)}.', f"{name}='median', or leave {name} out")
+
+
+def storage(name: str, value: object, default: Any = None) -> object:
+    """Return the URL of a database; an error does not show it, as it may have a password (a ``Check``)."""
+    if not (isinstance(value, str) and re.match(r'\w[\w+]*://', value)):
+        raise HyperParamsError(f'{name} is no URL of a database.', f'{name}={default!r}, or leave {name} out')
+    return value
+
+
 CHECKS: dict[str, tuple[Check, Any]] = {
     **dict.fromkeys(('prime', 'stop', 'forbid', 'pattern', 'encoding'), (texts, None)),
     **dict.fromkeys(('srcfile', 'usedir', 'dir'), (path, None)),
@@ -275,6 +294,12 @@ CHECKS: dict[str, tuple[Check, Any]] = {
     'batchsize': (whole(1), 16),
     'keep': (whole(1), 5),
     'rounds': (whole(1), 1),
+    'trials': (whole(1), 20),
+    'sampler': (choice('tpe', 'random', 'grid'), 'tpe'),
+    'metric': (choice('valid', 'train'), 'valid'),
+    'space': (space, {'layers': [1, 2]}),
+    'pruner': (pruner, 'median'),
+    'storage': (storage, 'sqlite:///study.db'),
     'patience': (whole(1), 3),
     'numchars': (whole(0), 500),
     'temp': (real(0), 0.5),

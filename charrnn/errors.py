@@ -8,6 +8,7 @@
     ├── SamplingError         an invalid prime or temperature, or logits that are nan  ValueError
     ├── CompressionError      compressed data that are damaged or not of this model   ValueError
     ├── PlotError             a picture without matplotlib or without data             RuntimeError
+    ├── SweepError            a sweep without Optuna, or beside one of other settings   RuntimeError
     ├── DeviceError           a device that this machine or this torch does not have   RuntimeError
     ├── ModelTypeError        a class that breaks the contract of a model type         TypeError
     ├── EngineError           an engine (CHARRNN_ENGINE) that is not available         RuntimeError
@@ -199,6 +200,10 @@ class CompressionError(CharRNNError, ValueError):
 
 class PlotError(CharRNNError, RuntimeError):
     """A picture that cannot be drawn: matplotlib or the data is missing."""
+
+
+class SweepError(CharRNNError, RuntimeError):
+    """A sweep without Optuna, in a directory with a sweep of other settings, or whose storage does not answer."""
 
 
 class DeviceError(CharRNNError, RuntimeError):

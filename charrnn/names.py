@@ -52,17 +52,21 @@ _SYNONYMS = {
     'print_every': 'log_interval log_every report_every print_freq display_every logging_steps '
     'verbose verbosity silent',
     'regcost': 'l2 wd weight_decay l2_reg reg regularization lambda_l2 weightdecay',
+    'rounds': 'num_rounds epochs n_epochs num_epochs max_epochs',
+    'sampler': 'algorithm algo search_alg strategy',
     'save_minutes': 'checkpoint_minutes',
     'seed': 'random_state random_seed rng manual_seed rng_seed',
     'seq_len': 'block_size bptt context_length sequence_length seq_length seqlen timesteps time_steps num_steps '
     'n_steps unroll window window_size max_seq_len sequence_len tbptt truncated_bptt '
     'max_length',
     'shuffle_lines': 'shuffle shuffle_data shuffled shuffle_text',
+    'space': 'search_space param_space param_grid param_distributions grid distributions',
     'split': 'dataset data part subset which on',
     'srcfile': 'path file filename file_path text_file input_file corpus data source text train_file data_path src '
     'input filepath infile data_dir input_txt texts',
     'state_size': 'hidden hidden_dim hidden_size hiddens hsize n_hidden nhid rnn_size units num_units n_units '
     'hidden_units rnn_units lstm_size gru_size d_model width neurons hidden_layer_size statesize cell_size',
+    'storage': 'database db url',
     'stop': 'eos eos_token stop_token end end_token until stop_string stop_strings terminators truncate',
     'stream': 'streaming streamer',
     'forbid': 'bad_words bad_words_ids banned suppress_tokens forbidden',
@@ -75,6 +79,7 @@ _SYNONYMS = {
     'tied': 'tie_weights weight_tying tie tied_weights share_weights tie_embeddings',
     'train_len': 'steps max_steps num_windows windows steps_per_epoch max_iters num_batches batches max_batches iters '
     'iterations eval_every eval_interval eval_val_every eval_steps',
+    'trials': 'n_trials num_trials max_trials n_iter',
     'trainfrac': 'train_frac train_split train_size split_ratio train_ratio train_fraction trainsplit train_test_split',
     'usedir': 'dir directory folder workspace workdir out_dir output_dir save_dir checkpoint_dir logdir name model_dir '
     'outdir to',

@@ -51,7 +51,7 @@ OWNERS = {
     **dict.fromkeys(('initfromsrcfile', 'load'), 'ModelState.'),
     **dict.fromkeys(('save', 'blend'), 'state.'),
     **dict.fromkeys(('status', 'fsck'), ''),
-    'register': 'charrnn.',
+    **dict.fromkeys(('register', 'sweep'), 'charrnn.'),
 }
 """The name before a verb, where it is not that of a run."""
 EXAMPLES: dict[str, object] = {
@@ -231,6 +231,8 @@ def _example(verb: str, name: str, args: tuple[Any, ...], srcfile: object) -> st
     elif name == 'usedir':
         path = srcfile if isinstance(srcfile, str | Path) else text_at_hand() or 'text'
         found = unused(str(Path('workspaces') / (Path(path).stem or 'text')))
+    elif name == 'dir' and verb == 'sweep':
+        found = unused('workspaces/sweep')
     elif name == 'dir':
         found = unused('workspaces/branch') if verb == 'branch' else run_at_hand()
     elif args and isinstance(data := getattr(args[0], 'data', None), Dataset) and found is None:

@@ -30,7 +30,7 @@ LAYERS = (
     {'evaluation'},
     {'training', 'sampling'},
     {'session'},
-    {'export'},
+    {'export', 'experiments'},
     {'modelstate'},
     {'shell'},
 )

@@ -52,7 +52,7 @@ def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[st
     usedir : str         the working directory of the run
     options : mapping    arguments other than the defaults, besides those for reading the text, by name
     """
-    for remark in [*remarks(source), *_shift(source, data)]:
+    for remark in [*remarks(source), *shifted_end(source, data)]:
         steps = [remark.first] if remark.first else []
         if steps or remark.changes:
             call = begin_again(str(source.path), usedir, {**data.options, **options, **remark.changes})
@@ -60,7 +60,7 @@ def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[st
         warn(f'{remark.what}  Next: {", then ".join(steps)}' if steps else remark.what)
 
 
-def _shift(source: Source, data: Dataset) -> list[Remark]:
+def shifted_end(source: Source, data: Dataset) -> list[Remark]:
     """Return a remark if the held-out end of one file is another population of symbols than the rest."""
     if data.chars.level == 'word' or source.shuffle_lines or source.path.is_dir() or not len(data.valid):
         return []
