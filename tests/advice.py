@@ -150,6 +150,7 @@ class Desk:
         self.kept = root / 'kept'
         self.kept.mkdir()
         (self.kept / 'poem.txt').write_bytes(text)
+        (self.kept / 'space.json').write_text('{"learnrate": [0.01]}')
         os.chdir(self.kept)
         self.names: dict[str, Any] = {'ModelState': ModelState}
         self.has_run = self.type(f'ms = ModelState.initfromsrcfile({self.own.replace("new", "ws")})') is None
@@ -276,7 +277,7 @@ def shell_lines(step: str, typed: Sequence[str], culprit: str) -> list[list[list
         place = re.match(r'(\S+) as (FILE|DIR)\b', way)
         own = list(typed)
         if place:
-            own[1 if (place[2] == 'FILE') == (own[0] == 'init') else 2] = place[1]
+            own[1 if (place[2] == 'FILE') == (own[0] in ('init', 'sweep')) else 2] = place[1]
         leaves = re.search(r'\bleave \S+ out', before)
         before = re.sub(r'\bleave \S+ out', '', before)
         options = [] if start else options_in(split(before), flags)
@@ -286,10 +287,10 @@ def shell_lines(step: str, typed: Sequence[str], culprit: str) -> list[list[list
         lines = [[*own, *options]] if options or leaves or place else []
         if start:
             words = split(after)
-            size = 1 + (2 if words[0] in ('init', 'compress', 'decompress') else 1)
+            size = 1 + (2 if words[0] in ('init', 'sweep', 'compress', 'decompress') else 1)
             rest = words[size:]
             end = next((at for at, word in enumerate(rest) if re.match(r'\(\w', word)), len(rest))
-            names = SHELL_NAMES | ({'DIR': 'new'} if words[0] == 'init' else {})
+            names = SHELL_NAMES | ({'DIR': 'new'} if words[0] in ('init', 'sweep') else {})
             lines.append([*(names.get(word, word) for word in words[:size]), *options_in(rest[:end], flags)])
         found += [lines] if lines else []
     return found

@@ -48,17 +48,17 @@ UNFIT = {
 """Functions that a level cannot have here: words are tried with attention, and nothing at a terminal."""
 ANOTHER_FAULT = re.compile(
     'no unit can follow it|no text was found that keeps to|at a terminal|can be held|is a file, and'
-    r'|seq_len=200, and the text has \d+ training symbols'
+    r'|seq_len=200, and the text has \d+ training symbols|symbols is longer than the'
 )
 """Second errors that are no fault of the advice: a value was wrong for two reasons, or of no use for this model."""
 HUGE = ('10**13', '10**30', '1e300')
 TWICE = ('layers', 'state_size', 'emsize', 'memory', 'tied', 'mincount', 'vocab_size')
 EXCEPT = {
     ('trainfrac', "'0.01'"),
-    *((name, value) for name in ('num_rounds', 'minutes', 'train_len') for value in HUGE),  # valid, and without end
+    *((name, value) for name in ('num_rounds', 'rounds', 'trials', 'minutes', 'train_len') for value in HUGE),
     *((name, value) for name in TWICE for value in (*HUGE, "'8'")),
 }
-"""Values that take for ever, or that are wrong for two reasons."""
+"""Values that are valid and take for ever, or that are wrong for two reasons."""
 ALSO_VALID = r"""
     srcfile='poem.txt' usedir='new' dir='ws' path='new.html' device='cpu' prime=text[:8] text=text[:8] stop=text[1]
     forbid=text[1] name='onreport' other=state ModelClass=Mine k=1 minp=0.1 topp=0.9 pattern='.*' clamp={(0,0):1.0}
@@ -71,11 +71,11 @@ TINY = "layers=1, state_size=4, seq_len=8, device='cpu', level={level!r}"
 FORMS = {
     'initfromsrcfile': f"ms = ModelState.initfromsrcfile('poem.txt', 'new', {TINY})",
     'load': "ms = ModelState.load('ws')",
-    'branch': "ms.branch('new')",
     'addsource': "ms.addsource('poem.txt')",
+    'sweep': f"sweep('poem.txt', 'new', {{{{'learnrate': [0.01]}}}}, trials=1, rounds=1, batchsize=2, {TINY})",
     'trainmodel': 'ms.trainmodel(2, train_len=2, print_every=0)',
     'read': 'state = ms.read(text[:8])',
-    'loadstate': "ms.loadstate('kept.state')",
+    **{verb: f'ms.{verb}({name!r})' for verb, name in (('branch', 'new'), ('loadstate', 'kept.state'))},
     'exporthtml': "ms.exporthtml('page.html')",
     'findneurons': "ms.findneurons('valid', 'line')",
     'showneuron': 'ms.showneuron(text[:8], 0, 0)',
@@ -251,6 +251,7 @@ def test_advice_for_short_and_odd_texts_works(level: str, at_desk: Callable[...,
 TYPED = "-1 0 2.5 nan 1e300 10000000000000 True text ж '' ("
 COMMANDS = {
     'init': 'init poem.txt new --layers 1 --state-size 4 --seq-len 8 --device cpu --level {level}',
+    'sweep': 'sweep poem.txt new --trials 1 --rounds 1 --layers 1 --seq-len 8 --device cpu --level {level}',
     'train': 'train ws --train-len 2 --print-every 0',
     'generate': 'generate ws --numchars 9',
     'compress': 'compress ws poem.txt',

@@ -51,7 +51,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class About:
-    """The facts of a sweep that its table and pictures show: directory, metric, level, settings, those on a log scale."""
+    """The facts of a sweep for its table and pictures: directory, metric, level, settings, and those on a log scale."""
 
     dir: str
     metric: str

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.arguments import Check, path_of, whole
-from charrnn.errors import HyperParamsError, shown, typed
+from charrnn.errors import HyperParamsError, WorkspaceError, shown, typed
 from charrnn.hyperparams import HyperParams
 from charrnn.models import modeltype_named
 from charrnn.names import unknown_name
@@ -26,7 +26,7 @@ from charrnn.storage.durable import cannot_read, explained
 
 KINDS = ('uniform', 'log')
 """The words that make a range of two numbers."""
-EXAMPLE: dict[str, Any] = {'layers': [1, 2], 'learnrate': (0.001, 0.01, 'log')}
+EXAMPLE: dict[str, Any] = {'learnrate': (0.001, 0.01, 'log'), 'dropout': [0.0, 0.2]}
 """A space to suggest."""
 DRAWN = 200
 """Combinations that stand for a space before any is tried."""
@@ -79,10 +79,14 @@ def read_space(given: object) -> Space:
     """
     file = ''
     if isinstance(given, str | Path):
-        path = path_of('space', given)
+        try:
+            path = path_of('space', given)
+        except WorkspaceError as error:
+            raise HyperParamsError(error.what, _step(EXAMPLE, 'space.json')) from None
         file = str(path)
         if not path.exists():
-            raise HyperParamsError(f'there is no file {file!r}, and a sweep needs a space.', _step(EXAMPLE, ''))
+            step = f'{_step(EXAMPLE, file)}  (at the Python prompt also as a dict)'
+            raise HyperParamsError(f'there is no file {file!r}, and a sweep needs a space.', step)
         with explained(path, cannot_read):
             content = path.read_bytes()
         try:

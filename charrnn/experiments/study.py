@@ -294,5 +294,5 @@ def imported() -> Any:
 
 def as_plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they come back from JSON."""
-    found: dict[str, Any] = json.loads(json.dumps(settings))
+    found: dict[str, Any] = json.loads(json.dumps(settings, default=str))
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,7 @@ from charrnn.arguments import CHECKS, path_of, truth, whole
 from charrnn.display.progress import Screen
 from charrnn.errors import (
     HyperParamsError,
-    ModelTypeError,
-    NonFiniteLossError,
     PlotError,
-    TrainingError,
     WorkspaceError,
     warn,
 )
@@ -33,7 +29,7 @@ from charrnn.experiments.study import (
     write_settings,
     written_settings,
 )
-from charrnn.experiments.worker import Common, Ended, begin_trial, work
+from charrnn.experiments.worker import Common, Ended, begin_trial, tried, work
 from charrnn.hyperparams import HyperParams, write
 from charrnn.models import choose_device, modeltype_named
 from charrnn.session.beginnings import read_source, shifted_end
@@ -45,7 +41,7 @@ from charrnn.storage.sealed import digest
 from charrnn.storage.workspace import Workspace
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.text.remarks import remarks
-from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, source_files
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, open_source, source_files
 from charrnn.training.interrupt import StopRequest
 
 if TYPE_CHECKING:
@@ -55,8 +51,6 @@ USUAL = {'modeltype': 'GRUEncode', 'batchsize': FIRST_LANES}
 """Settings that can vary and are no hyperparameters."""
 READ = ('level', 'encoding', 'trainfrac', 'vocab_size', 'lower', 'punctuation', 'mincount', 'errors', 'shuffle_lines')
 """The options for reading the text."""
-FAILURES = (HyperParamsError, TrainingError, ModelTypeError)
-"""Errors of one trial, whose settings do not fit; others stop the sweep, and the trial goes on with the next call."""
 PAUSE = 0.25
 """Seconds between two looks at the trials of other processes."""
 
@@ -155,15 +149,14 @@ def sweep(
     for name, value in (('sampler', sampler), ('metric', metric), ('pruner', pruner), ('storage', storage)):
         if value is not None or name in ('sampler', 'metric'):
             CHECKS[name][0](name, value, CHECKS[name][1])
+    for name in hyperparams:
+        if name in found:
+            raise HyperParamsError(f'{name} is fixed in this call, and the space varies it.', f'leave {name} out')
     lanes = whole(1)('batchsize', batchsize, FIRST_LANES)
     fixed = {'modeltype': modeltype_named(modeltype), 'batchsize': lanes, **HyperParams(**hyperparams).facts()}
-    given = {name: fixed[name] for name in hyperparams}
-    given |= {name: fixed[name] for name, usual in USUAL.items() if fixed[name] != usual}
-    for name in given:
-        if name in found:
-            raise HyperParamsError(
-                f'{name} is fixed to {given[name]!r} here, and the space varies it.', f'leave {name} out'
-            )
+    for name, usual in USUAL.items():
+        if name in found and fixed[name] != usual:
+            raise HyperParamsError(f'{name} is fixed in this call, and the space varies it.', f'leave {name} out')
     words = (vocab_size, lower, punctuation, mincount)
     source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, *words, errors, shuffle_lines)
     common = Common(
@@ -186,7 +179,7 @@ def sweep(
         next(grid(found))
     combinations = drawn(found)
     common.refuse_useless(combinations)
-    texts = {path.name: digest(path) for path in source_files(source) if path}
+    texts = {path.name: _digest(path) for path in source_files(source) if path}
     settings: dict[str, Any] = as_plain(
         {
             'text': texts,
@@ -232,6 +225,12 @@ def sweep(
     return result
 
 
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file of a source; raise SourceTextError if it cannot be read."""
+    with open_source(path):
+        return digest(path)
+
+
 def _refuse_taken(workspace: Workspace) -> None:
     """Raise WorkspaceError if a directory holds files under the names of those that a sweep writes, and may remove."""
     parts = (workspace.dataset, workspace.history, *(workspace.path / name for name in JOURNAL))
@@ -273,7 +272,7 @@ def _work_on(study: Study, common: Common, about: About, screen: Screen, stop: S
     while not stop.requested:
         with locked(study.workspace.path):
             trial = study.take()
-            found: Any = None if trial is None else _tried(partial(begin_trial, study, trial, common))
+            found: Any = None if trial is None else tried(partial(begin_trial, study, trial, common))
         if trial is None:
             if not (busy := study.busy()):
                 return
@@ -283,22 +282,12 @@ def _work_on(study: Study, common: Common, about: About, screen: Screen, stop: S
             time.sleep(PAUSE)
             continue
         waits = False
-        ended = found if isinstance(found, Ended) else _tried(partial(work, study, trial, found, common, stop))
+        ended = found if isinstance(found, Ended) else tried(partial(work, study, trial, found, common, stop))
         if ended is None:
             screen.say(f'Stopped: trial {trial.number} is saved.  Next: the same call goes on with it')
             return
         _finish(study, trial, ended, about, screen)
         del found  # the run, and so its lock: the trial is told
-
-
-def _tried(act: Callable[[], Any]) -> Any:
-    """Return the result of a step of a trial; an Ended with the error of one whose settings do not fit."""
-    try:
-        return act()
-    except NonFiniteLossError as error:
-        return Ended('PRUNED', error=error.what)  # for the samplers, a trial worse than the others
-    except FAILURES as error:
-        return Ended('FAIL', error=error.what)
 
 
 def _finish(study: Study, trial: Trial, ended: Ended, about: About, screen: Screen) -> None:

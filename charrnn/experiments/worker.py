@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from charrnn.display.progress import Screen
-from charrnn.errors import CheckpointError, HyperParamsError, TrainingError, WorkspaceError
+from charrnn.errors import (
+    CheckpointError,
+    HyperParamsError,
+    ModelTypeError,
+    NonFiniteLossError,
+    TrainingError,
+    WorkspaceError,
+)
 from charrnn.experiments.study import Study
 from charrnn.hyperparams import HyperParams
 from charrnn.models import without_effect
@@ -26,6 +33,9 @@ from charrnn.training.loop import RoundPlan, Stop, make_row, validate, validatio
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
+
+FAILURES = (HyperParamsError, TrainingError, ModelTypeError)
+"""Errors of one trial, whose settings do not fit; others stop the sweep, and the trial goes on with the next call."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,16 @@ class Ended:
     def facts(self) -> dict[str, Any]:
         """Return what is noted beside the loss."""
         return {name: value for name in ('seconds', 'error') if (value := getattr(self, name))}
+
+
+def tried(act: Callable[[], Any]) -> Any:
+    """Return the result of a step of a trial; an Ended with the error of one whose settings do not fit."""
+    try:
+        return act()
+    except NonFiniteLossError as error:
+        return Ended('PRUNED', error=error.what)  # for the samplers, a trial worse than the others
+    except FAILURES as error:
+        return Ended('FAIL', error=error.what)
 
 
 def begin_trial(study: Study, trial: Trial, common: Common) -> Run:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from charrnn.display.progress import Screen
 from charrnn.errors import CharRNNError, fitting, printable
+from charrnn.experiments.sweep import sweep
 from charrnn.modelstate import ModelState
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.fsck import fsck
@@ -40,6 +41,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     'generate': ModelState.generatestring,
     'compress': archive.compress,
     'decompress': archive.decompress,
+    'sweep': sweep,
     'status': status,
     'fsck': fsck,
 }
@@ -56,6 +58,8 @@ PURPOSES = {
                  'compress workspaces/text text.txt'),
     'decompress': ('give back a file that the same run has compressed',
                    'decompress workspaces/text text.txt.crnn'),
+    'sweep': ('train runs with other settings each, and rank them; the same command goes on, also in other processes',
+              'sweep text.txt workspaces/sweep --space space.json'),
     'status': ('print one screen about a run; reads only, and works while another process trains it',
                'status workspaces/text'),
     'fsck': ('verify every byte of a run; reads only, and works while another process trains it',
@@ -87,7 +91,7 @@ class Parser(argparse.ArgumentParser):
 
 def places_for(missing: Sequence[str], prog: str) -> str:
     """Return words for the places that a command lacks, and for those before them: of what there is, near at hand."""
-    if not prog.endswith(' init'):
+    if not prog.endswith((' init', ' sweep')):
         file = text_at_hand() if prog.endswith(' compress') else None
         return ' '.join([quoted(run_at_hand() or 'DIR'), *([quoted(file or 'FILE')] * ('FILE' in missing))])
     text = (text_at_hand() if 'FILE' in missing else None) or 'FILE'
@@ -245,4 +249,6 @@ def _call(given: argparse.Namespace, words: Words) -> int:
     else:
         found = method(**options)
     print(fitting(words.message(str(found))))
+    if given.command == 'sweep' and found.interrupted:
+        return 130
     return int(found.status) if given.command == 'fsck' else 0

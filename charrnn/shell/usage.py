@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charrnn.experiments.sweep import sweep
 from charrnn.hyperparams import CHANGEABLE, valid
 from charrnn.models import modeltype_named
 from charrnn.modelstate import ModelState
@@ -29,6 +30,7 @@ CALLED: Commands = {
     'generatestring': ('generate', ModelState.generatestring),
     'compress': ('compress', archive.compress),
     'decompress': ('decompress', archive.decompress),
+    'sweep': ('sweep', sweep),
     'status': ('status', status),
     'fsck': ('fsck', fsck),
 }
@@ -37,6 +39,8 @@ CALLED: Commands = {
 Parsers = Mapping[str, argparse.ArgumentParser]
 PLACE_NAMES = ('srcfile', 'usedir', 'dir')
 ON_FILES = ('compress', 'decompress')
+BEGINNING = ('init', 'sweep')
+"""Commands that take a text and a new directory."""
 QUOTES = 'quotes around a path with spaces'
 CALLS = {'ms.generatestring()': 'generate', 'ms.trainmodel()': 'train'}
 """The commands for calls that ATTRIBUTES has for names of other libraries."""
@@ -73,7 +77,7 @@ class Meant:
 
 def most_places(command: str) -> int:
     """Return the number of files and directories that a command takes."""
-    return 2 if command in ('init', *ON_FILES) else 1
+    return 2 if command in (*BEGINNING, *ON_FILES) else 1
 
 
 def typed_words(words: Sequence[str], parser: argparse.ArgumentParser | None = None) -> Typed:
@@ -135,7 +139,7 @@ def does_not_fit(command: str, typed: Typed, parsers: Parsers) -> tuple[str, str
 
 def meant_by(command: str, option: str, value: str | None, parsers: Parsers) -> Meant | str:
     """Return the argument that a foreign option means for a command; or the next step, if there is none."""
-    first = 'generate' if command not in ('init', 'train') else 'init'
+    first = 'generate' if command not in (*BEGINNING, 'train') else 'init'
     order = sorted(parsers, key=lambda name: (name != command, name != first, name != 'train'))
     actions: dict[str, tuple[str, Any]] = {}
     for name in order:
@@ -192,12 +196,15 @@ def step_for(command: str, typed: Typed, parsers: Parsers, whole: bool = False) 
     options: dict[str, list[str]] = {}
     for each in meant:
         options.setdefault(each.taker, []).extend([] if each.name in PLACE_NAMES else [each.text])
-    if 'init' in (command, *options):
-        texts = options.get('init', [])
-        options['init'] = [*texts, *needed_by([*(typed.known if command == 'init' else ()), *texts])]
+    for name in BEGINNING:
+        if name in (command, *options):
+            texts = options.get(name, [])
+            options[name] = [*texts, *needed_by([*(typed.known if command == name else ()), *texts])]
     given = {each.name: each.text for each in meant if each.name in PLACE_NAMES}
     own = [*typed.known, *options.get(command, ())]
     others = [each for each in meant if each.taker != command]
+    if others and 'sweep' in (command, *(each.taker for each in others)):  # no other command leads there or on
+        return 'leave it out'
     if not others and not given and len(typed.places) > most_places(command):
         return _too_many(command, typed.places, own)
     if not others and not given and not whole:

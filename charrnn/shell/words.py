@@ -132,13 +132,8 @@ class Words:
         names = [p.name for p in free if p.name != 'ms']
         known = {name: value for name, value in zip(names, map(ast.unparse, given), strict=False) if value != '...'}
         known |= {k.arg: ast.unparse(k.value) for k in tree.keywords if k.arg}
-        places = [known.pop(p.name, '') for p in free if p.default is p.empty and p.name not in ('ms', 'dir')]
-        if command == 'init':
-            places = [plain(value) if value else blank for value, blank in zip(places, ('FILE', self.dir), strict=True)]
-        elif places:
-            places = [quoted(self.dir), *(plain(value) if value else 'FILE' for value in places)]
-        else:
-            places = [plain(known.pop('dir', '')) or quoted(self.dir)]
+        blanks = {p.name: PLACES.get(p.name) or quoted(self.dir) for p in free if p.default is p.empty}
+        places = [plain(known.pop(name, '')) or blank for name, blank in blanks.items()]
         return ' '.join([self.start, command, *places, *(self._option(*pair) for pair in known.items())])
 
 

@@ -42,6 +42,7 @@ class Output:
 def folder(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a run 'ws' and its text 'ws.txt', as the present directory."""
     make_run('ws', text='the cat sat on é mat.\nand the é ran\n' * 40)
+    (tmp_path / 'space.json').write_text('{"learnrate": [0.01]}')
     (tmp_path / 'bad.txt').write_bytes(b'a bad byte: ' * 100 + b'\xff')
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -159,7 +160,7 @@ ERRORS = [
     (
         'evaluate ws',
         2,
-        "no command 'evaluate'; there are init, train, generate, compress, decompress, status, fsck",
+        "no command 'evaluate'; there are init, train, generate, compress, decompress, sweep, status, fsck",
         'python -m charrnn',
     ),
     ('trian ws', 2, "no command 'trian'; there are init, train", 'python -m charrnn --help'),
@@ -174,6 +175,13 @@ ERRORS = [
     ('init ws.txt ws', 1, "'ws' already holds a run", 'python -m charrnn train ws'),
     ('init bad.txt w', 1, 'byte 0xFF at offset 1,200', '--errors replace reads its 1 bad place as U+FFFD; or --enc'),
     ('init ws.txt w --optimizer adam', 1, "no optimizer 'adam'", '--optimizer rmsprop or --optimizer sgd'),
+    ('sweep ws.txt w --space no.json', 1, "there is no file 'no.json'", '{"learnrate": [0.001, '),
+    ('sweep ws.txt', 2, 'the following arguments are required: DIR', 'python -m charrnn sweep FILE workspaces/text'),
+    ('sweep ws.txt w --n-trials 3', 2, 'sweep has no option --n-trials', '--trials 3'),
+    ('sweep ws.txt w --epochs 3', 2, 'sweep has no option --epochs', '--rounds 3'),
+    ('sweep ws.txt w --sampler x', 1, "no sampler 'x'", '--sampler tpe or --sampler random or --sampler grid'),
+    ('train ws --param-grid x.json', 2, 'train has no option --param-grid', 'leave it out'),
+    ('sweep ws.txt w --temp 1', 2, 'sweep has no option --temp', 'leave it out'),
     ('init ws.txt w --layers two', 1, '--layers two must be a whole number', '--layers 2'),
 ]
 
