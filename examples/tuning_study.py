@@ -1,4 +1,4 @@
-"""A tuning study of a character LSTM: one usual run, then layers, sizes, learning rates and temperatures.
+"""A tuning study of a character LSTM: one usual run, then layers and sizes, learning rates, and temperatures.
 
     python examples/tuning_study.py [FILE] --default_train
     python examples/tuning_study.py [FILE] --custom_train           writes experiment_logs.csv
@@ -11,7 +11,6 @@ The runs are in workspaces/tuning_study; each start of the example deletes them 
 
 import argparse
 import contextlib
-import csv
 import io
 import math
 import shutil
@@ -21,19 +20,33 @@ from typing import Any
 
 from story import finished, labelled, picture, positive, tell, text_or_builtin
 
-from charrnn import Evaluation, ModelState, NonFiniteLossError, TrainReport, generatestring, temperatures
+from charrnn import Evaluation, ModelState, NonFiniteLossError, TrainReport, generatestring, sweep, temperatures
 
 HOME = Path('workspaces') / 'tuning_study'
-RATES = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
-STUDY = ((1, 64, 2e-3), (1, 128, 2e-3), (2, 128, 2e-3), (3, 128, 2e-3), (2, 256, 2e-3), (2, 128, 1e-2))
-PLAIN: dict[str, Any] = {'optimizer': 'adamw', 'regcost': 0.0, 'clipnorm': 5.0}
+SIZES = {'layers': [1, 2], 'state_size': [64, 128, 256]}
+RATES = {'learnrate': [1e-4, 1e-3, 3e-3, 1e-2, 1e-1]}
+USUAL: dict[str, Any] = {
+    'layers': 2, 'state_size': 128, 'seq_len': 200, 'learnrate': 2e-3, 'optimizer': 'adamw', 'regcost': 0.0,
+    'clipnorm': 5.0,
+}  # fmt: skip
 
 
-def begin(source: Path, name: str, **settings: Any) -> ModelState:
-    """Begin a run of an LSTM on the text, by default 2 x 128 with windows of 200."""
+def tried(source: Path, name: str, space: dict[str, Any], updates: int, rounds: int) -> Any:
+    """Train an LSTM with every combination of the settings in a space, each for as many updates."""
     shutil.rmtree(HOME / name, ignore_errors=True)
-    usual: dict[str, Any] = {'layers': 2, 'state_size': 128, 'seq_len': 200, 'learnrate': 2e-3, **PLAIN}
-    return ModelState.initfromsrcfile(source, HOME / name, 'LSTM', **{**usual, **settings})
+    fixed = {setting: value for setting, value in USUAL.items() if setting not in space}
+    found = sweep(
+        source, HOME / name, space, sampler='grid', modeltype='LSTM', rounds=rounds,
+        train_len=updates // rounds, batchsize=8, **fixed,
+    )  # fmt: skip
+    if found.interrupted:  # a table would take the trials so far for all
+        raise KeyboardInterrupt
+    return found
+
+
+def ladder_of(found: Any) -> Evaluation:
+    """Return the evaluation of the best trial, which has the baselines."""
+    return ModelState.load(found[0].directory).evaluate()
 
 
 def quietly(ms: ModelState, **given: Any) -> TrainReport | None:
@@ -52,7 +65,8 @@ def show_ladder(found: Evaluation) -> None:
 def default_train(source: Path, updates: int) -> ModelState:
     """Train 2 x 128, one lane with windows of 200; print the loss of every 10 updates, time and sample of every 100."""
     print('\n== default_train')
-    ms, began = begin(source, 'default'), time.monotonic()
+    shutil.rmtree(HOME / 'default', ignore_errors=True)
+    ms, began = ModelState.initfromsrcfile(source, HOME / 'default', 'LSTM', **USUAL), time.monotonic()
     for done in range(0, updates, 100):
         now, seen = min(done + 100, updates), len(ms.history)
         quietly(ms, train_len=now - done, batchsize=1, print_every=10, valid_len=1)
@@ -67,82 +81,45 @@ def default_train(source: Path, updates: int) -> ModelState:
 
 
 def custom_train(source: Path, updates: int) -> None:
-    """Train layers, sizes and learning rates for the same number of updates, and write experiment_logs.csv."""
+    """Train layers and sizes for the same number of updates, and write experiment_logs.csv."""
     print('\n== custom_train')
-    rows = []
-    for layers, size, rate in STUDY:
-        ms = begin(source, f'{layers}x{size}-{rate:g}', layers=layers, state_size=size, learnrate=rate)
-        print(f'  {layers} x {size} at {rate:g}: {updates} updates', flush=True)
-        report = quietly(ms, train_len=updates, batchsize=8, print_every=0)
-        train_nats, valid_nats = losses_of(report)
-        rows.append(
-            {
-                'layers': layers,
-                'state_size': size,
-                'learnrate': rate,
-                'updates': updates,
-                'train_nats': train_nats,
-                'valid_nats': valid_nats,
-                'seconds': round(ms.history['seconds'][-1], 2),
-            }
-        )
-    with Path('experiment_logs.csv').open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-    found = ms.evaluate()
-    print(f'{"layers":>6} {"units":>6} {"rate":>7} {"valid":>8} {"below unigram":>14} {"seconds":>8}')
-    for row in sorted(rows, key=lambda row: row['valid_nats']):
+    trials = tried(source, 'sizes', SIZES, updates, rounds=1)
+    trials.to_csv('experiment_logs.csv')
+    found = ladder_of(trials)
+    print(f'{"layers":>6} {"units":>6} {"valid":>8} {"below unigram":>14} {"seconds":>8}')
+    for trial in trials:
+        given, loss = trial.parameters, math.inf if trial.loss is None else trial.loss  # infinity: it diverged
         print(
-            f'{row["layers"]:>6} {row["state_size"]:>6} {row["learnrate"]:>7g} {row["valid_nats"]:>8.4f} '
-            f'{found.ladder["unigram"] - row["valid_nats"]:>14.4f} {row["seconds"]:>8.1f}'
+            f'{given["layers"]:>6} {given["state_size"]:>6} {loss:>8.4f} '
+            f'{found.ladder["unigram"] - loss:>14.4f} {trial.seconds or 0:>8.1f}'
         )
     show_ladder(found)
     print('All of it is in experiment_logs.csv')
 
 
-def losses_of(report: TrainReport | None) -> tuple[float, float]:
-    """Return the training and the validation loss of a report; infinity if the loss was not finite or not measured."""
-    found = (report.train_nats, report.valid_nats) if report else (None, None)
-    train_nats, valid_nats = (math.inf if nats is None else nats for nats in found)
-    return train_nats, valid_nats
-
-
 def plot_loss(source: Path, updates: int, picture: str | None) -> str:
     """Train five learning rates, draw their curves in one picture, and return a sentence with the results."""
     print('\n== plot_loss')
-    curves, losses = {}, dict[float, float]()
-    for rate in RATES:
-        ms = begin(source, f'rate-{rate:g}', learnrate=rate)
-        report = quietly(ms, train_len=updates, batchsize=8, print_every=max(1, updates // 40))
-        curves[rate] = [(row['epoch'], row['train_nats']) for row in ms.history if row['kind'] == 'report']
-        losses[rate] = losses_of(report)[1]
-    found = ms.evaluate()
+    trials = tried(source, 'rates', RATES, updates, rounds=min(10, updates))
+    found = ladder_of(trials)
     unigram = found.ladder['unigram']
-    for rate, nats in losses.items():
-        said = f'{nats:.4f} nats/char, {unigram - nats:+.4f} below the unigram' if nats < math.inf else 'diverged'
-        print(f'  learning rate {rate:<7g} validation {said}')
+    for trial in trials:
+        said = f'{trial.loss:.4f} nats/char, {unigram - trial.loss:+.4f} below the unigram' if trial.loss else 'no loss'
+        end = '' if trial.state == 'finished' else f', {trial.state}'
+        print(f'  learning rate {trial.parameters["learnrate"]:<7g} validation {said}{end}')
     show_ladder(found)
     if picture:
-        import matplotlib.pyplot as plt
-
-        figure, ax = plt.subplots(figsize=(8, 4.5), layout='constrained')
-        for rate, points in curves.items():
-            ax.plot(
-                [epoch for epoch, _ in points],
-                [nats for _, nats in points],
-                label=f'{rate:g}' + (' (diverged)' if losses[rate] == math.inf else ''),
-            )
-        ax.axhline(unigram, color='grey', linestyle=':', label='unigram')
-        ax.set(xlabel='epochs', ylabel='training loss, nats/char', title='learning rates')
-        ax.legend()
+        figure = trials.drawcurves()
+        figure.axes[0].axhline(unigram, color='grey', linestyle=':', label='unigram')
+        figure.axes[0].legend()
         figure.savefig(picture)
-        print(f'The curves are in {picture}')
-    best, worst = min(losses, key=losses.__getitem__), max(losses, key=losses.__getitem__)
+        print(f'The curves are in {picture}, each rate against the loss in {HOME / "rates" / "parameters.png"}')
+    best, worst = trials[0], trials[-1]
     return (
-        f'Of the learning rates {", ".join(f"{rate:g}" for rate in RATES)}, {best:g} won after {updates} updates with '
-        f'{losses[best]:.3f} nats per character; {worst:g} '
-        + (f'came last with {losses[worst]:.3f}' if losses[worst] < math.inf else 'diverged')
+        f'Of the learning rates {", ".join(f"{rate:g}" for rate in RATES["learnrate"])}, '
+        f'{best.parameters["learnrate"]:g} won after {updates} updates with {best.loss:.3f} nats per character; '
+        f'{worst.parameters["learnrate"]:g} '
+        + (f'came last with {worst.loss:.3f}' if worst.state == 'finished' else 'diverged')
         + f'. Counting characters alone costs {unigram:.3f}.'
     )
 
@@ -177,7 +154,7 @@ def main() -> None:
     parser.add_argument('file', nargs='?', help='any text in UTF-8')
     for name, what in [
         ('default_train', '2 x 128, chunks of 200'),
-        ('custom_train', 'layers, sizes, rates'),
+        ('custom_train', 'layers and sizes'),
         ('plot_loss', 'five learning rates'),
         ('diff_temp', 'four temperatures'),
     ]:

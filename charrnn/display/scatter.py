@@ -10,6 +10,8 @@ from charrnn.errors import PlotError
 
 COLUMNS = 3
 """Settings beside each other in a picture."""
+FEW = 8
+"""Values of a setting up to which each is a mark of its axis."""
 
 
 def _figure(size: tuple[float, float], losses: Sequence[object]) -> Any:
@@ -91,6 +93,9 @@ def draw_parameters(
             )
         if name in logs and is_number:
             ax.set_xscale('log')
+            ax.tick_params(axis='x', which='both', labelsize=7)
+        elif is_number and len({*values}) <= FEW:
+            ax.set_xticks(sorted({values[place] for place in known}))
         ax.set_xlabel(name)
     for ax in axes[len(columns) :]:
         ax.set_visible(False)
