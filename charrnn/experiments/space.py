@@ -206,4 +206,5 @@ def grid(space: Space) -> Iterator[dict[str, Any]]:
 def drawn(space: Space) -> list[dict[str, Any]]:
     """Return combinations of choices and of ends of ranges that stand for all."""
     draws = random.Random(0)
-    return [{name: draws.choice(each.ends) for name, each in space.items()} for _ in range(DRAWN)]
+    found = {tuple(draws.choice(each.ends) for each in space.values()) for _ in range(DRAWN)}
+    return [dict(zip(space, values, strict=True)) for values in sorted(found, key=repr)]

@@ -21,6 +21,7 @@ from processes import NEEDS_FORK, child, is_killed
 from charrnn import ModelState, SweepError, WorkspaceError
 from charrnn.experiments import worker
 from charrnn.experiments.results import Trials
+from charrnn.session.beginnings import read_source
 from charrnn.session.rounds import train
 
 pytest.importorskip('optuna')
@@ -143,11 +144,20 @@ def test_a_process_that_is_killed_while_it_asks_leaves_nothing_behind(swept: Swe
     assert [row.loss for row in found if row.number == 0] == [first[0].loss]
 
 
-def test_two_processes_that_begin_at_once_encode_the_text_once(swept: Sweep) -> None:
+def test_two_processes_that_begin_at_once_encode_the_text_once(
+    swept: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*given: Any) -> None:
+        with (tmp_path / 'encoded').open('a') as file:
+            file.write('once\n')
+        time.sleep(0.5)
+        read_source(*given)
+
+    monkeypatch.setattr('charrnn.experiments.sweep.read_source', slowly)
     with work_apart(swept, slow=False) as (one, first), work_apart(swept, slow=False) as (other, second):
         trained = [*lines_from(first), *lines_from(second)]
         assert not is_killed(one) and not is_killed(other)
-    assert sorted(trained) == ['0000', '0001', '0002']
+    assert sorted(trained) == ['0000', '0001', '0002'] and (tmp_path / 'encoded').read_text() == 'once\n'
 
 
 def test_a_directory_keeps_to_one_sweep(swept: Sweep, tmp_path: Path, source: Path) -> None:
