@@ -218,11 +218,14 @@ class Study:
             return self._with_settings(self.study.ask()) if len(begun) < self.trials else None
 
     def _with_settings(self, trial: Trial) -> Trial:
-        """Choose the settings that a trial lacks, as a function of its number, and note its directory."""
-        seed = derive_seed('trial', self.seed, trial.number) % 2**32
+        """Choose the settings that a trial lacks, and note its directory.
+
+        A draw is a function of the seed, the number and the name: a process may be killed between two settings.
+        """
         samplers = self.optuna.samplers
-        self.study.sampler = (samplers.TPESampler if self.sampler == 'tpe' else samplers.RandomSampler)(seed=seed)
+        sampler = samplers.TPESampler if self.sampler == 'tpe' else samplers.RandomSampler
         for name, each in self.space.items():
+            self.study.sampler = sampler(seed=derive_seed('trial', self.seed, trial.number, name) % 2**32)
             if isinstance(each, Choices):
                 trial.suggest_categorical(name, each.values)
             else:

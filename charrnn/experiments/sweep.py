@@ -36,8 +36,9 @@ from charrnn.session.beginnings import read_source, shifted_end
 from charrnn.session.trust import open_dataset
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.durable import remove
+from charrnn.storage.durable import sweep as clear_away
 from charrnn.storage.nearby import unused
-from charrnn.storage.sealed import digest
+from charrnn.storage.sealed import digest, is_sealed
 from charrnn.storage.workspace import Workspace
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.text.remarks import remarks
@@ -198,12 +199,13 @@ def sweep(
         raise WorkspaceError(f'{workspace.name!r} is a file, not a directory.', f'dir={unused(workspace.name)!r}')
     with locked(workspace.path, tell_waiting):
         written = written_settings(workspace.path)
-        if is_new := not written:
+        if not written:
             _refuse_taken(workspace)
+        is_new = not is_sealed(workspace.dataset)  # also if an earlier process was killed before it was
         try:
             if is_new:
+                written = write_settings(workspace.path, settings)  # from here on, the dataset is known as ours
                 _begin(workspace, source, common, combinations)
-                written = write_settings(workspace.path, settings)
             refuse_other(repr(workspace.name), written['settings'], settings, workspace.name)
             study = Study(workspace, written, found, storage, sampler, pruner, trials)
         except BaseException:
@@ -247,6 +249,7 @@ def _begin(workspace: Workspace, source: Source, common: Common, combinations: l
     ------
     SourceTextError, HyperParamsError, TrainingError
     """
+    clear_away(workspace.path, '.dataset.*.tmp')
     read_source(workspace, source, min(common.model_of(each).hyper.seq_len for each in combinations), common.seed)
     data = open_dataset(workspace)
     common.refuse_unfit(combinations, data)

@@ -17,6 +17,7 @@ from charrnn.errors import (
     NonFiniteLossError,
     TrainingError,
     WorkspaceError,
+    memory_explained,
 )
 from charrnn.experiments.study import Study
 from charrnn.hyperparams import HyperParams
@@ -138,7 +139,8 @@ class Ended:
 def tried(act: Callable[[], Any]) -> Any:
     """Return the result of a step of a trial; an Ended with the error of one whose settings do not fit."""
     try:
-        return act()
+        with memory_explained(lambda: TrainingError('the trial needs more memory than is left.')):
+            return act()
     except NonFiniteLossError as error:
         return Ended('PRUNED', error=error.what)  # for the samplers, a trial worse than the others
     except FAILURES as error:

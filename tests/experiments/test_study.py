@@ -131,17 +131,20 @@ def test_a_postgresql_server_loses_nothing_either(swept: Sweep, tmp_path: Path, 
 
 
 def test_a_process_that_is_killed_while_it_asks_leaves_nothing_behind(swept: Sweep, tmp_path: Path) -> None:
-    """A trial without its settings, without its directory, and half a line of the journal."""
-    first = swept(trials=1)
-    journal = tmp_path / 'sweep' / 'study.journal'
-    lines = journal.read_bytes().splitlines(keepends=True)
-    asked = next(line for line in lines if b'"op_code":4' in line)  # a new trial
-    past = json.dumps(json.loads(asked) | {'datetime_start': '2026-01-01T00:00:00.000000+00:00'}).encode() + b'\n'
-    with journal.open('ab') as file:
-        file.write(past + lines[-1][:20])
-    found = swept()
-    assert sorted(row.number for row in found) == [0, 1, 2] and {row.state for row in found} == {'finished'}
-    assert [row.loss for row in found if row.number == 0] == [first[0].loss]
+    """Leave a trial with one of its two settings and without its directory, and half a line of the journal."""
+    whole = swept(dir='whole', sampler='random')
+    swept(trials=1, sampler='random')
+    lines = (tmp_path / 'whole' / 'study.journal').read_bytes().splitlines()
+    second = [place for place, line in enumerate(lines) if json.loads(line)['op_code'] == 4][1]  # a new trial
+    asked = json.loads(lines[second]) | {'datetime_start': '2026-01-01T00:00:00.000000+00:00'}
+    assert b'"layers"' in lines[second + 1]
+    with (tmp_path / 'sweep' / 'study.journal').open('ab') as file:
+        file.write(b'\n'.join([json.dumps(asked).encode(), lines[second + 1], lines[-1][:20]]))
+    found = swept(sampler='random')
+    assert {row.state for row in found} == {'finished'}
+    assert [(row.number, row.parameters, row.loss) for row in found] == [
+        (row.number, row.parameters, row.loss) for row in whole
+    ]
 
 
 def test_two_processes_that_begin_at_once_encode_the_text_once(
@@ -158,6 +161,16 @@ def test_two_processes_that_begin_at_once_encode_the_text_once(
         trained = [*lines_from(first), *lines_from(second)]
         assert not is_killed(one) and not is_killed(other)
     assert sorted(trained) == ['0000', '0001', '0002'] and (tmp_path / 'encoded').read_text() == 'once\n'
+
+
+@pytest.mark.parametrize('step', ['write_settings', 'read_source', 'open_dataset', 'Study'])
+def test_a_beginning_that_is_killed_is_begun_again(swept: Sweep, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Kill the process at each step of the beginning; the same call works afterwards."""
+    with monkeypatch.context() as patch:
+        patch.setattr(f'charrnn.experiments.sweep.{step}', lambda *given: os.kill(os.getpid(), signal.SIGKILL))
+        with child(lambda pipe: swept()) as (process, _):
+            assert is_killed(process)
+    assert [row.state for row in swept()] == ['finished'] * 3
 
 
 def test_a_directory_keeps_to_one_sweep(swept: Sweep, tmp_path: Path, source: Path) -> None:

@@ -17,6 +17,7 @@ from charrnn import HyperParamsError, ModelState, SweepError, sweep
 from charrnn.experiments import worker
 from charrnn.experiments.results import Trials, write_pictures
 from charrnn.experiments.study import Study
+from charrnn.session.entry import begin_run
 from charrnn.training.loop import Stop
 
 pytest.importorskip('optuna')
@@ -121,6 +122,22 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(
     by_number = {row['trial']: row for row in rows_of(tmp_path / 'sweep' / 'trials.csv')}
     assert 'loss nan' in by_number['1']['error'] and 'of memory' in by_number['2']['error']
     assert not (tmp_path / 'sweep' / '0002').exists() and 'diverged' in repr(found)
+
+
+def test_memory_that_is_refused_ends_the_trial_alone(swept: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any) -> Any:
+        if not refused:
+            refused.append(True)
+            raise MemoryError
+        return begin_run(*given)
+
+    refused: list[bool] = []
+    monkeypatch.setattr(worker, 'begin_run', refuse)
+    found = swept(trials=2)
+    assert {row.number: (row.state, row.error[:31]) for row in found} == {
+        0: ('failed', 'the trial needs more memory tha'),
+        1: ('finished', ''),
+    }
 
 
 class Ask:
