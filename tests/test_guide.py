@@ -31,6 +31,8 @@ TINY = (
     (r'\b(train_len[= ])\d{3,}', r'\g<1>5'),
     (r'\b(num_rounds[= ])\d{2,}', r'\g<1>3'),
     (r'40_000', '4_000'),
+    (r'\[64, 128\]', '[4, 8]'),
+    (r'\btrials=1\d', 'trials=5'),
 )
 """The words of a page that take time, and what the test runs in their place."""
 
