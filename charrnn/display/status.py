@@ -93,10 +93,10 @@ class Status:
 
     def _saved(self) -> tuple[str, str]:
         """Return what is saved, and what to type next."""
-        if self.torn:
-            return 'the weights are half updated', 'ms.restore()'
         if self.training:
             return f'checkpoint {self.checkpoint}', 'ms.training.stop(), or ms.training.wait()'
+        if self.torn:
+            return 'the weights are half updated', 'ms.restore()'
         if self.diverged:
             return 'the newest loss or gradient was not finite', 'ms.restore()'
         if self.checkpoint is None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,9 @@ CODES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES]
 KINDS = [(code, ever_after) for code in CODES for ever_after in (False, True)]
 
 
-def each_fault(root: Path, attempt: Callable[[Disk], None]) -> None:
-    """Call `attempt` with the 1st, 2nd, ... file call failing, up to the last; outside torture, every third, once."""
-    for number in range(1, 10_000, 1 if TORTURE else 3):
+def each_fault(root: Path, attempt: Callable[[Disk], None], step: int = 3) -> None:
+    """Call `attempt` with the 1st, 2nd, ... file call failing, up to the last; outside torture, some, each once."""
+    for number in range(1, 10_000, 1 if TORTURE else step):
         for code, ever_after in KINDS if TORTURE else [KINDS[number * 3 % len(KINDS)]]:
             disk = failing(root, number, code, ever_after=ever_after)
             attempt(disk)
@@ -103,6 +104,63 @@ def test_a_beginning(make_run: MakeRun, tmp_path: Path) -> None:
         shutil.rmtree(disk.root)
 
     each_fault(tmp_path / 'run', begin)
+
+
+def test_a_branch(make_run: MakeRun, tmp_path: Path) -> None:
+    parent = make_run('parent')
+    train(parent, 2)
+    before = moment(parent)
+
+    def branch(disk: Disk) -> None:
+        error = refused(disk, lambda: parent.branch(disk.root, dropout=0.2))
+        if error:
+            assert_explained(error, disk.root)
+        count(f'branches in which a file call failed and was {"explained" if error else "not needed"}')
+        del error
+        gc.collect()
+        assert moment(parent) == before
+        where = disk.root
+        if not list(where.glob('checkpoints/0*')):  # else only the last calls failed, and the branch exists
+            if (where / 'history.jsonl').exists():  # a disk that fails for good cannot remove it, either
+                with pytest.raises(WorkspaceError, match='for a new run') as caught:
+                    parent.branch(where)
+                where = Path(caught.value.next_step.split("dir='")[1].split("'")[0])
+            parent.branch(where)
+        assert moment(ModelState.load(where, device='cpu')).keys() == before.keys()
+        for path in (where, disk.root):
+            shutil.rmtree(path, ignore_errors=True)
+
+    each_fault(tmp_path / 'branch', branch, 17)
+    assert moment(ModelState.load(parent.curdir, device='cpu')) == before
+
+
+def test_an_added_text(make_run: MakeRun, tmp_path: Path) -> None:
+    first = make_run('first')
+    train(first, 2)
+    before, curdir = moment(first), tmp_path / 'run'
+    (tmp_path / 'added.txt').write_text('Ein Kater. ' * 20)
+
+    def add(disk: Disk) -> None:
+        shutil.copytree(first.curdir, curdir)
+        loaded = [ModelState.load(curdir, device='cpu')]
+        error = refused(disk, partial(loaded[0].addsource, tmp_path / 'added.txt'))
+        count(f'added texts in which a file call failed and was {"explained" if error else "not needed"}')
+        if error:
+            assert_explained(error, curdir)
+        live = moment(loaded[0])
+        assert live == before or len(loaded.pop().chars) > len(first.chars)
+        del error, loaded
+        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            again = ModelState.load(curdir, device='cpu')
+        assert moment(again) in (before, live)
+        again.addsource(tmp_path / 'added.txt')
+        train(again, 1)
+        del again
+        shutil.rmtree(curdir)
+
+    each_fault(curdir, add, 11)
 
 
 def test_a_load(make_run: MakeRun) -> None:
