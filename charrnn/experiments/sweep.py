@@ -37,7 +37,7 @@ from charrnn.session.trust import open_dataset
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.durable import remove
 from charrnn.storage.durable import sweep as clear_away
-from charrnn.storage.nearby import unused
+from charrnn.storage.nearby import runs_in, unused
 from charrnn.storage.sealed import digest, is_sealed
 from charrnn.storage.workspace import Workspace
 from charrnn.text.lanes import FIRST_LANES
@@ -236,7 +236,7 @@ def _digest(path: Path) -> str:
 def _refuse_taken(workspace: Workspace) -> None:
     """Raise WorkspaceError if a directory holds files under the names of those that a sweep writes, and may remove."""
     parts = (workspace.dataset, workspace.history, *(workspace.path / name for name in JOURNAL))
-    taken = [path.name for path in (workspace.checkpoints.root, *parts) if path.exists()]
+    taken = [path.name for path in (workspace.checkpoints.root, *parts, *runs_in(workspace.path)) if path.exists()]
     if taken:
         what = f'{workspace.name!r} holds a {taken[0]!r} of something else; a sweep needs a directory of its own.'
         raise WorkspaceError(what, f'dir={unused(workspace.name)!r}')

@@ -114,9 +114,9 @@ class Training:
             if not self._ended.wait(seconds):
                 self._told = before
                 return None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:  # its name says what happened
             self._told = before
-            raise
+            raise error.with_traceback(None) from None
         if self.error:
             raise self.error.with_traceback(None) if isinstance(self.error, CharRNNError) else self.error
         return self.report

@@ -59,7 +59,9 @@ class Diagnosis(Several, Tabular, tuple[Finding, ...]):
 
     def table(self) -> Table:
         """Return a row for each finding."""
-        steps = [f'  {finding.next_step}' for finding in self if finding.next_step]
+        lines = [finding.next_step for finding in self if finding.next_step]
+        steps = [f'  {line}' for line in lines if not line.startswith('ms = ')]
+        steps += [f'  {"or " if steps else ""}a new run: {line}' for line in lines if line.startswith('ms = ')]
         after = '\n'.join(['What it would change:', *steps]) if steps else 'It would change nothing.'
         columns = [Column(''), Column('found'), Column('')]
         return Table(columns, [(finding.name, finding.found, finding.remark) for finding in self], after=after)
@@ -82,7 +84,7 @@ def doctor(ms: Session) -> Diagnosis:
     findings = [_weights(run), _lanes(run), _memory(run)]
     with Screen().bar('measuring', MOST_WINDOWS, copy.lanes * copy.hyper.seq_len):
         findings += [_speed(copy, run), _rate(copy, run)]
-    return Diagnosis([*findings, *_standing(run)])
+    return Diagnosis([*_standing(run), *findings])
 
 
 def _weights(run: Run) -> Finding:
@@ -92,8 +94,8 @@ def _weights(run: Run) -> Finding:
     if not run.learner.symbols and hyper.optimizer == 'rmsprop' and n <= SMALL_TEXT:
         return Finding('weights', found, 'a text of this size has a recipe', _another(run, {'recipe': 'small'}))
     if weights > n and not (hyper.dropout or hyper.weightdrop):
-        remark = 'it can learn the text by heart: drop some, and watch the validation'
-        return Finding('weights', found, remark, 'ms.sethyperparams(dropout=0.3), then ms.trainmodel(20, patience=3)')
+        remark = 'it can learn the text by heart: drop some, and stop in time (patience=3)'
+        return Finding('weights', found, remark, 'ms.sethyperparams(dropout=0.3)')
     if weights < LEAST_SHARE * n:
         step = _another(run, {'state_size': 2 * hyper.state_size})
         return Finding('weights', found, 'few: a larger model learns more from so long a text', step)
@@ -167,7 +169,8 @@ def _another(run: Run, changes: dict[str, Any]) -> str:
     """Return the call that begins a run on the same text, with some other settings."""
     learner = run.learner
     options = {**unusual(run.modeltype, learner.hyper, learner.seed), **changes}
-    return begun_again(run.data, run.workspace.name, options)
+    call = begun_again(run.data, run.workspace.name, options)
+    return f'ms = {call}' if call else ''
 
 
 def _duration(seconds: float) -> str:
@@ -177,5 +180,5 @@ def _duration(seconds: float) -> str:
     ('8 s', '3 min', '2.5 h')
     """
     if seconds < 90:
-        return f'{seconds:.0f} s'
+        return f'{seconds:.1f} s' if seconds < 3 else f'{seconds:.0f} s'
     return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'

@@ -123,17 +123,21 @@ def trainmodel(
         deadline=time.monotonic() + 60 * minutes if minutes else math.inf,
         patience=0 if patience is None else whole(1)('patience', patience, 3),
     )
+    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
     if plan.patience:
         refuse_no_validation(run, plan)
+        if plan.rounds <= plan.patience:
+            more = f'ms.trainmodel({10 * plan.patience}, patience={plan.patience})'
+            screen.say(f'patience={plan.patience} stops nothing in {plan.rounds} rounds.  Next: {more}')
     run.keep = run.keep if keep is None else whole(1)('keep', keep, KEEP)
-    level, clear_state, quiet = run.data.chars.level, truth('clear_state', clear_state), truth('quiet', quiet)
+    clear_state = truth('clear_state', clear_state)
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
     if truth('background', background):
         run.refuse_while_training()
-        run.background = Training(partial(_explained, run, plan, lanes, clear_state), level)
+        run.background = Training(partial(_explained, run, plan, lanes, clear_state), screen.level)
         return run.background.start()
     with StopRequest() as stop:
-        report = train(run, plan, lanes, clear_state, Screen(level=level, quiet=quiet), stop)
+        report = train(run, plan, lanes, clear_state, screen, stop)
     if stop.ended_by is not None:  # the shell's exit status of a process that this signal ended
         raise SystemExit(128 + stop.ended_by)
     return report

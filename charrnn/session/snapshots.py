@@ -75,12 +75,16 @@ def rewind(ms: Ms, rounds: int = 1) -> Ms:
 
 
 def _ends_of_rounds(run: Run) -> dict[int, int]:
-    """Return the number of the last checkpoint of each round on the way to the present moment."""
-    found = {}
+    """Return the number of the checkpoint at the end of each round on the way to the present moment.
+
+    Of several at that place, the first: before settings were changed there, or a text was added.
+    """
+    found = dict[int, tuple[int, int]]()
     for number, facts in sorted(run.workspace.checkpoints.facts().items()):
-        if run.history.is_past(facts['history_length']):
-            found[facts['round']] = number
-    return found
+        place = found.get(facts['round'], (-1, 0))[0]
+        if run.history.is_past(facts['history_length']) and facts['position'] > place:
+            found[facts['round']] = facts['position'], number
+    return {number: checkpoint for number, (_, checkpoint) in found.items()}
 
 
 @known_names_only

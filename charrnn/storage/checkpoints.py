@@ -112,8 +112,10 @@ class Checkpoints:
 
     def _drop_old(self, keep: int) -> None:
         facts = self.facts()
-        best = best_of(facts)
-        kept = {*sorted(facts)[-keep:], *([best.number] if best else []), *(n for n, f in facts.items() if 'name' in f)}
+        splits = {f.get('valid_size') for f in facts.values()}  # a text that is added may bring another one
+        bests = [best_of({n: f for n, f in facts.items() if f.get('valid_size') in (size, None)}) for size in splits]
+        named = {number for number, f in facts.items() if 'name' in f}
+        kept = {*sorted(facts)[-keep:], *named, *(best.number for best in bests if best)}
         doomed = facts.keys() - kept
         # Renamed, durably, before the deletion: a half-deleted checkpoint must not look like damage.
         for number in doomed:

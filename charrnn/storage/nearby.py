@@ -19,6 +19,8 @@ LEAST_TEXT = 4000
 """Bytes of a text with which a first training works, of two bytes a character: a window of 16 lanes of 100."""
 FEW = 1000
 """Entries of a folder that a search for an example looks at."""
+SWEEP = 'sweep.json'
+"""The file that makes a directory a sweep."""
 TENSORS = 'tensors.safetensors'
 """The file of a checkpoint with its tensors."""
 

@@ -29,7 +29,7 @@ from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
 from charrnn.storage.lookup import no_run
-from charrnn.storage.nearby import unused
+from charrnn.storage.nearby import SWEEP, runs_in, unused
 from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.parts import Parts
 from charrnn.storage.sealed import (
@@ -129,6 +129,7 @@ class Workspace:
             if self.path.exists() and not self.path.is_dir():
                 other = unused(str(Path('workspaces') / self.path.stem))
                 raise WorkspaceError(f'{self.name!r} is a file, not a directory.', f'{argument}={other!r}')
+            self._refuse_sweep(f'{argument}={unused(self.name)!r} for the new run')
             if self.holds_run():
                 raise WorkspaceError(
                     f'{self.name!r} already holds a run; it is never written over.',
@@ -154,6 +155,7 @@ class Workspace:
             self._ownership.refuse_links()
             if self.holds_run():
                 return
+            self._refuse_sweep(f'ModelState.load({str(min(runs_in(self.path), default=self.path))!r}), or another')
             begun = is_sealed(self.dataset)
             trained = self._was_trained()
         if trained:
@@ -168,6 +170,11 @@ class Workspace:
             )
         with explained(self.path, cannot_read):
             raise no_run(self.name, self.path)
+
+    def _refuse_sweep(self, step: str) -> None:
+        """Raise WorkspaceError if a sweep was begun in this directory."""
+        if (self.path / SWEEP).is_file():
+            raise WorkspaceError(f'{self.name!r} is a sweep, and each of its trials is a run of its own.', step)
 
     def _was_trained(self) -> bool:
         """Return True if the history has more rows than the first one, which a beginning writes."""

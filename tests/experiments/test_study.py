@@ -236,3 +236,15 @@ def test_ctrl_c_returns_the_table_so_far(swept: Sweep, monkeypatch: pytest.Monke
     found = swept()
     assert found.interrupted and [(row.number, row.state) for row in found] == [(0, 'finished'), (1, 'stopped')]
     assert [row.state for row in swept()] == ['finished'] * 3
+
+
+def test_a_sweep_is_no_run_and_goes_into_no_folder_of_runs(swept: Sweep, tmp_path: Path, source: Path) -> None:
+    swept(trials=1)
+    with pytest.raises(WorkspaceError, match='is a sweep, and each of its trials is a run') as caught:
+        ModelState.load(tmp_path / 'sweep')
+    assert '0000' in caught.value.next_step
+    with pytest.raises(WorkspaceError, match='is a sweep'):
+        ModelState.initfromsrcfile(source, tmp_path / 'sweep')
+    ModelState.initfromsrcfile(source, tmp_path / 'runs' / 'one', layers=1, state_size=4, seq_len=8, device='cpu')
+    with pytest.raises(WorkspaceError, match='a sweep needs a directory of its own'):
+        swept(dir='runs')

@@ -90,6 +90,9 @@ def test_the_validation_stays_what_it_was(make_run: MakeRun, tmp_path: Path, add
     ms.addsource(added, validfrac=0.25)
     assert np.array_equal(ms.data.valid[: len(old)], old) and len(ms.data.valid) == len(old) + len(ADDED) // 4
     assert not any(row.is_best for row in ms.checkpoints()), 'losses of another split are not compared'
+    best = min((row.valid_nats, row.number) for row in ms.checkpoints() if row.valid_nats is not None)
+    ms.trainmodel(7, 3, train_len=1, print_every=0, keep=1)
+    assert best[1] in {row.number for row in ms.checkpoints()}, 'the best on the old split stays, too'
 
 
 @pytest.mark.parametrize('level', ['char', 'word'])

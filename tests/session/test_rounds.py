@@ -131,6 +131,11 @@ def test_a_call_with_patience_counts_its_own_rounds(make_run: MakeRun) -> None:
     assert [(report.rounds, report.stopped_early) for report in reports] == [(2, True), (2, True)]
 
 
+def test_patience_for_longer_than_the_call_is_told(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run().trainmodel(1, 3, train_len=1, patience=3)
+    assert 'patience=3 stops nothing in 1 rounds.  Next: ms.trainmodel(30, patience=3)' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(('begun', 'given', 'said'), [
     ({'trainfrac': 1.0}, {}, 'has no validation split'),
     ({}, {'valid_len': 1}, 'valid_len=1 is a part of it'),

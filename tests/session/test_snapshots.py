@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import MakeRun, moment, train
 
@@ -40,6 +42,16 @@ def test_rewind_goes_back_whole_rounds(make_run: MakeRun) -> None:
     train(ms, 2)
     assert moment(ms) == moments[2], 'and goes on from there as before'
     assert moment(ms.rewind()) == moments[1]
+
+
+def test_rewind_goes_before_what_was_changed_between_two_rounds(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run()
+    train(ms, 2)
+    then, size = moment(ms), len(ms.data.train)
+    (tmp_path / 'added.txt').write_text('the cat ' * 20)
+    ms.addsource(tmp_path / 'added.txt')
+    train(ms, 2)
+    assert moment(ms.rewind()) == then and len(ms.data.train) == size
 
 
 def test_rewind_leaves_out_the_rounds_of_another_way(make_run: MakeRun) -> None:
