@@ -28,7 +28,7 @@ from charrnn.errors import CharRNNError, SweepError, WorkspaceError, printable, 
 from charrnn.experiments.space import Choices, Space, grid
 from charrnn.models.dropout import derive_seed
 from charrnn.storage.durable import append_durably, cannot_read, cannot_write, explained, make_folder, write_whole
-from charrnn.storage.nearby import unused
+from charrnn.storage.nearby import SWEEP, unused
 from charrnn.storage.sealed import as_json, parse_json
 from charrnn.storage.workspace import Workspace
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
-SETTINGS = 'sweep.json'
 JOURNAL = ('study.journal', 'study.journal.lock')
 PATIENCE = 60.0
 """Seconds after which a trial without the name of a directory counts as left by a process that was killed."""
@@ -71,7 +70,7 @@ def locked(folder: Path, tell: Any = None) -> Iterator[None]:
 
 def written_settings(folder: Path) -> dict[str, Any]:
     """Return what is written about the sweep in a directory; empty if none has begun there."""
-    path = folder / SETTINGS
+    path = folder / SWEEP
     if not path.exists():
         return {}
     try:
@@ -87,8 +86,8 @@ def written_settings(folder: Path) -> dict[str, Any]:
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Write the settings of a sweep that begins; return what is written."""
     found = {'name': secrets.token_hex(8), 'settings': settings}
-    with explained(folder / SETTINGS, cannot_write):
-        write_whole(folder / SETTINGS, as_json(found).encode())
+    with explained(folder / SWEEP, cannot_write):
+        write_whole(folder / SWEEP, as_json(found).encode())
     return found
 
 

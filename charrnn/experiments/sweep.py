@@ -20,7 +20,6 @@ from charrnn.experiments.results import About, Trials, line_of, trials_of, write
 from charrnn.experiments.space import drawn, grid, read_space
 from charrnn.experiments.study import (
     JOURNAL,
-    SETTINGS,
     Study,
     as_plain,
     imported,
@@ -37,7 +36,7 @@ from charrnn.session.trust import open_dataset
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.durable import remove
 from charrnn.storage.durable import sweep as clear_away
-from charrnn.storage.nearby import runs_in, unused
+from charrnn.storage.nearby import SWEEP, runs_in, unused
 from charrnn.storage.sealed import digest, is_sealed
 from charrnn.storage.workspace import Workspace
 from charrnn.text.lanes import FIRST_LANES
@@ -263,7 +262,7 @@ def _begin(workspace: Workspace, source: Source, common: Common, combinations: l
 
 def _take_back(workspace: Workspace) -> None:
     """Remove what a sweep that failed to begin has written, and its directory if there is nothing else in it."""
-    for path in (workspace.dataset, *(workspace.path / name for name in (SETTINGS, *JOURNAL, 'sweep.lock'))):
+    for path in (workspace.dataset, *(workspace.path / name for name in (SWEEP, *JOURNAL, 'sweep.lock'))):
         remove(path)
     with contextlib.suppress(OSError):
         workspace.path.rmdir()

@@ -22,7 +22,8 @@ class Notes(Screen):
 
     def __init__(self, level: str) -> None:
         super().__init__(level=level, quiet=True)
-        self.begun = threading.Event()  # with the first bar
+        self.begun = threading.Event()  # by the first bar, or by an end before it
+        self.has_bars = False
         self.line, self.said, self.note = '', list[str](), ''
         self._bars = list[tuple[str, int, list[int]]]()  # label, windows, and the windows done
 
@@ -38,6 +39,7 @@ class Notes(Screen):
     def bar(self, label: str, windows: int, symbols: int) -> Iterator[None]:
         """Count the windows of the block."""
         self._bars.append((label, windows, [0]))
+        self.has_bars = True
         self.begun.set()
         try:
             yield
@@ -74,10 +76,10 @@ class Training:
         self.requested = False
         self.report: TrainReport | None = None
         self.error: BaseException | None = None
-        self._work, self._notes = work, Notes(level)
+        self._notes = Notes(level)
         self._ended, self._told = threading.Event(), False
         # A daemon: Python would wait for the last round of another thread before it calls _leave.
-        self._thread = threading.Thread(target=self._train, name='charrnn training', daemon=True)
+        self._thread = threading.Thread(target=self._train, args=(work,), name='charrnn training', daemon=True)
 
     @property
     def running(self) -> bool:
@@ -93,9 +95,8 @@ class Training:
         """Start the thread, and return when the first round begins; raise the error that prevents it."""
         atexit.register(self._leave)
         self._thread.start()
-        while not self._notes.begun.wait(0.02) and self.running:
-            pass
-        if not self._notes.begun.is_set():
+        self._notes.begun.wait()
+        if not self._notes.has_bars:
             self.wait()
         return self
 
@@ -105,7 +106,7 @@ class Training:
         return self.wait()
 
     def wait(self, seconds: float | None = None) -> TrainReport | None:
-        """Wait until it ends, or for so many seconds; return its report, or None while it goes on.
+        """Return the report when the training has ended; None if it goes on after so many seconds.
 
         Ctrl-C ends the waiting only.  Raises the error that has ended the training.
         """
@@ -121,15 +122,15 @@ class Training:
             raise self.error.with_traceback(None) if isinstance(self.error, CharRNNError) else self.error
         return self.report
 
-    def _train(self) -> None:
+    def _train(self, work: Work) -> None:
         try:
-            self.report = self._work(self._notes, self)
+            self.report = work(self._notes, self)
         except BaseException as error:  # it belongs to the thread that waits
             self.error = error
-        self._work = _nothing  # it holds the run
         atexit.unregister(self._leave)
         self._ended.set()
-        if self._notes.begun.is_set():
+        self._notes.begun.set()
+        if self._notes.has_bars:
             at_next_prompt(self._tell)
 
     def _tell(self) -> None:
@@ -147,7 +148,3 @@ class Training:
         if self.error:
             return f'The training in the background was ended by {type(self.error).__name__}: {self.error}'
         return '\n'.join(['The training in the background has ended.', f'  {notes.line}', *notes.said[-1:]])
-
-
-def _nothing(screen: Screen, stop: Stop) -> TrainReport:
-    raise AssertionError('a training begins once')

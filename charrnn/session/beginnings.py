@@ -88,12 +88,13 @@ def begun_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    usedir, options    as for ``begin_again``; `options` come before those with which the text was read
+    usedir, options    as for ``begin_again``; `options` come before those with which the text was read.  With a
+                       trainfrac, which a directory does not take, the call is for its first file alone
     """
     if not data.files or not (path := Path(data.files[0].path)).is_file():
         return ''
-    source = path if path.name == Path(data.source).name else path.parent  # a file, or a directory
-    return begin_again(from_here(source), usedir, {**data.options, **options})
+    is_one = path.name == Path(data.source).name or 'trainfrac' in options
+    return begin_again(from_here(path if is_one else path.parent), usedir, {**data.options, **options})
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:

@@ -43,12 +43,14 @@ class Finding:
     found : str      what was measured or counted
     remark : str     what is to be said about it; empty: nothing
     next_step : str  what to type; empty: nothing need change
+    begins : bool    True if that begins another run, in the place of changing this one
     """
 
     name: str
     found: str
     remark: str = ''
     next_step: str = ''
+    begins: bool = False
 
 
 class Diagnosis(Several, Tabular, tuple[Finding, ...]):
@@ -59,9 +61,9 @@ class Diagnosis(Several, Tabular, tuple[Finding, ...]):
 
     def table(self) -> Table:
         """Return a row for each finding."""
-        lines = [finding.next_step for finding in self if finding.next_step]
-        steps = [f'  {line}' for line in lines if not line.startswith('ms = ')]
-        steps += [f'  {"or " if steps else ""}a new run: {line}' for line in lines if line.startswith('ms = ')]
+        advised = [finding for finding in self if finding.next_step]
+        steps = [f'  {finding.next_step}' for finding in advised if not finding.begins]
+        steps += [f'  {"or " if steps else ""}a new run: {finding.next_step}' for finding in advised if finding.begins]
         after = '\n'.join(['What it would change:', *steps]) if steps else 'It would change nothing.'
         columns = [Column(''), Column('found'), Column('')]
         return Table(columns, [(finding.name, finding.found, finding.remark) for finding in self], after=after)
@@ -92,13 +94,14 @@ def _weights(run: Run) -> Finding:
     weights = sum(p.numel() for p in run.learner.model.parameters())
     found = f'{count(weights)} for {count(n)} {NOUNS[run.data.chars.level]} that train'
     if not run.learner.symbols and hyper.optimizer == 'rmsprop' and n <= SMALL_TEXT:
-        return Finding('weights', found, 'a text of this size has a recipe', _another(run, {'recipe': 'small'}))
+        remark = 'a text of this size has a recipe'
+        return Finding('weights', found, remark, _another(run, {'recipe': 'small'}), begins=True)
     if weights > n and not (hyper.dropout or hyper.weightdrop):
         remark = 'it can learn the text by heart: drop some, and stop in time (patience=3)'
         return Finding('weights', found, remark, 'ms.sethyperparams(dropout=0.3)')
     if weights < LEAST_SHARE * n:
-        step = _another(run, {'state_size': 2 * hyper.state_size})
-        return Finding('weights', found, 'few: a larger model learns more from so long a text', step)
+        remark = 'few: a larger model learns more from so long a text'
+        return Finding('weights', found, remark, _another(run, {'state_size': 2 * hyper.state_size}), begins=True)
     return Finding('weights', found)
 
 
@@ -156,8 +159,8 @@ def _rate(copy: Learner, run: Run) -> Finding:
 
 def _standing(run: Run) -> Iterator[Finding]:
     if not len(run.data.valid):
-        step = _another(run, {'trainfrac': 0.9})
-        yield Finding('validation', 'none', 'nothing shows when it begins to learn by heart', step)
+        remark = 'nothing shows when it begins to learn by heart'
+        yield Finding('validation', 'none', remark, _another(run, {'trainfrac': 0.9}), begins=True)
     elif run.learner.symbols:
         standing = standing_of(course_of(run))
         losses = run.history.validations()

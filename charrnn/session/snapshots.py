@@ -30,8 +30,8 @@ def newcheckpoint(ms: Session, *, name: str | None = None) -> int:
     if name is None:
         return run.save()
     name = label('name', name)
-    if number := run.workspace.checkpoints.names().get(name):
-        there = run.workspace.checkpoints.names()
+    there = run.workspace.checkpoints.names()
+    if number := there.get(name):
         free = next(other for n in itertools.count(2) if (other := f'{name[:30]}-{n}') not in there)
         raise CheckpointError(f'checkpoint {number} is called {name!r} already.', f'ms.newcheckpoint(name={free!r})')
     return run.save(name)
@@ -95,7 +95,7 @@ def checkpoints(ms: Session) -> CheckpointTable:
 
 
 def table_of(facts: Mapping[int, dict[str, Any]], size: int) -> CheckpointTable:
-    """Return the table of checkpoints from their facts, by number; `size` is of the ring of an old one."""
+    """Return the table of checkpoints from their facts, by number; `size` is of the ring where no facts tell it."""
     best = best_of(facts)
     number = best.number if best else None
     return CheckpointTable(

@@ -155,7 +155,9 @@ class Workspace:
             self._ownership.refuse_links()
             if self.holds_run():
                 return
-            self._refuse_sweep(f'ModelState.load({str(min(runs_in(self.path), default=self.path))!r}), or another')
+            trial = next((path.name for path in runs_in(self.path)), None)
+            load = f'ModelState.load({str(Path(self.name) / trial)!r}), or another one' if trial else ''
+            self._refuse_sweep(load or 'the same call of sweep, which goes on')
             begun = is_sealed(self.dataset)
             trained = self._was_trained()
         if trained:

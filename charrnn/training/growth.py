@@ -53,7 +53,7 @@ def grown(moment: Moment, data: Dataset) -> Moment:
 
 
 def _low(bias: Tensor, symbols: int) -> float:
-    """Return the bias of each new symbol of a readout that gets so many symbols."""
+    """Return the bias of each new symbol, in nats, of a readout that grows from `bias` (V,) to `symbols` symbols."""
     share = UNEXPECTED / (symbols - len(bias))
     return min(float(bias.logsumexp(0)) + math.log(share), float(bias.min()))
 

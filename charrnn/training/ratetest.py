@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from charrnn.errors import NonFiniteLossError
-from charrnn.training.learner import Learner
+from charrnn.training.learner import Learner, Rate
 
 LOW, HIGH = 1e-5, 1.0
 """The rates of the first and the last window."""
@@ -54,14 +54,14 @@ def rate_test(learner: Learner, seconds: float, tick: Callable[[], object] = lam
     """
     factor = SGD if learner.hyper.optimizer == 'sgd' else 1
     began = time.monotonic()
-    learner.train_window(lambda now: LOW * factor)
+    learner.train_window(_constant(LOW * factor))
     windows = int(seconds / max(1e-9, time.monotonic() - began))
     windows = min(max(windows, LEAST_WINDOWS), MOST_WINDOWS)
     rates, losses, mean = list[float](), list[float](), 0.0
     for number in range(windows):
         rate = LOW * factor * (HIGH / LOW) ** (number / (windows - 1))
         try:
-            nats = learner.train_window(lambda now, rate=rate: rate).loss_nats  # type: ignore[misc]
+            nats = learner.train_window(_constant(rate)).loss_nats
         except NonFiniteLossError:
             return RateTest(tuple(rates), tuple(losses), rate)
         mean = SMOOTH * mean + (1 - SMOOTH) * nats
@@ -73,6 +73,10 @@ def rate_test(learner: Learner, seconds: float, tick: Callable[[], object] = lam
     lowest = losses.index(min(losses))
     rising = (rate for rate, nats in zip(rates[lowest:], losses[lowest:], strict=True) if nats > losses[lowest] + RISE)
     return RateTest(tuple(rates), tuple(losses), next(rising, math.inf))
+
+
+def _constant(rate: float) -> Rate:
+    return lambda now: rate
 
 
 def rounded(rate: float) -> float:

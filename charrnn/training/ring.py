@@ -23,7 +23,7 @@ class Ring:
     epoch: float = 0.0
 
     def epoch_at(self, symbols: int) -> float:
-        """Return the epoch when so many symbols were trained, all lanes together."""
+        """Return the epoch after `symbols` trained symbols, all lanes together."""
         return self.epoch + (symbols - self.symbols) / self.size
 
     def grown(self, size: int, symbols: int) -> Ring:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,3 +100,15 @@ def test_half_updated_weights_are_not_measured(make_run: MakeRun) -> None:
     learner_of(ms).torn = True
     with pytest.raises(TornWindowError):
         ms.doctor()
+
+
+def test_of_a_directory_the_first_file_begins_again(tmp_path: Path) -> None:
+    (tmp_path / 'parts').mkdir()
+    (tmp_path / 'parts' / 'train.txt').write_text('the cat sat on a mat. ' * 40)
+    tiny: dict[str, Any] = {'layers': 1, 'state_size': 4, 'seq_len': 8, 'device': 'cpu'}
+    ms = ModelState.initfromsrcfile(tmp_path / 'parts', tmp_path / 'run', **tiny)
+    found = findings(ms)['validation']
+    assert found.begins and 'trainfrac=0.9' in found.next_step
+    names: dict[str, Any] = {'ModelState': ModelState}
+    exec(found.next_step, names)
+    assert len(names['ms'].data.valid) == 88
