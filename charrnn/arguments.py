@@ -290,7 +290,7 @@ CHECKS: dict[str, tuple[Check, Any]] = {
     **dict.fromkeys(('train_len', 'valid_len', 'print_every'), (whole(0), 100)),
     **dict.fromkeys(('save_minutes', 'minutes'), (real(0), 10)),
     **dict.fromkeys(('topk', 'k'), (whole(1), 10)),
-    **dict.fromkeys(('num_rounds', 'rounds'), (whole(1), 1)),
+    **dict.fromkeys(('num_rounds', 'rounds', 'until_round'), (whole(1), 1)),
     'batchsize': (whole(1), 16),
     'keep': (whole(1), 5),
     'trials': (whole(1), 20),

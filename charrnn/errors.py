@@ -17,7 +17,8 @@
     ├── TornWindowError       half-updated weights; ms.restore() loads whole ones      RuntimeError
     ├── WorkspaceError        a working directory that is missing, in use or unreadable OSError
     │   └── CheckpointError   a checkpoint that is missing or damaged                  OSError
-    └── OwnershipError        another process or a newer ModelState writes this run    RuntimeError
+    ├── OwnershipError        another process or a newer ModelState writes this run    RuntimeError
+    └── RankError             processes of one training that differ, or one that ended RuntimeError
 
 A message says what happened with the values, why, and on a line of its own what to type next.
 A traceback shows the caller's lines alone; CHARRNN_TRACEBACK=1 in the environment keeps the library's frames.
@@ -251,6 +252,10 @@ class ShortageError(WorkspaceError):
 
 class OwnershipError(CharRNNError, RuntimeError):
     """A write to a run whose writer is another process, or a newer ModelState of this process."""
+
+
+class RankError(CharRNNError, RuntimeError):
+    """A training by several processes (torchrun) of which one differs, has failed, or has ended."""
 
 
 LACKING = {

@@ -25,10 +25,12 @@ TABLES = {
     'output_layer': ['| 10 | '],
     'overhead': ['| 2x100, 1x8 | pipe |', '| 2x100, 1x8 | terminal |', 'Not in the table'],
     'page': ['| 2x8 | ours, C |', '\nnode: '],
+    'ranks': ['| 4x100, 2x8 | 1 | 0 |', '| 4x100, 2x8 | 2 | 0 |'],
     'scratch': ['| 1 | lists of lists, forward alone |', '| 16 | by hand, NumPy |'],
     'speed': ['| 2x10, 2x8 | ours, torch LSTM |', '| 2x8 | ours, NumPy | 1 |', '| torch | '],
     'speedrun': ['settings: layers=1', '| epoch | train |', '1.88 was not reached'],
     'steering': ['| 2x8 | plain |', '| 2x8 | topk=10 |', 'read: '],
+    'tricks': ['| muon 0.007 | half a cosine | dropout=0.1, locked=True | '],
     'words': ['epoch 1: validation perplexity', 'peak memory, MiB: plain '],
 }
 """Parts of what each prints."""

@@ -160,7 +160,7 @@ def test_the_fixed_signatures() -> None:
 
     assert arguments(ModelState.trainmodel) == (
         '(ms, num_rounds=1, batchsize=None, *, train_len=0, valid_len=0, '
-        'print_every=100, clear_state=False, save_minutes=10, minutes=0, keep=None, patience=None, '
+        'print_every=100, clear_state=False, save_minutes=10, minutes=0, keep=None, patience=None, until_round=None, '
         'background=False, quiet=False)'
     )
     begin = arguments(ModelState.initfromsrcfile)

@@ -13,10 +13,8 @@ from __future__ import annotations
 import lzma
 from typing import Any
 
-MOST_XZ_BYTES = 64 * 2**20
-"""xz reads this many bytes at the end of the training split."""
-MOST_PPMD_BYTES = 8 * 2**20
-"""PPMd reads this many bytes at the end of the training split: some seconds."""
+MOST_BYTES = 8 * 2**20
+"""Each reads this many bytes at the end of the training split: some seconds."""
 PPMD_MEMORY = 2**20, 2**28, 64
 """Least and most bytes of the model of PPMd, and bytes of it for each byte of text, which text needs in order 10."""
 PPMD_ORDERS = (6, 10)
@@ -28,13 +26,13 @@ PIECE = 2**20
 
 
 def xz_bytes(train: bytes, text: bytes) -> int:
-    """Return len(xz(train + text)) - len(xz(train)), with at most MOST_XZ_BYTES of the training text."""
-    train = train[-MOST_XZ_BYTES:]
+    """Return len(xz(train + text)) - len(xz(train)), with at most MOST_BYTES of the training text."""
+    train = train[-MOST_BYTES:]
     return _xz(train + text) - _xz(train)
 
 
 def _xz(text: bytes) -> int:
-    window = max(2**20, min(MOST_XZ_BYTES, 1 << len(text).bit_length()))
+    window = max(2**20, min(8 * MOST_BYTES, 1 << len(text).bit_length()))
     filters = [{'id': lzma.FILTER_LZMA2, 'preset': 9, 'dict_size': window}]
     return len(lzma.compress(text, format=lzma.FORMAT_XZ, filters=filters))
 
@@ -49,11 +47,11 @@ def has_ppmd() -> bool:
 
 
 def ppmd_bytes(train: bytes, text: bytes) -> int:
-    """Return len(ppmd(train + text)) - len(ppmd(train)), with at most MOST_PPMD_BYTES of the training text.
+    """Return len(ppmd(train + text)) - len(ppmd(train)), with at most MOST_BYTES of the training text.
 
     The order is the one that codes the end of the training text best, after what is before it.
     """
-    train = train[-MOST_PPMD_BYTES:]
+    train = train[-MOST_BYTES:]
     held = len(train) - len(train) // HELD_OUT
     sizes = []
     for order in PPMD_ORDERS:

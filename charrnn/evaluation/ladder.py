@@ -6,8 +6,10 @@
     xz, PPMd      adaptive    the size that the split adds to the compressed training split; PPMd needs pyppmd
 
 Each rung is fitted on the training split and given in mean nats per symbol of the split.  A static one is then fixed;
-an adaptive one goes on learning while it reads the split, as a model does in ``evaluate(adapt=True)``.  The whole split
-is measured, as in an evaluation; of the training split, each slow rung reads a limited part at the end.
+an adaptive one goes on learning while it reads the split, as a model does in ``evaluate(adapt=True)``.
+
+Time and memory are bounded, whatever the size of the text: each slow rung reads at most the last MOST_TRAINED symbols
+or bytes of the training split, and all rungs measure at most the first MOST_MEASURED symbols of the split.
 
 Source: Laplace's rule of succession (unigram); for the others see ngram.py and archivers.py.
 """
@@ -15,43 +17,59 @@ Source: Laplace's rule of succession (unigram); for the others see ngram.py and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.evaluation.archivers import ARCHIVERS, MOST_XZ_BYTES, has_ppmd
-from charrnn.evaluation.ngram import kneser_ney_nats
+from charrnn.evaluation.archivers import ARCHIVERS, has_ppmd
+from charrnn.evaluation.ngram import MOST_TRAINED, kneser_ney_nats
 from charrnn.text.dataset import Dataset
 from charrnn.text.vocabulary import Indices
 
+MOST_MEASURED = 2**20
+"""Symbols of a split that its ladder is measured on, at most: the first ones."""
 COUNTED_AT_ONCE = 2**22
 """Symbols per call of bincount, which copies its input to eight bytes per symbol."""
 STATIC, ADAPTIVE = ('uniform', 'unigram', 'Kneser-Ney'), tuple(ARCHIVERS)
 """All rungs.  Runs of older versions have another static one, '6-gram' or '3-gram' (Witten-Bell)."""
 
 
-def baseline_ladder(data: Dataset, name: str, known: Mapping[str, float] | None = None) -> dict[str, float]:
+def baseline_ladder(
+    data: Dataset,
+    name: str,
+    known: Mapping[str, float] | None = None,
+    each_rung: Callable[[], object] = lambda: None,
+) -> dict[str, float]:
     """Return all rungs for the split called `name`, in nats per symbol, in their order.
 
     Parameters
     ----------
-    known : mapping    rungs that were computed before; they are not computed again
+    known : mapping         rungs that were computed before; they are not computed again
+    each_rung : callable    called after each rung that is computed
     """
-    known = known or {}
-    return in_order({**known, **{rung: _rung_nats(rung, data, name) for rung in missing(known)}})
+    found = dict(known or {})
+    for rung in missing(found):
+        found[rung] = _rung_nats(rung, data, name)
+        each_rung()
+    return in_order(found)
 
 
 def _rung_nats(rung: str, data: Dataset, name: str) -> float:
-    split, vocab_size = data.split(name), len(data.chars)
+    split, vocab_size = data.split(name)[:MOST_MEASURED], len(data.chars)
     if rung == 'uniform':
         return uniform_nats(data, name)
     if rung == 'unigram':
         return unigram_nats(data.train, split, vocab_size)
     if rung == 'Kneser-Ney':
         return kneser_ney_nats(data.train, split, unigram_probabilities(data.train, split, vocab_size) > 0)
-    size = ARCHIVERS[rung](data.text('train', MOST_XZ_BYTES), data.text(name))
+    size = ARCHIVERS[rung](data.text('train', MOST_TRAINED), data.beginning(name, len(split)))
     return size * 8 * math.log(2) / len(split)
+
+
+def measured_on(data: Dataset, name: str) -> int:
+    """Return the number of symbols of a split that its ladder is measured on."""
+    return min(MOST_MEASURED, len(data.split(name)))
 
 
 def missing(ladder: Mapping[str, float]) -> list[str]:

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from charrnn.text.vocabulary import Indices
 
-MOST_SYMBOLS = 2**23
+MOST_TRAINED = 2**23
 """The n-gram is fitted on this many symbols at the end of the training split; more cost memory and gain little."""
+AT_ONCE = 2**21
+"""Symbols of a split that are scored at once."""
 LONGEST = 12
 """The largest n that is tried: 12 bytes are 6 letters of Cyrillic."""
 PATIENCE = 3
@@ -42,11 +44,11 @@ def kneser_ney_nats(train: Indices, split: Indices, possible: NDArray[np.bool_])
     possible : bool array, shape (V,)    False for a symbol that has the probability 0: the unknown one, if it never
                                          occurs
     """
-    train = train[-MOST_SYMBOLS:]
+    train = train[-MOST_TRAINED:]
     order = best_order(train, len(possible))
     total = 0.0
-    for start in range(0, len(split), MOST_SYMBOLS):
-        before, block = split[max(0, start - order) : start], split[start : start + MOST_SYMBOLS]
+    for start in range(0, len(split), AT_ONCE):
+        before, block = split[max(0, start - order) : start], split[start : start + AT_ONCE]
         *_, probabilities = islice(probabilities_by_order(train, before, block, possible), order)
         total -= float(np.log(probabilities).sum())
     return max(0.0, total) / len(split)  # never -0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,11 @@ class SplitScore:
     warmup: int
 
     @property
+    def is_finite(self) -> bool:
+        """True unless some symbol costs infinitely much."""
+        return math.isfinite(self.nats)
+
+    @property
     def is_whole(self) -> bool:
         """True if every symbol of the split was scored."""
         return self.symbols == self.size
@@ -61,6 +67,18 @@ def cut_into_lanes(size: int, seq_len: int, windows: int = 0) -> tuple[int, int]
     return lanes, min(longest, windows * seq_len) if windows else longest
 
 
+class EveryLane:
+    """The part of an evaluation that this process does: all lanes; ranks that share them are another kind of it."""
+
+    def share(self, lanes: int) -> slice:
+        """Return the lanes of this process."""
+        return slice(0, lanes)
+
+    def total(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums over all processes, element by element."""
+        return sums
+
+
 def evaluate_split(
     model: LanguageModel,
     before: Indices,
@@ -68,6 +86,7 @@ def evaluate_split(
     seq_len: int,
     windows: int = 0,
     each_window: Callable[[], object] = lambda: None,
+    team: EveryLane = EveryLane(),  # noqa: B008  it has no state
 ) -> SplitScore | None:
     """Measure the loss of a split.
 
@@ -77,14 +96,16 @@ def evaluate_split(
     split : (n,) indices
     windows : int                the number of windows of every lane to score; 0 is the whole split
     each_window : callable       called before every window; a true answer gives up
+    team : EveryLane             the processes that share the lanes; `each_window` must answer all of them alike
     Returns
     -------
     SplitScore, or None if `each_window` gave up
     """
     n, T = len(split), seq_len
     lanes, longest = cut_into_lanes(n, T, windows)
+    mine = team.share(lanes)
     edges = np.arange(lanes + 1) * n // lanes
-    starts, lengths = edges[:-1, None], np.diff(edges)[:, None]
+    starts, lengths = edges[:-1, None][mine], np.diff(edges)[:, None][mine]
 
     def symbols_of(first: int, last: int) -> Tensor:
         """Return symbols first … last - 1 of every slice; negative ones are those before it."""
@@ -92,24 +113,26 @@ def evaluate_split(
         symbols = np.where(where < 0, before[where % len(before)], split[np.maximum(where, 0)])
         return torch.from_numpy(symbols.astype(np.int64)).to(model.device)
 
-    carry = model.zero_carry(lanes)
-    if T > 1:
+    carry = model.zero_carry(len(starts))
+    if T > 1 and len(starts):
         carry = carry_after(model, symbols_of(-T, -1), carry, T)
-    sums, counts = [], []
-    for first in range(0, longest, T):
+    found = np.zeros((2, -(-longest // T), lanes))  # cost, and symbols scored, of each block
+    for block, first in enumerate(range(0, longest, T)):
         if each_window():
             return None
+        if not len(starts):  # fewer lanes than ranks
+            continue
         last = min(first + T, longest)
         nats, carry = window_nats(model, symbols_of(first - 1, last), carry)
         inside = np.arange(first, last) < lengths  # (lanes, window)
-        sums.append(np.where(inside, nats, 0).sum(1))  # a product would make nan of an infinite cost outside
-        counts.append(inside.sum(1))
-    total, scored = np.concatenate(sums), np.concatenate(counts)
+        # A product would make nan of an infinite cost outside.
+        found[:, block, mine] = np.where(inside, nats, 0).sum(1), inside.sum(1)
+    total, scored = team.total(found).reshape(2, -1)
     mean, stderr = mean_of_blocks(total[scored > 0], scored[scored > 0])
     return SplitScore(mean, stderr, int(scored.sum()), n, lanes, T)
 
 
-def mean_of_blocks(total: NDArray[np.float64], scored: NDArray[np.int64]) -> tuple[float, float]:
+def mean_of_blocks(total: NDArray[np.float64], scored: NDArray[Any]) -> tuple[float, float]:
     """Return the mean cost of a symbol and its standard error, from the cost and the size of each block."""
     symbols, blocks = int(scored.sum()), len(total)
     mean = float(total.sum() / symbols)

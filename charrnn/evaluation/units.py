@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,19 @@ class Letters(NamedTuple):
     costs: NDArray[np.float64]
     end: float
 
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.int64], ends: int) -> Self:
+        """Return the cost that follows from how often the training text has each code point, and words that end.
+
+        The alphabet is the characters of the training text with one added to each count, an end mark that is as
+        frequent as words are, and one more symbol, of count 1, for all other code points; each of these costs
+        log(1,114,112) more.
+        """
+        known = counts > 0
+        total = counts.sum() + known.sum() + (ends + 1) + 1
+        other = math.log(total) + math.log(CODE_POINTS)
+        return cls(np.where(known, math.log(total) - np.log(counts + 1), other), math.log(total) - math.log(ends + 1))
+
 
 def measure_text(
     text: bytes, data: Dataset, before: bytes = b'', letters: Callable[[], Letters] | None = None
@@ -80,18 +93,15 @@ def measure_text(
 
 
 def letters_of(data: Dataset) -> Letters:
-    """Return the cost of spelling, from the training text of `data`.
+    """Return the cost of spelling, from the training text of `data`."""
+    return Letters.of_counts(*letter_counts(data))
 
-    The alphabet is the characters of the training text with one added to each count, an end mark that is as frequent
-    as words are, and one more symbol, of count 1, for all other code points; each of these costs log(1,114,112) more.
-    """
+
+def letter_counts(data: Dataset) -> tuple[NDArray[np.int64], int]:
+    """Return how often the training text has each code point, (CODE_POINTS,), and how many words and line breaks."""
     training = data.text('train', MOST_BYTES).decode('utf-8', 'replace')
     counts = np.bincount(code_points(training), minlength=CODE_POINTS)
-    known = counts > 0
-    ends = len(training.split()) + training.count('\n')
-    total = counts.sum() + known.sum() + (ends + 1) + 1
-    other = math.log(total) + math.log(CODE_POINTS)
-    return Letters(np.where(known, math.log(total) - np.log(counts + 1), other), math.log(total) - math.log(ends + 1))
+    return counts, len(training.split()) + training.count('\n')
 
 
 def spelling_nats(
@@ -144,6 +154,7 @@ class Evaluation(Tabular):
     level : str              'char', 'byte' or 'word'
     in_sample : bool         True for 'train': all rungs but the uniform one were fitted on the text they measure
     adaptive : tuple of str  the rungs that go on learning while they read the split; all others are static
+    ladder_symbols : int     the symbols that the ladder was measured on, the first ones of the split
     """
 
     nats: float
@@ -158,6 +169,7 @@ class Evaluation(Tabular):
     level: str = 'char'
     in_sample: bool = False
     adaptive: tuple[str, ...] = ()
+    ladder_symbols: int = 0
 
     def __repr__(self) -> str:
         ladder = ', '.join(f'{rung!r}: {_written(nats, ".4f")}' for rung, nats in self.ladder.items())
@@ -167,7 +179,8 @@ class Evaluation(Tabular):
             f'bits_per_byte={_written(self.bits_per_byte, ".4f")}, perplexity={_written(self.perplexity, ".4g")}, '
             f'word_perplexity={_written(self.word_perplexity, ".4g")}, ladder={{{ladder}}}, '
             f'protocol={self.protocol!r}, level={self.level!r}'
-            f'{", in_sample=True" if self.in_sample else ""}{f", adaptive={self.adaptive}" if self.adaptive else ""})'
+            f'{", in_sample=True" if self.in_sample else ""}{f", adaptive={self.adaptive}" if self.adaptive else ""}'
+            f'{f", ladder_symbols={self.ladder_symbols}" if self.is_sampled else ""})'
         )
 
     def __str__(self) -> str:
@@ -186,14 +199,19 @@ class Evaluation(Tabular):
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
             *[('', PER_WORD)] * has_words,
             *[('', UNKNOWN_WORDS)] * (self.level == 'word'),
-            *zip(('ladder', *[''] * 2), self._ladder_lines(), strict=False),
+            *zip(('ladder', *[''] * 3), self._ladder_lines(), strict=False),
             ('protocol', self.protocol),
         ]
         return Table((Column(''), Column('')), rows, after=self._note())
 
+    @property
+    def is_sampled(self) -> bool:
+        """True if the ladder was measured on a part of the symbols that the model was."""
+        return 0 < self.ladder_symbols < self.symbols
+
     def _ladder_lines(self) -> list[str]:
         """Return a line for the static rungs, one for the adaptive ones, and one for PPMd if it was left out."""
-        lines = []
+        lines = [f'measured on the first {self.ladder_symbols:,}: a sample'] if self.is_sampled else []
         for kind, learns in (('static', False), ('adaptive', True)):
             rungs = {r: f'{r} {nats:.4f}' for r, nats in self.ladder.items() if (r in self.adaptive) == learns}
             free = rungs.pop('uniform', '') if self.in_sample else ''
@@ -225,11 +243,13 @@ def in_every_unit(
     level: str,
     in_sample: bool,
     learns: int = 0,
+    ladder_symbols: int = 0,
 ) -> Evaluation:
     """Return the Evaluation for a measured loss and the size of its text; its protocol begins with `label`.
 
     Parameters
     ----------
+    ladder_symbols : int    symbols that the ladder was measured on
     learns : int    symbols after which the model learned from them, in an adaptive evaluation; 0: it did not
     """
     total = score.nats * score.symbols + size.spelling_nats
@@ -252,6 +272,7 @@ def in_every_unit(
         level,
         in_sample,
         tuple(rung for rung in ladder if rung in ARCHIVERS),
+        ladder_symbols or score.size,
     )
 
 

@@ -24,13 +24,15 @@ from charrnn.hyperparams import HyperParams
 from charrnn.models import without_effect
 from charrnn.recipes import settings_of
 from charrnn.session.entry import begin_run, load_run
-from charrnn.session.rounds import RunListener, train
+from charrnn.session.listener import RunListener
+from charrnn.session.rounds import train
 from charrnn.session.run import Run
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import windows_per_epoch
 from charrnn.training.history import Row
 from charrnn.training.limits import refuse_unfit
-from charrnn.training.loop import RoundPlan, Stop, make_row, validate, validation_columns
+from charrnn.training.loop import RoundPlan, make_row, validate, validation_columns
+from charrnn.training.requests import Requests, Stop
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -186,7 +188,7 @@ def work(study: Study, trial: Trial, run: Run, common: Common, stop: Stop) -> En
     if (
         common.metric == 'valid'
         and judge.lacks_validation()
-        and (found := validate(learner, 0, stop, RunListener(run, screen)))
+        and (found := validate(learner, 0, Requests(stop), RunListener(run, screen)))
     ):
         run.record(make_row('validation', learner, **validation_columns(found)))
         run.save()

@@ -47,6 +47,10 @@ class Carry(Mapping[str, Tensor]):
         """Return the states of lane k alone, each (L, 1, H)."""
         return type(self)({name: state[:, k : k + 1] for name, state in self.items()})
 
+    def part(self, lanes: slice) -> Self:
+        """Return the states of some lanes, in memory of their own."""
+        return type(self)({name: state[:, lanes].clone() for name, state in self.items()})
+
     @classmethod
     def join(cls, carries: Sequence[Self]) -> Self:
         """Return the lanes of all carries side by side, in memory of their own."""

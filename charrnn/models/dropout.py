@@ -33,15 +33,32 @@ class WindowMasks(NamedTuple):
 NOTHING = WindowMasks(None, {})
 
 
-def window_masks(model: LanguageModel, hyper: HyperParams, seed: int, position: int, lanes: int) -> WindowMasks:
-    """Return the masks of the window that begins at `position`, for `hyper.seq_len` symbols of each lane."""
+def window_masks(
+    model: LanguageModel, hyper: HyperParams, seed: int, position: int, lanes: int, mine: slice | None = None
+) -> WindowMasks:
+    """Return the masks of the window that begins at `position`, for `hyper.seq_len` symbols of each lane.
+
+    Parameters
+    ----------
+    mine : slice    the lanes to return masks for; they are drawn for all lanes, so that each lane has its own
+    """
     # One mask for all symbols of a window is that of a window of one symbol.
-    shapes = model.mask_shapes(lanes, 1 if hyper.locked else hyper.seq_len)
-    outputs = dropout_masks(seed, position, shapes, hyper.dropout, model.device)
+    symbols = 1 if hyper.locked else hyper.seq_len
+    outputs = dropout_masks(seed, position, model.mask_shapes(lanes, symbols), hyper.dropout, model.device)
+    if outputs and mine and mine != slice(0, lanes):
+        shapes = model.mask_shapes(mine.stop - mine.start, symbols)
+        outputs = [_part(mask, shape, mine.start) for mask, shape in zip(outputs, shapes, strict=True)]
     names = model.recurrent_matrices() if hyper.weightdrop else []
     matrices = [tuple(model.get_parameter(name).shape) for name in names]
     weights = dropout_masks(seed, position, matrices, hyper.weightdrop, model.device, 'weightdrop') or []
     return WindowMasks(outputs, dict(zip(names, weights, strict=True)))
+
+
+def _part(mask: Tensor, shape: tuple[int, ...], start: int) -> Tensor:
+    """Return the part of a mask that has a shape: from `start` on, along the axis that is longer in the mask."""
+    for axis, size in enumerate(shape):
+        mask = mask if mask.shape[axis] == size else mask.narrow(axis, start, size)
+    return mask
 
 
 def derive_seed(*facts: int | str) -> int:

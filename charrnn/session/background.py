@@ -12,7 +12,8 @@ from charrnn.display.progress import Screen, line_of
 from charrnn.display.prompt import at_next_prompt
 from charrnn.display.text import fitted
 from charrnn.errors import CharRNNError
-from charrnn.training.loop import Stop, TrainReport
+from charrnn.training.loop import TrainReport
+from charrnn.training.requests import Stop
 
 Work = Callable[[Screen, Stop], TrainReport]
 

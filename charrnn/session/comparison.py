@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
-from charrnn.evaluation.archivers import MOST_XZ_BYTES, coded_bytes
+from charrnn.evaluation.archivers import MOST_BYTES, coded_bytes
 from charrnn.evaluation.protocol import evaluate_split
 from charrnn.evaluation.units import LEARNS, LEFT_OUT, error_bar, measure_text, word_perplexity
 from charrnn.session.run import Run, Session, run_of
@@ -123,7 +123,7 @@ def compare(*states: Session) -> Comparison:
     result = Comparison(sorted(rows, key=lambda row: row.bits_per_byte))
     result.text_bytes = len(common)
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
-    coded = coded_bytes(earliest.data.text('train', MOST_XZ_BYTES), common)
+    coded = coded_bytes(earliest.data.text('train', MOST_BYTES), common)
     result.xz_bits_per_byte = coded['xz'] * 8 / len(common)
     result.ppmd_bits_per_byte = coded['PPMd'] * 8 / len(common) if 'PPMd' in coded else None
     return result

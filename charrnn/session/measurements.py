@@ -6,12 +6,13 @@ import math
 
 from charrnn.display.progress import Screen
 from charrnn.evaluation.adaptation import SEGMENT, evaluate_adaptively
-from charrnn.evaluation.ladder import baseline_ladder, in_order, missing, uniform_nats, unigram_nats
+from charrnn.evaluation.ladder import baseline_ladder, in_order, measured_on, missing, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.units import Evaluation, Letters, TextSize, in_every_unit, letters_of, measure_text
 from charrnn.models import LanguageModel
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
+from charrnn.training.ranks import ALONE, Alone
 
 SLOW_LADDER = 2_000_000
 """Symbols from which the baselines take so long, some five seconds, that they are announced."""
@@ -26,26 +27,30 @@ class Measurements:
     ----------
     data : Dataset            never changes, so neither does what is kept here
     workspace : Workspace     keeps the ladder, if this process is the writer of the run
+    letters : Letters         the cost of spelling, where the text is not there
     """
 
-    def __init__(self, data: Dataset, workspace: Workspace) -> None:
+    def __init__(self, data: Dataset, workspace: Workspace, letters: Letters | None = None) -> None:
         self.data, self.workspace = data, workspace
         self._ladders: dict[str, dict[str, float]] = {}
         self._sizes: dict[str, TextSize] = {}
-        self._letters: Letters | None = None
+        self._letters = letters
         self._guesses: tuple[float, float | None] | None = None
 
     def ladder(self, split: str, screen: Screen) -> dict[str, float]:
         """Return the baseline ladder of a split: known, on disk, or computed now; only the rungs that it lacks."""
-        if split not in self._ladders:
+        measured = measured_on(self.data, split)
+        key = split if measured == len(self.data.split(split)) else f'{split} ({measured})'
+        if key not in self._ladders:
             self._ladders |= self.workspace.read_ladders(self.data.digest)
-        known = self._ladders.get(split, {})
-        if missing(known):
+        known = self._ladders.get(key, {})
+        if lacking := missing(known):
             if len(self.data.indices) > SLOW_LADDER:
                 screen.say('measuring the baselines, once for this text ...')
-            self._ladders[split] = baseline_ladder(self.data, split, known)
+            with screen.bar('baselines', len(lacking), measured):
+                self._ladders[key] = baseline_ladder(self.data, split, known, screen.advance)
             self.workspace.keep_ladders(self.data.digest, self._ladders)
-        return in_order(self._ladders[split])
+        return in_order(self._ladders[key])
 
     def guesses(self, *, slow: bool = True) -> tuple[float, float | None]:
         """Return the uniform and the unigram rung of the validation split; without one, the uniform rung of training.
@@ -71,9 +76,12 @@ class Measurements:
         return self._letters
 
     def evaluate(
-        self, model: LanguageModel, split: str, label: str, screen: Screen, *, adapt: bool = False
+        self, model: LanguageModel, split: str, label: str, screen: Screen, *, adapt: bool = False, team: Alone = ALONE
     ) -> Evaluation:
-        """Return the loss of a model on a split, in every unit; `label` begins the protocol; see the verb."""
+        """Return the loss of a model on a split, in every unit; `label` begins the protocol; see the verb.
+
+        Ranks share the lanes; one stream, with `adapt`, is read by each of them.
+        """
         data, T = self.data, model.hyper.seq_len
         indices = data.split(split)
         before = data.before(split)
@@ -83,7 +91,7 @@ class Measurements:
         else:
             lanes, longest = cut_into_lanes(len(indices), T)
             with screen.bar(f'evaluating {split}', -(-longest // T), lanes * T):
-                found = evaluate_split(model, before, indices, T, each_window=screen.advance)
+                found = evaluate_split(model, before, indices, T, each_window=screen.advance, team=team)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
             self._sizes[split] = self.size_of(data.text(split), data.byte_before(split))
@@ -96,4 +104,5 @@ class Measurements:
             data.chars.level,
             in_sample=split == 'train',
             learns=SEGMENT if adapt else 0,
+            ladder_symbols=measured_on(data, split),
         )

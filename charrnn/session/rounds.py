@@ -6,28 +6,26 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
-from charrnn.display.standing import standing_of
 from charrnn.display.text import number
 from charrnn.errors import HyperParamsError, TrainingError
 from charrnn.hyperparams import HyperParams
 from charrnn.session.background import Training
-from charrnn.session.generation import sample_on_the_way
 from charrnn.session.hooks import own
-from charrnn.session.overview import course_of
+from charrnn.session.listener import listener_of, refuse_unlike
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.facts import KEEP
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
-from charrnn.training.loop import Patience, RoundPlan, Stop, TrainReport, run_round
+from charrnn.training.loop import Patience, RoundPlan, TrainReport, run_round
+from charrnn.training.ranks import Alone, rank_here, ranks_started, together
+from charrnn.training.requests import Requests, Stop
 
 
 class Options(TypedDict, total=False):
@@ -41,6 +39,7 @@ class Options(TypedDict, total=False):
     minutes: float
     keep: int | None
     patience: int | None
+    until_round: int | None
     quiet: bool
 
 
@@ -76,6 +75,7 @@ def trainmodel(
     minutes: float = 0,
     keep: int | None = None,
     patience: int | None = None,
+    until_round: int | None = None,
     background: bool = False,
     quiet: bool = False,
 ) -> TrainReport | Training:
@@ -104,6 +104,9 @@ def trainmodel(
                            default as last time, 5 at first
     patience : int         stop after so many rounds without a better
                            validation of the whole split
+    until_round : int      train until the run has so many rounds, instead of
+                           num_rounds: a command that is run again, after a
+                           crash, does what is left
     background : bool      train in a thread, and return at once: its repr
                            is its progress, .stop() ends it, .wait() waits;
                            all verbs that look see the newest moment
@@ -114,8 +117,12 @@ def trainmodel(
     """
     run = run_of(ms)
     num_rounds, minutes = whole(1)('num_rounds', num_rounds), real(0)('minutes', minutes, 10)
+    if minutes and num_rounds == 1:
+        num_rounds = sys.maxsize
+    if until_round is not None:
+        num_rounds = max(0, whole(1)('until_round', until_round) - run.learner.round)
     plan = RoundPlan(
-        rounds=sys.maxsize if minutes and num_rounds == 1 else num_rounds,
+        rounds=num_rounds,
         windows=whole(0)('train_len', train_len, 0),
         valid_len=whole(0)('valid_len', valid_len, 0),
         print_every=whole(0)('print_every', print_every, 100),
@@ -123,7 +130,9 @@ def trainmodel(
         deadline=time.monotonic() + 60 * minutes if minutes else math.inf,
         patience=0 if patience is None else whole(1)('patience', patience, 3),
     )
-    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet))
+    screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet) or rank_here() > 0)
+    if not plan.rounds:
+        screen.say(f'Round {run.learner.round} has ended already.  Next: ms.trainmodel() trains another one')
     if plan.patience:
         refuse_no_validation(run, plan)
         if plan.rounds <= plan.patience:
@@ -134,6 +143,8 @@ def trainmodel(
     lanes = run.learner.lanes if batchsize is None else whole(1)('batchsize', batchsize, FIRST_LANES)
     if truth('background', background):
         run.refuse_while_training()
+        if ranks_started() > 1:
+            raise TrainingError('ranks train in the foreground.', 'leave background out')
         run.background = Training(partial(_explained, run, plan, lanes, clear_state), screen.level)
         return run.background.start()
     with StopRequest() as stop:
@@ -171,23 +182,37 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
     run.attachments.refuse_waiting('schedule', 'onreport')
     if 'samplefilter' in run.attachments.waiting:
         screen.say('The attached samplefilter waits: samples on the way are drawn without it.  Next: ms.reattach()')
-    run.workspace.claim()
+    with together(learner.device) as team:
+        return _train(run, plan, lanes, clear_state, screen, stop, team)
+
+
+def _train(
+    run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Screen, stop: Stop, team: Alone
+) -> TrainReport:
+    """Train the rounds of a plan, as one process or as one of the ranks."""
+    learner = run.learner
+    if team.rank == 0:
+        run.workspace.claim()
     run.refuse_changed_dataset()
-    listener = RunListener(run, screen)
+    refuse_unlike(team, run, plan, lanes)
+    if lanes < team.size:
+        raise TrainingError(f'{lanes} lanes are too few for {team.size} ranks.', f'batchsize={team.size} or more')
+    listener = listener_of(run, screen, team)
     before, seconds, rounds = learner.symbols, learner.seconds, 0
     patience = Patience(plan.patience, run.history.best(len(run.data.valid)))
     row: Row = {}
     is_early = False
-    with learner.laid(lanes, clear_state=clear_state):
+    with learner.laid(lanes, clear_state=clear_state, team=team):
+        asked = Requests(stop, plan.deadline, plan.save_minutes, team)
         run.trainer = threading.get_ident()
         try:
-            is_last = stop.requested
+            is_last = asked.requested or not plan.rounds
             while not is_last:
                 rounds += 1
-                row = run_round(learner, plan, stop, listener, own(run.attachments, 'schedule'))
-                is_early = patience.is_over(run.history.best(len(run.data.valid))) and not stop.requested
-                is_last = rounds >= plan.rounds or stop.requested or plan.is_over() or is_early
-                if not stop.requested and not is_early:
+                row = run_round(learner, plan, asked, listener, own(run.attachments, 'schedule'))
+                is_early = patience.is_over(run.history.best(len(run.data.valid))) and not asked.requested
+                is_last = rounds >= plan.rounds or asked.requested or asked.over or is_early
+                if not asked.requested and not is_early:
                     listener.tell_standing(is_last)
         except KeyboardInterrupt:
             tell_stopped_at_once(screen, learner.torn)
@@ -197,7 +222,7 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
             listener.show_waiting()
     if is_early:
         tell_stopped_early(screen, plan.patience, run)
-    if stop.requested and rounds:
+    if asked.requested and rounds:
         tell_stopped(screen, run.saved['number'])
     symbols = learner.symbols - before
     return TrainReport(
@@ -209,7 +234,7 @@ def train(run: Run, plan: RoundPlan, lanes: int, clear_state: bool, screen: Scre
         valid_nats=row.get('valid_nats'),
         checkpoint=run.saved.get('number'),
         seconds=learner.seconds - seconds,
-        interrupted=stop.requested,
+        interrupted=asked.requested,
         stopped_early=is_early,
     )
 
@@ -225,71 +250,6 @@ def refuse_no_validation(run: Run, plan: RoundPlan) -> None:
 
 _explained = known_names_only(train)
 """The same for a thread, in which no verb explains that memory is refused."""
-
-SHOWN_ROUNDS = 10
-"""Rounds of a call whose lines are all shown, however fast they come."""
-PAUSE = 2.0
-"""Seconds from the line of a later round to that of the next one that is shown."""
-TRAIN_ON = 'few', 'guessing'
-"""Findings whose next step is to train on, which a training that goes on does already."""
-
-
-class RunListener:
-    """The listener of one call of trainmodel: a screen, and behind it the history and the checkpoints of a run."""
-
-    def __init__(self, run: Run, screen: Screen) -> None:
-        self.run, self.screen = run, screen
-        self._finding = ''
-        self._rounds, self._shown = 0, -math.inf  # lines of rounds, and when the last one was shown
-        self._waiting: tuple[Row, float | None] | None = None  # the newest round, if it was left out, and its unigram
-        self._react: Callable[[Row], object] | None = own(run.attachments, 'onreport')
-
-    def bar(self, label: str, windows: int, symbols: int) -> AbstractContextManager[None]:
-        """Show a progress bar for the block."""
-        return self.screen.bar(label, windows, symbols)
-
-    def advance(self, loss_nats: float | None = None) -> None:
-        """Count one window as done."""
-        self.screen.advance(loss_nats)
-
-    def sample(self) -> str:
-        """Return a sample that goes on from lane 0."""
-        return sample_on_the_way(self.run)
-
-    def record(self, row: Row) -> None:
-        """Keep a row, show it, then hand a copy to the user's `onreport`.
-
-        Of rounds that follow each other within PAUSE, only some are shown, and the last one.
-        """
-        kept = self.run.record(row)
-        unigram = self.run.measurements.guesses()[1] if row.get('valid_nats') is not None else None
-        self._waiting = row, unigram
-        if row['kind'] != 'round' or self._rounds < SHOWN_ROUNDS or time.monotonic() - self._shown >= PAUSE:
-            self.show_waiting()
-        if self._react:
-            self._react(dict(kept))
-
-    def show_waiting(self) -> None:
-        """Show the newest row, if it was left out."""
-        if self._waiting:
-            (row, unigram), self._waiting = self._waiting, None
-            self.screen.show(row, unigram)
-            if row['kind'] == 'round':
-                self._rounds, self._shown = self._rounds + 1, time.monotonic()
-
-    def tell_standing(self, is_last: bool) -> None:
-        """Say where the run stands after a round, unless an earlier round of this call ended with the same finding."""
-        standing = standing_of(course_of(self.run))
-        if standing.finding in TRAIN_ON and not is_last:
-            return
-        if standing.words and standing.finding != self._finding:
-            self.show_waiting()
-            self.screen.say(f'  {standing.words}.  Next: {standing.next_step}')
-        self._finding = standing.finding
-
-    def save(self) -> int:
-        """Write a checkpoint; return its number."""
-        return self.run.save()
 
 
 def tell_stopped_early(screen: Screen, patience: int, run: Run) -> None:

@@ -131,7 +131,7 @@ class Run:
         history.rewind(length)
         self.take(moment, data)
         self.history, self.attachments = history, self.attachments.kept_over(Attachments(found.attached))
-        self._note_saved(found.number, moment)
+        self.note_saved(found.number, moment)
 
     # ---- keeping --------------------------------------------------------------------------------------------
 
@@ -180,10 +180,11 @@ class Run:
         if pickled:
             facts['attached'] = {name: held.source for name, held in self.attachments.items()}
         number = self.workspace.write_checkpoint(moment.tensors(), facts, pickled)
-        self._note_saved(number, moment)
+        self.note_saved(number, moment)
         return number
 
-    def _note_saved(self, number: int, moment: Moment) -> None:
+    def note_saved(self, number: int, moment: Moment) -> None:
+        """Remember the checkpoint that was written or loaded last, and which one is best."""
         self.saved = {'number': number, 'position': moment.position, 'round': moment.round}
         with contextlib.suppress(OSError):  # the moment is saved or loaded, whatever became of the others
             self.best = self.workspace.checkpoints.best()

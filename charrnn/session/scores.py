@@ -30,6 +30,7 @@ from charrnn.session.given import Given, given_list, given_text
 from charrnn.session.prime import Prime, newline_of, start_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
+from charrnn.training.ranks import rank_here, together
 
 MOST_SURPRISING = 10
 """Places of a text in the table of its score."""
@@ -47,19 +48,28 @@ MOSTLY = 0.9
 def evaluate(ms: Session, split: str = 'valid', *, adapt: bool = False) -> Evaluation:
     """Measure the loss of a split, beside its baselines.
 
-    `split` is 'valid', 'train' or 'test'. Every symbol is scored once,
-    under a protocol that the result states. 'test' is measured on the best
-    checkpoint. With adapt=True a copy of the model reads the split in
-    one stream and learns from each symbol after it was scored (dynamic
-    evaluation), as xz and other adaptive coders do; 100,000 symbols
-    take a minute or more. Nothing of the run changes.
+    Every symbol is scored once, under a protocol that the result states.
+    Nothing of the run changes. The ladder is measured once for a text;
+    of a long split on its beginning, which the result says.
+
+    Parameters
+    ----------
+    split : str     'valid', 'train', or 'test', which is measured on the
+                    best checkpoint
+    adapt : bool    a copy of the model reads the split in one stream and
+                    learns from each symbol after it was scored (dynamic
+                    evaluation), as xz and other adaptive coders do;
+                    100,000 symbols take a minute or more
+
     Raises TrainingError (there is no such split).
     """
     run = run_of(ms)
     run.data.split(split)  # or it says what is wrong
     adapt = truth('adapt', adapt, False)
     model, label = run.best_model() if split == 'test' else (run.learner.evaluated, '')
-    return run.measurements.evaluate(model, split, label, Screen(level=run.data.chars.level), adapt=adapt)
+    screen = Screen(level=run.data.chars.level, quiet=rank_here() > 0)
+    with together(run.learner.device) as team:
+        return run.measurements.evaluate(model, split, label, screen, adapt=adapt, team=team)
 
 
 @known_names_only

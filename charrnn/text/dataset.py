@@ -139,6 +139,16 @@ class Dataset:
         data = self.chars.to_bytes(indices)
         return data if most is None else data[-most:]
 
+    def beginning(self, name: str, symbols: int) -> bytes:
+        """Return the text of the first symbols of a split as UTF-8 (bytes as they are)."""
+        indices = self.split(name)
+        if symbols >= len(indices):
+            return self.text(name)
+        if not isinstance(self.chars, WordSet):
+            return self.chars.to_bytes(indices[:symbols])
+        text = self.original_of(name).tobytes().decode('utf-8', 'surrogateescape')
+        return text[: self.chars.end_of(text, symbols)].encode('utf-8', 'surrogateescape')
+
     def original_of(self, name: str) -> Indices:
         """Return the bytes of a split of words as they were read; empty if the dataset keeps none."""
         text, sizes = self.original or (np.empty(0, np.uint8), (0, 0, 0))

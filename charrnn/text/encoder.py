@@ -159,7 +159,7 @@ def _encode_file(
         if text is not None:
             head, tail = piece, ''
             if boundary is not None and written + len(indices) > boundary and isinstance(vocabulary, WordSet):
-                cut = _end_of_word(vocabulary, piece, max(0, boundary - written))
+                cut = vocabulary.end_of(piece, max(0, boundary - written))
                 head, tail = piece[:cut], piece[cut:]
             before += text.write(head.encode())
             after += text.write(tail.encode())
@@ -167,11 +167,3 @@ def _encode_file(
     if written != size:
         raise SourceTextError(f'{str(path)!r} changed while it was being read.', 'the same call again')
     return before, after
-
-
-def _end_of_word(words: WordSet, text: str, count: int) -> int:
-    """Return the offset at which the first `count` words and line breaks of a text end."""
-    end = 0
-    for _, found in zip(range(count), words.pattern.finditer(text), strict=False):
-        end = found.end()
-    return end

@@ -258,6 +258,10 @@ class WordSet(Vocabulary[str]):
             end = found.end()
         return len(text)
 
+    def end_of(self, text: str, count: int) -> int:
+        """Return the offset in a text at which its first `count` words and line breaks end."""
+        return max((found.end() for found in islice(self.pattern.finditer(text), count)), default=0)
+
     def encode_piece(self, piece: str) -> Indices:
         """Return the indices of a piece; unknown words are 0."""
         return self.encode(piece, errors='replace')

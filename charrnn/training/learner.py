@@ -11,26 +11,28 @@ no generator lives on and no clock decides, so a learner saved and loaded goes o
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.errors import NonFiniteLossError, TornWindowError, TrainingError, memory_explained
+from charrnn.errors import memory_explained
 from charrnn.evaluation.cost import carry_after
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.hyperparams import HyperParams
 from charrnn.models import Carry, LanguageModel, build_model, derive_seed, memory_of, window_masks
 from charrnn.text.dataset import Dataset
 from charrnn.text.lanes import FIRST_LANES, lane_starts, read_before, read_ring, windows_per_epoch
+from charrnn.training import failures
 from charrnn.training.average import averaged_copy, follow
-from charrnn.training.limits import no_memory_left, refuse_beyond
+from charrnn.training.limits import refuse_beyond
 from charrnn.training.moment import Moment, copied, refuse_other_settings, set_weights
 from charrnn.training.optimizer import build_optimizer, load_optimizer_tensors, optimizer_tensors
+from charrnn.training.ranks import ALONE, Alone, Asked, Asks
 from charrnn.training.ring import Ring
 from charrnn.training.schedule import Progress, Schedule
 from charrnn.training.step import StepResult, train_step
@@ -56,7 +58,8 @@ class Learner:
     symbols : int            symbols trained, all lanes together
     round : int              rounds begun
     lanes : int              B, the number of lanes
-    carry : Carry            of every lane; zeros before the first window
+    carry : Carry            of every lane, or of those of this rank (`team`); zeros before the first window
+    team : Alone             the ranks that share the lanes, while they train; else this process alone
     torn : bool              True from the first changed weight until position and carry agree with the weights; it
                              stays True if an update or a restore was cut in half
     diverged : bool          the newest window or validation was not finite
@@ -70,7 +73,7 @@ class Learner:
         self.optimizer = build_optimizer(self.model, hyper)
         self.modeltype, self.hyper, self.data, self.seed, self.device = modeltype, hyper, data, seed, device
         self.position = self.symbols = self.round = 0
-        self.lanes = FIRST_LANES
+        self.lanes, self.team = FIRST_LANES, ALONE
         self.carry = self.model.zero_carry(self.lanes)
         self.ring, self.schedule, self.seconds = Ring(data.train_size), Schedule(), 0.0
         self.torn = self.diverged = False
@@ -138,34 +141,40 @@ class Learner:
         """
         n, T = self.data.train_size, self.hyper.seq_len
         if n < lanes * T:
-            raise TrainingError(
-                f'one window of {lanes} lanes of {T} symbols needs {lanes * T:,} training symbols; '
-                f'this text has {n:,}.',
-                f'batchsize={n // T}' + (f', or ms.sethyperparams(seq_len={n // lanes})' if n >= lanes else ''),
-            )
-        refuse_beyond(memory_of(self.device), self.modeltype, len(self.data.chars), self.hyper, lanes)
+            raise failures.too_few_symbols(n, lanes, T)
+        mine = self.team.share(lanes)
+        count = mine.stop - mine.start
+        refuse_beyond(memory_of(self.device), self.modeltype, len(self.data.chars), self.hyper, count)
         with learning(self.hyper.deterministic), torch.no_grad():
             carry = self.carry
             if clear_state or not self.symbols:
-                carry = self.model.zero_carry(lanes)
+                carry = self.model.zero_carry(count)
             elif self.lanes != lanes:
-                before = torch.from_numpy(read_before(self.data.train, self.position, lanes, 2 * T)).to(self.device)
-                carry = carry_after(self.model, before, self.model.zero_carry(lanes), 2 * T)
+                before = torch.from_numpy(read_before(self.data.train, self.position, lanes, 2 * T)[mine])
+                carry = carry_after(self.model, before.to(self.device), self.model.zero_carry(count), 2 * T)
         with self._moment:
             self.lanes, self.carry = lanes, carry
 
     @contextlib.contextmanager
-    def laid(self, lanes: int, *, clear_state: bool) -> Iterator[None]:
-        """Lay lanes for the block; if it fails before a window was trained, the lanes are as they were."""
-        before, symbols = (self.lanes, self.carry), self.symbols
-        self.lay_lanes(lanes, clear_state=clear_state)
+    def laid(self, lanes: int, *, clear_state: bool, team: Alone = ALONE) -> Iterator[None]:
+        """Lay lanes for the block, and share them with other ranks; after it, each rank has the carry of all lanes.
+
+        If the block fails before a window was trained, the lanes are as they were; later, ranks have lost the carry.
+        """
+        before, symbols, self.team = (self.lanes, self.carry), self.symbols, team
+        self.carry = self.carry.part(team.share(self.lanes))
         try:
+            self.lay_lanes(lanes, clear_state=clear_state)
             yield
+            self.carry = team.gather(self.carry, self.lanes)
         except BaseException:
             with self._moment:
                 if self.symbols == symbols and not self.torn:
                     self.lanes, self.carry = before
+                self.torn |= self.symbols != symbols and team is not ALONE
             raise
+        finally:
+            self.team = ALONE
 
     # ---- learning -------------------------------------------------------------------------------------------
 
@@ -181,12 +190,13 @@ class Learner:
                 self.round -= 1
             raise
 
-    def train_window(self, own_rate: Rate | None = None) -> StepResult:
+    def train_window(self, own_rate: Rate | None = None, asks: Asks = Asked) -> StepResult:
         """Advance every lane by one window and update the weights once.
 
         Parameters
         ----------
         own_rate : callable, optional    gives the step size instead of the run's own schedule
+        asks : callable, optional        returns what this rank is asked; the team then has what all ranks are asked
         Raises
         ------
         NonFiniteLossError    loss or gradient is not finite; everything is as it was before the call
@@ -197,27 +207,23 @@ class Learner:
         began = time.monotonic()
         B, T = self.lanes, self.hyper.seq_len
         rate = self.learnrate if own_rate is None else own_rate(self.progress)
-
-        def tear() -> None:
-            self.torn = True  # until the numbers below are those of the new weights
-
         with (
-            memory_explained(lambda: no_memory_left(B, T, torn=self.torn)),
+            memory_explained(lambda: failures.no_memory_left(B, T, is_torn=self.torn)),
             learning(self.hyper.deterministic),
             self._moment,
         ):
-            ids = torch.from_numpy(read_ring(self.data.train, self.places(self.position), T + 1)).to(self.device)
-            masks = window_masks(self.model, self.hyper, self.seed, self.position, B)
+            mine = self.team.share(B)
+            places = self.places(self.position)[mine]
+            ids = torch.from_numpy(read_ring(self.data.train, places, T + 1)).to(self.device)
+            masks = window_masks(self.model, self.hyper, self.seed, self.position, B, mine)
             # A random window is a text of its own.
-            carry = self.carry if self.hyper.sampling == 'lanes' else self.model.zero_carry(B)
-            result, carry = train_step(self.model, self.optimizer, self.hyper, ids, carry, masks, rate, B * T, tear)
+            carry = self.carry if self.hyper.sampling == 'lanes' else self.model.zero_carry(len(places))
+            tear = partial(setattr, self, 'torn', True)  # until the numbers below are those of the new weights
+            rest = rate, B * T, tear, partial(self.team.sum_gradients, lanes=B, asks=asks)
+            result, carry = train_step(self.model, self.optimizer, self.hyper, ids, carry, masks, *rest)
             if not result.is_finite:
                 self.diverged = True
-                raise NonFiniteLossError(
-                    f'window at position {self.position:,} (round {self.round}): loss {result.loss_nats} nats/symbol, '
-                    f'gradient norm {result.grad_norm}. The update was not applied.',
-                    f'ms.restore(), then ms.sethyperparams(learnrate={rate / 10:.2g})',
-                )
+                raise failures.window_not_finite(result, self.position, self.round)
             if self._averaged:
                 follow(self._averaged, self.model, self.hyper.average, self.position // T)
             self.carry = carry
@@ -230,19 +236,12 @@ class Learner:
     def refuse_if_torn(self) -> None:
         """Raise TornWindowError if an update or a restore was cut in half."""
         if self.torn:
-            raise TornWindowError(
-                f'an update or a restore was cut in half (position {self.position:,}): '
-                'the weights are half updated and belong to no checkpoint.',
-                'ms.restore()',
-            )
+            raise failures.torn(self.position)
 
     def refuse_if_diverged(self) -> None:
         """Raise NonFiniteLossError if the newest window or validation was not finite: no checkpoint is made then."""
         if self.diverged:
-            raise NonFiniteLossError(
-                f'the newest window or validation (position {self.position:,}) was not finite: no checkpoint is made.',
-                'ms.restore()',
-            )
+            raise failures.not_finite(self.position)
 
     def epoch_ended(self) -> bool:
         """Return True if the end of an epoch waits for a validation (with `anneal`, where there is a split)."""
@@ -258,14 +257,12 @@ class Learner:
         """
         data = self.data
         with deterministic(self.hyper.deterministic):
-            found = evaluate_split(self.evaluated, data.train, data.valid, self.hyper.seq_len, windows, each_window)
-        if found and not math.isfinite(found.nats):
-            self.diverged = True
-            raise NonFiniteLossError(
-                f'validation at position {self.position:,} (round {self.round}): {found.nats} nats/symbol. '
-                'The weights are finite but too large; no checkpoint was written.',
-                f'ms.restore(), then ms.sethyperparams(learnrate={self.learnrate / 10:.2g})',
+            found = evaluate_split(
+                self.evaluated, data.train, data.valid, self.hyper.seq_len, windows, each_window, self.team
             )
+        if found and not found.is_finite:
+            self.diverged = True
+            raise failures.validation_not_finite(found.nats, self.position, self.round, self.learnrate)
         if found and found.is_whole and self.epoch_ended():
             self.schedule = self.schedule.judge(int(self.epoch), found.nats)
         return found
@@ -273,8 +270,9 @@ class Learner:
     # ---- moments --------------------------------------------------------------------------------------------
 
     def moment(self) -> Moment:
-        """Return a copy of the present moment; another thread that asks during a window waits for the window's end."""
+        """Return a copy of the present moment; another thread waits for a window to end, and ranks for each other."""
         with self._moment:
+            carry = self.team.gather(self.carry, self.lanes)
             return Moment(
                 self.modeltype,
                 self.hyper,
@@ -288,7 +286,7 @@ class Learner:
                 weights=copied(self.model.named_parameters()),
                 average=copied(self._averaged.named_parameters()) if self._averaged else {},
                 optimizer=copied(optimizer_tensors(self.model, self.optimizer)),
-                carry=copied(self.carry.items()),
+                carry=copied(carry.items()),
             )
 
     def load(self, moment: Moment) -> None:
@@ -310,11 +308,11 @@ class Learner:
             # Into memory of our own: products can round differently on unaligned memory.
             saved = Carry(moment.carry).to(self.device) if moment.carry else None
             self.carry = saved or self.model.zero_carry(FIRST_LANES)
-        self.lanes = self.carry.lanes
         self.model.zero_grad()
         self.adopt(moment.hyper)
         if self._averaged:
             set_weights(self._averaged, moment.average)
         self.position, self.symbols, self.round = moment.position, moment.symbols, moment.round
         self.ring, self.schedule, self.seconds = moment.ring, moment.schedule, moment.seconds
+        self.lanes = self.carry.lanes
         self.torn = self.diverged = False

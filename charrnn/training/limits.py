@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 
-from charrnn.errors import HyperParamsError, TrainingError
+from charrnn.errors import HyperParamsError
 from charrnn.hyperparams import HyperParams
 from charrnn.models import MODELTYPES, memory_of
 from charrnn.text.dataset import Dataset
@@ -101,19 +101,6 @@ def in_gigabytes(size: int) -> str:
 def _too_large(what: str, needed: int, memory: int, step: str) -> HyperParamsError:
     has = f'this process may take {in_gigabytes(memory)}'
     return HyperParamsError(f'{what} needs at least {in_gigabytes(needed)} of memory, and {has}.', step)
-
-
-def no_memory_left(lanes: int, seq_len: int, *, torn: bool) -> TrainingError:
-    """Return the error for a window that was refused memory; `torn` if the weights are half updated."""
-    if torn:
-        return TrainingError(
-            'no memory was left in the middle of an update: the weights are half updated.', 'ms.restore()'
-        )
-    fewer = f'ms.trainmodel(batchsize={lanes // 2})'
-    step = fewer if lanes > 1 else f'ms.sethyperparams(seq_len={max(1, seq_len // 2)})'
-    return TrainingError(
-        f'no memory was left for a window of {lanes} lanes of {seq_len} symbols; it was not applied.', step
-    )
 
 
 def at_rest(hyper: HyperParams) -> HyperParams:

@@ -6,7 +6,6 @@ Round boundaries change nothing that is learned: only what is measured, printed 
 from __future__ import annotations
 
 import math
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from charrnn.errors import AttachedError
 from charrnn.evaluation.protocol import SplitScore, cut_into_lanes, evaluate_split
 from charrnn.training.history import Row
 from charrnn.training.learner import Learner, Rate
+from charrnn.training.requests import Requests
 from charrnn.training.step import StepResult
 
 LOOKED_AT = 5
@@ -47,10 +47,6 @@ class RoundPlan:
     deadline: float = math.inf
     patience: int = 0
 
-    def is_over(self) -> bool:
-        """Return True if the time of the plan is spent."""
-        return time.monotonic() >= self.deadline
-
 
 class Patience:
     """The count of rounds without a better validation.
@@ -69,14 +65,6 @@ class Patience:
         self.since = self.since + 1 if best == self.best else 0
         self.best = best
         return self.since >= self.rounds > 0
-
-
-class Stop(Protocol):
-    """A request to end at the next window's end: a signal, a thread's event, a pruner."""
-
-    @property
-    def requested(self) -> bool:
-        """True from the request on."""
 
 
 class Listener(Protocol):
@@ -190,20 +178,22 @@ def untrained_row(learner: Learner) -> Row:
     return make_row('start', learner, train_nats=found.nats, **validation_columns(None))
 
 
-def validate(learner: Learner, windows: int, stop: Stop, listener: Listener) -> SplitScore | None:
+def validate(learner: Learner, windows: int, stop: Requests, listener: Listener) -> SplitScore | None:
     """Measure the validation split under a bar; return None if a stop was requested."""
     T = learner.hyper.seq_len
     lanes, longest = cut_into_lanes(len(learner.data.valid), T, windows)
 
     def tick() -> bool:
         listener.advance()
-        return stop.requested
+        return stop.after_all()
 
     with listener.bar('validating', -(-longest // T), lanes * T):
         return learner.validate(windows, tick)
 
 
-def run_round(learner: Learner, plan: RoundPlan, stop: Stop, listener: Listener, own_rate: Rate | None = None) -> Row:
+def run_round(
+    learner: Learner, plan: RoundPlan, stop: Requests, listener: Listener, own_rate: Rate | None = None
+) -> Row:
     """Train the windows of one round, validate, record, save; return the row of the round.
 
     The row and the checkpoint are written also if an attached function raises; its error is raised last.
@@ -223,7 +213,7 @@ def run_round(learner: Learner, plan: RoundPlan, stop: Stop, listener: Listener,
         try:
             _train_windows(learner, windows, plan, stop, listener, own_rate, whole)
         except AttachedError as error:  # it ends the round, and costs it nothing else
-            if not whole.windows:
+            if not whole.windows or learner.team.size > 1:  # the other ranks do not know of it
                 raise
             failure = error
     found = None
@@ -233,6 +223,8 @@ def run_round(learner: Learner, plan: RoundPlan, stop: Stop, listener: Listener,
     try:
         listener.record(row)
     except AttachedError as error:
+        if learner.team.size > 1:
+            raise
         failure = failure or error
     listener.save()
     if failure:
@@ -244,22 +236,23 @@ def _train_windows(
     learner: Learner,
     windows: int,
     plan: RoundPlan,
-    stop: Stop,
+    stop: Requests,
     listener: Listener,
     own_rate: Rate | None,
     whole: _Meter,
 ) -> None:
     """Train up to `windows` windows, with the reports and the checkpoints inside the round; count them in `whole`."""
-    recent, saved = _Meter(learner), time.monotonic()
+    recent = _Meter(learner)
+    stop.note_saved()
     for done in range(1, windows + 1):
         # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
         if learner.epoch_ended():
             found = validate(learner, 0, stop, listener)
             if found:
                 listener.record(make_row('validation', learner, **validation_columns(found)))
-        if stop.requested or (whole.windows and plan.is_over()):
+        if stop.requested or (whole.windows and stop.over):
             return
-        step = learner.train_window(own_rate)
+        step = learner.train_window(own_rate, stop.here)
         whole.add(step)
         recent.add(step)
         listener.advance(step.loss_nats)
@@ -270,6 +263,6 @@ def _train_windows(
                 row = {**row, **validation_columns(found)}
             recent = _Meter(learner)
             listener.record(row)
-        if time.monotonic() - saved >= plan.save_minutes * 60 and done < windows:
+        if stop.due and done < windows:
             listener.save()
-            saved = time.monotonic()
+            stop.note_saved()

@@ -6,7 +6,7 @@ ids (B, T+1), carry, masks ──► loss ──► gradients ──finite?─�
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +50,7 @@ def train_step(
     rate: float,
     symbols: int,
     before_update: Callable[[], object] = lambda: None,
+    of_all_lanes: Callable[[Sequence[Tensor], Tensor], Tensor] = lambda gradients, loss: loss,
 ) -> tuple[StepResult, Carry]:
     """Learn from one window of every lane: update the weights once, unless the loss or a gradient is not finite.
 
@@ -63,6 +64,8 @@ def train_step(
     rate : float                 step size
     symbols : int                B·T of the whole window, the unit of `clip` and `regcost`
     before_update : callable     called when all gradients are known, before the first weight changes
+    of_all_lanes : callable      makes the gradients, in place, and the loss of these lanes those of the whole window,
+                                 and returns the loss; these lanes are all of them unless ranks share them
     Returns
     -------
     StepResult, carry            after the window; the given carry if nothing was applied
@@ -75,8 +78,10 @@ def train_step(
     rows = outputs.transpose(0, 1).flatten(0, 1)
     loss = readout_loss(rows, model.readout_weight, model.readout_bias, ids.t()[1:].reshape(-1))
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.get_total_norm(collect_gradients(optimizer))
-    loss_nats, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # one wait for the device, not two
+    gradients = collect_gradients(optimizer)
+    loss = of_all_lanes(gradients, loss.detach())
+    norm = nn.utils.get_total_norm(gradients)
+    loss_nats, grad_norm = torch.stack([loss, norm]).tolist()  # one wait for the device, not two
     result = StepResult(loss_nats, grad_norm, symbols, rate)
     if not result.is_finite:
         model.zero_grad()

@@ -42,8 +42,7 @@ def test_the_order_is_chosen_on_the_training_text_alone(monkeypatch: pytest.Monk
 
 
 def test_both_read_the_end_of_a_long_training_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archivers, 'MOST_PPMD_BYTES', 2000)
-    monkeypatch.setattr(archivers, 'MOST_XZ_BYTES', 2000)
+    monkeypatch.setattr(archivers, 'MOST_BYTES', 2000)
     assert ppmd_bytes(TRAIN, TEXT) == ppmd_bytes(TRAIN[-2000:], TEXT)
     assert xz_bytes(TRAIN, TEXT) == xz_bytes(TRAIN[-2000:], TEXT)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from conftest import MakeRun, words
 
+from charrnn.evaluation import ladder
+from charrnn.evaluation.archivers import xz_bytes
 from charrnn.evaluation.ladder import (
     ADAPTIVE,
     STATIC,
@@ -58,3 +60,25 @@ def test_the_unknown_symbol_is_possible_where_the_unigram_has_it(make_run: MakeR
     assert (ms.data.valid == 0).any() and not (ms.data.train == 0).any()
     rungs = baseline_ladder(ms.data, 'valid')
     assert 0 < rungs['Kneser-Ney'] < rungs['unigram'] < rungs['uniform']
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_the_ladder_of_a_long_split_is_measured_on_its_beginning_and_says_so(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    text = words(4000)
+    whole = make_run(f'{level} whole', text=text, level=level).evaluate()
+    monkeypatch.setattr(ladder, 'MOST_MEASURED', most := 30)
+    ms = make_run(f'{level} part', text=text, level=level)
+    found = ms.evaluate()
+    assert found.symbols == whole.symbols and found.nats == whole.nats, 'the model is measured on all of it'
+    assert found.ladder_symbols == most and whole.ladder_symbols == whole.symbols
+    assert 'measured on the first 30: a sample' in str(found) and 'sample' not in str(whole)
+    data = ms.data
+    begun = data.beginning('valid', most)
+    assert data.text('valid').startswith(begun) and len(data.chars.encode(begun.decode(), 'replace')) == most
+    assert found.ladder['unigram'] == unigram_nats(data.train, data.valid[:most], len(data.chars))
+    assert found.ladder['unigram'] != whole.ladder['unigram']
+    assert found.ladder['xz'] == pytest.approx(xz_bytes(data.text('train'), begun) * 8 * math.log(2) / most)
+    monkeypatch.setattr(ladder, 'MOST_MEASURED', 2**20)
+    assert ms.evaluate().ladder == whole.ladder, 'a ladder of a sample is kept apart'

@@ -120,7 +120,7 @@ def test_longer_contexts_help_where_there_are_words() -> None:
 def test_a_split_is_scored_in_blocks_and_by_both_sorts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     train, split, possible = draw(50, 3, 4), draw(145, 3, 5), without_unknown(4)
     whole = kneser_ney_nats(train, split, possible)
-    monkeypatch.setattr(ngram, 'MOST_SYMBOLS', 50)
+    monkeypatch.setattr(ngram, 'AT_ONCE', 50)
     assert kneser_ney_nats(train, split, possible) == pytest.approx(whole, rel=1e-12)
     keys = np.random.default_rng(0).integers(0, 9, 40)
     small, large = ngram._numbered(keys), ngram._numbered(keys + 2**60)
@@ -132,6 +132,6 @@ def test_a_split_is_scored_in_blocks_and_by_both_sorts_with_the_same_result(monk
 
 def test_only_the_end_of_a_long_training_text_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     train, split, possible = draw(90, 3, 6), draw(30, 3, 7), without_unknown(4)
-    monkeypatch.setattr(ngram, 'MOST_SYMBOLS', 40)
+    monkeypatch.setattr(ngram, 'MOST_TRAINED', 40)
     assert kneser_ney_nats(train, split, possible) == kneser_ney_nats(train[-40:], split, possible)
     assert math.isfinite(kneser_ney_nats(train, split, possible))

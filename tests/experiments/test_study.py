@@ -39,11 +39,11 @@ def work_apart(call: Callable[[], object], *, slow: bool) -> contextlib.Abstract
             if slow:
                 plain = run.learner.train_window
 
-                def window(rate: Any) -> Any:
+                def window(rate: Any, *rest: Any) -> Any:
                     if run.learner.position == 7 * 8:
                         os.write(pipe, b'inside\n')
                         time.sleep(60)
-                    return plain(rate)
+                    return plain(rate, *rest)
 
                 run.learner.train_window = window
             return train(run, *rest)

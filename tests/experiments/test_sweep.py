@@ -18,7 +18,7 @@ from charrnn.experiments import worker
 from charrnn.experiments.results import Trials, write_pictures
 from charrnn.experiments.study import Study
 from charrnn.session.entry import begin_run
-from charrnn.training.loop import Stop
+from charrnn.training.requests import Stop
 
 pytest.importorskip('optuna')
 

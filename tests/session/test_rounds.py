@@ -10,7 +10,7 @@ import pytest
 from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
-from charrnn.session import rounds
+from charrnn.session import listener
 from charrnn.training.learner import Learner
 
 
@@ -74,16 +74,16 @@ def test_many_fast_rounds_are_a_few_lines_and_all_in_the_history(
     def shown() -> list[int]:
         return [int(found) for found in re.findall(r'^round (\d+) ends', capsys.readouterr().out, re.MULTILINE)]
 
-    monkeypatch.setattr(rounds, 'PAUSE', 1000)
+    monkeypatch.setattr(listener, 'PAUSE', 1000)
     ms.trainmodel(14, 3, train_len=1, print_every=0)
     assert shown() == [*range(1, 11), 14]
     assert [row['round'] for row in ms.history if row['kind'] == 'round'] == list(range(1, 15))
     ms.trainmodel(3, train_len=1, print_every=1)
     assert shown() == [15, 16, 17]
-    monkeypatch.setattr(rounds, 'PAUSE', 0)
+    monkeypatch.setattr(listener, 'PAUSE', 0)
     ms.trainmodel(13, train_len=1, print_every=0)
     assert shown() == list(range(18, 31))
-    monkeypatch.setattr(rounds, 'PAUSE', 1000)
+    monkeypatch.setattr(listener, 'PAUSE', 1000)
     ms.attach(onreport=lambda row: 1 / 0 if row['round'] == 42 else None)
     with pytest.raises(AttachedError):
         ms.trainmodel(14, train_len=1, print_every=0)
@@ -93,8 +93,8 @@ def test_many_fast_rounds_are_a_few_lines_and_all_in_the_history(
 def test_what_went_wrong_is_told_below_the_line_of_its_round(
     make_run: MakeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, 'PAUSE', 1000)
-    monkeypatch.setattr(rounds, 'SHOWN_ROUNDS', 1)
+    monkeypatch.setattr(listener, 'PAUSE', 1000)
+    monkeypatch.setattr(listener, 'SHOWN_ROUNDS', 1)
     ms = make_run(learnrate=1e8)
     ms.trainmodel(4, 3, train_len=2, print_every=0)
     lines = capsys.readouterr().out.splitlines()
