@@ -35,6 +35,7 @@ from charrnn.errors import (
 )
 from charrnn.evaluation.units import Evaluation
 from charrnn.experiments.sweep import sweep
+from charrnn.export.bundle import Model, loadmodel
 from charrnn.hyperparams import HyperParams
 from charrnn.models.carry import Carry
 from charrnn.models.contract import LanguageModel
@@ -74,6 +75,7 @@ __all__ = [
     'HyperParamsError',
     'LanguageModel',
     'Mean',
+    'Model',
     'ModelState',
     'ModelTypeError',
     'NonFiniteLossError',
@@ -95,6 +97,7 @@ __all__ = [
     '__version__',
     'compare',
     'generatestring',
+    'loadmodel',
     'mean',
     'plot',
     'register',

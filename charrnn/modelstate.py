@@ -13,7 +13,7 @@ import torch
 
 from charrnn.arguments import path_of, whole
 from charrnn.errors import WorkspaceError
-from charrnn.export import page
+from charrnn.export import bundle, page
 from charrnn.hyperparams import HyperParams
 from charrnn.manners import ON_THE_CLASS, OnePage, refuse_attribute, refuse_pickling, set_attribute, shown_names
 from charrnn.models import Carry, Engine, choose_device, modeltype_named, refuse_without_effect
@@ -58,7 +58,7 @@ PURPOSES = {
     'measure': ('evaluate', 'compare', 'checkcausal', 'score', 'doctor'),
     'look': ('plot', 'copied', 'trackneurons', 'trackattention', 'findneurons', 'showneuron'),
     'keep': ('newcheckpoint', 'checkpoints', 'restore', 'rewind', 'branch', 'family'),
-    'share': ('exporthtml', 'compress', 'decompress'),
+    'share': ('export', 'exporthtml', 'compress', 'decompress'),
     'attach': ('attach', 'reattach', 'detach'),
 }
 """The verbs by purpose, as help(ModelState) lists them."""
@@ -202,6 +202,7 @@ class ModelState(metaclass=OnePage):
     rewind = snapshots.rewind
     branch = branches.branch
     family = branches.family
+    export = bundle.export
     exporthtml = page.exporthtml
     compress = compression.compress
     decompress = compression.decompress

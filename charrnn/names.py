@@ -192,8 +192,10 @@ _ATTRIBUTES = {
     'reset_states zero_state init_hidden reset_hidden',
     'ModelState.initfromsrcfile(...), with fresh weights; ms.trainmodel(clear_state=True) keeps them': 'reset '
     'reset_weights reinit reinitialize init_weights',
-    "copy the directory ms.curdir: it is the whole run; ms.exporthtml('page.html') makes a page of it": 'export share '
-    'upload push_to_hub copy backup save_as to_onnx',
+    "copy the directory ms.curdir: it is the whole run; ms.export('exported') leaves the text out": 'share '
+    'upload copy backup save_as',
+    "ms.export('exported')": 'push_to_hub save_pretrained',
+    "ms.export('exported', onnx=True)": 'to_onnx export_onnx onnx',
     "ms.exporthtml('page.html')": 'html to_html export_html page webpage demo',
     'delete the directory ms.curdir yourself; nothing here deletes a run': 'delete remove destroy clear drop',
     'nothing: a run needs no closing': 'close quit exit stop shutdown end finish',

@@ -56,6 +56,7 @@ OWNERS = {
 """The name before a verb, where it is not that of a run."""
 EXAMPLES: dict[str, object] = {
     'exporthtml.path': 'page.html',
+    'export.dir': 'exported',
     'save.path': 'reader.state',
     'register.name': 'MGU',
     'findneurons.text': 'valid',

@@ -40,22 +40,20 @@ WRONG = r"""
     'koi9-r' 'ж' 'й語' '(' '[' '.*'
 """
 """Values that are wrong for most arguments, and right for some."""
-UNFIT = {
-    'char': {'write', 'trackattention'},
-    'byte': {'write', 'trackattention'},
-    'word': {'write', 'exporthtml', 'blend', 'clamp'},
-}
+WITHOUT_ATTENTION = {'write', 'trackattention'}
+UNFIT = {'char': WITHOUT_ATTENTION, 'byte': WITHOUT_ATTENTION, 'word': {'write', 'exporthtml', 'blend', 'clamp'}}
 """Functions that a level cannot have here: words are tried with attention, and nothing at a terminal."""
 ANOTHER_FAULT = re.compile(
     'no unit can follow it|no text was found that keeps to|at a terminal|can be held|is a file, and'
     r'|seq_len=200, and the text has \d+ training symbols|symbols is longer than the'
 )
 """Second errors that are no fault of the advice: a value was wrong for two reasons, or of no use for this model."""
+FOR_EVER = ('num_rounds', 'until_round', 'rounds', 'trials', 'minutes', 'train_len')
 HUGE = ('10**13', '10**30', '1e300')
 TWICE = ('layers', 'state_size', 'emsize', 'memory', 'tied', 'mincount', 'vocab_size')
 EXCEPT = {
     ('trainfrac', "'0.01'"),
-    *((name, value) for name in ('num_rounds', 'rounds', 'trials', 'minutes', 'train_len') for value in HUGE),
+    *((name, value) for name in FOR_EVER for value in HUGE),
     *((name, value) for name in TWICE for value in (*HUGE, "'8'")),
 }
 """Values that are valid and take for ever, or that are wrong for two reasons."""
@@ -75,17 +73,19 @@ FORMS = {
     'sweep': f"sweep('poem.txt', 'new', {{{{'learnrate': [0.01]}}}}, trials=1, rounds=1, batchsize=2, {TINY})",
     'trainmodel': 'ms.trainmodel(2, train_len=2, print_every=0)',
     'read': 'state = ms.read(text[:8])',
-    **{verb: f'ms.{verb}({name!r})' for verb, name in (('branch', 'new'), ('loadstate', 'kept.state'))},
+    **{verb: f"ms.{verb}('new')" for verb in ('branch', 'export')},
+    'loadstate': "ms.loadstate('kept.state')",
     **{verb: f'ms.{verb}({name!r})' for verb, name in (('detach', 'onreport'), ('exporthtml', 'page.html'))},
     'findneurons': "ms.findneurons('valid', 'line')",
     'showneuron': 'ms.showneuron(text[:8], 0, 0)',
     'decompress': 'ms.decompress(ms.compress(text[:8]))',
     **{verb: f'ms.{verb}(text[:8])' for verb in ('score', 'copied', 'compress', 'trackneurons', 'trackattention')},
     **{verb: f'{verb}(ms)' for verb in ('compare', 'plot', 'mean')},
-    **{verb: f"{verb}('ws')" for verb in ('status', 'fsck')},
+    **{verb: f"{verb}('ws')" for verb in ('status', 'fsck', 'tensorboard')},
     'generatestring': 'ms.generatestring(9)',
     'temperatures': 'ms.temperatures(None, (0.5,), numchars=9)',
     'register': "register('Mine', Mine)",
+    'loadmodel': "loadmodel(ms.export('new').path)",
     'save': "state.save('new.state')",
     'blend': 'state.blend(state)',
     'HyperParams': 'HyperParams()',

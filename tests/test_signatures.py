@@ -39,7 +39,8 @@ def test_a_verb_has_one_definition(verb: str) -> None:
     (module,) = definitions()[verb]
     function = getattr(importlib.import_module(module), verb)
     assert vars(ModelState)[verb] is function
-    assert getattr(charrnn, verb, function) is function, 'the public name is the same function'
+    public = vars(charrnn).get(verb, function)
+    assert public is function or inspect.ismodule(public), 'the public name is the same function'
 
 
 @pytest.mark.parametrize('verb', [*VERBS, *PURPOSES['begin']])
@@ -142,7 +143,7 @@ def test_the_names_of_other_libraries_are_understood(
         ('train_from_file', 'ms.trainmodel(), on its own text; '),
         ('summary', 'ms, which prints where the run stands'),
         ('reset_state', 'ms.trainmodel(clear_state=True)'),
-        ('export', 'copy the directory ms.curdir'),
+        ('upload', 'copy the directory ms.curdir'),
         ('delete', 'delete the directory ms.curdir yourself'),
         ('close', 'nothing: a run needs no closing'),
         ('units', "ms.findneurons('valid', 'line')"),

@@ -29,11 +29,14 @@ class Screen:
     words: Callable[[str], str] = staticmethod(str)
     """A function that each text passes through; the command line puts next steps into the words of a shell."""
 
+    to_stderr = False
+    """True for the command line, whose standard output is for results."""
+
     def __init__(self, console: Console | None = None, level: str = 'char', *, quiet: bool = False) -> None:
         from rich.console import Console
 
         self.level = level
-        self.console = console or Console(highlight=False, soft_wrap=True, quiet=quiet)
+        self.console = console or Console(highlight=False, soft_wrap=True, quiet=quiet, stderr=self.to_stderr)
         self._progress: Any = None  # rich's, or a NotebookProgress
         self._tasks: list[Any] = []
 

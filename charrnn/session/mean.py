@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import torch
 
-from charrnn.display.text import NOUNS, count, fitted
+from charrnn.display.text import fitted
 from charrnn.errors import TrainingError
-from charrnn.hyperparams import HyperParams
-from charrnn.models import Ensemble, LanguageModel
+from charrnn.models import Ensemble
 from charrnn.sampling.state import digest_of
 from charrnn.session import generation, memory, prediction, scores
 from charrnn.session.comparison import spread
-from charrnn.session.run import Run, Session, run_of
+from charrnn.session.frozen import Frozen, FrozenRun, Reading
+from charrnn.session.run import Session, run_of
 from charrnn.signatures import known_names_only
-from charrnn.text.dataset import Dataset
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A model that only reads, in the place of a Learner."""
-
-    evaluated: LanguageModel
-    data: Dataset
-    modeltype: str
-    position: int
-    seed: int
-
-    @property
-    def model(self) -> LanguageModel:
-        return self.evaluated
-
-    @property
-    def hyper(self) -> HyperParams:
-        return self.evaluated.hyper
-
-    @property
-    def device(self) -> torch.device:
-        return self.evaluated.device
-
-
-class _MeanRun(Run):
-    """A run that is only read; its text and its working directory are those of the first of several runs."""
-
-    def __init__(self, members: list[Run], reading: Any) -> None:
-        super().__init__(members[0].workspace, reading)
-        self.name = f'mean of {", ".join(member.workspace.path.name for member in members)}'
-
-    @property
-    def modeltype(self) -> str:
-        return 'mean'
-
-    def best_model(self) -> tuple[LanguageModel, str]:
-        return self.learner.evaluated, 'weights as they were when the mean was made, '
 
 
 @fitted
-class Mean:
+class Mean(Reading):
     """Several runs that predict as one: the mean of their probabilities, with the weights of when it was made.
 
     It has the verbs that read and write: evaluate, score, next, read and generatestring.
     """
-
-    _run: Run
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __repr__(self) -> str:
-        model = self._run.learner.evaluated
-        weights = count(sum(p.numel() for p in model.parameters()))
-        return f'<{self._run.name}: {weights} weights, {NOUNS[self._run.data.chars.level]}>'
 
     evaluate = scores.evaluate
     score = scores.score
@@ -114,5 +61,6 @@ def mean(*runs: Session) -> Mean:
             'runs that begin with the same file, level and trainfrac, and other seeds',
         )
     members = [run.learner.moment().model(run.data, first.learner.device) for run in each]
-    ensemble: Any = _Reading(Ensemble(members), first.data, first.modeltype, first.learner.position, first.learner.seed)
-    return Mean(_MeanRun(each, ensemble))
+    frozen = Frozen(Ensemble(members), first.data, first.modeltype, first.learner.position, first.learner.seed)
+    name = f'mean of {", ".join(run.workspace.path.name for run in each)}'
+    return Mean(FrozenRun(first.workspace, frozen, 'mean', name, 'the mean was made'))

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from charrnn.arguments import path_of
 from charrnn.display.standing import Course, Standing, standing_of
@@ -32,6 +32,22 @@ from charrnn.text.folders import SPLITS
 from charrnn.text.lanes import windows_per_epoch
 from charrnn.training.history import History, is_sound
 from charrnn.training.ring import epoch_of
+
+OF_A_CHECKPOINT = ('round', 'position', 'valid_nats', 'written', 'name')
+"""The facts of each checkpoint that are among those of a run."""
+
+
+class Overview(Text):
+    """One screen about a run or a folder of runs: a str, with the same facts as plain values in `facts`."""
+
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, text: str, facts: dict[str, Any]) -> Self:
+        """Return a screen with its facts."""
+        found = cls(printable(text))
+        found.facts = facts
+        return found
 
 
 def status_of(run: Run) -> Status:
@@ -91,7 +107,7 @@ def course_of(run: Run, *, slow: bool = True) -> Course:
 
 
 @known_names_only
-def status(dir: str | Path) -> str:
+def status(dir: str | Path) -> Overview:
     """Return one screen about a run: its model, its progress, its losses, its checkpoints; or a table of runs.
 
     Parameters
@@ -106,7 +122,7 @@ def status(dir: str | Path) -> str:
         return _screen(workspace, dir)
 
 
-def _screen(workspace: Workspace, dir: str | Path) -> str:
+def _screen(workspace: Workspace, dir: str | Path) -> Overview:
     """Return the text of ``status`` about a directory that holds a run."""
     saved = workspace.checkpoints.facts()
     facts: dict[str, Any] = saved[max(saved)] if saved else {}
@@ -138,7 +154,23 @@ def _screen(workspace: Workspace, dir: str | Path) -> str:
     if facts and facts['modeltype'] not in MODELTYPES:
         lines.append(f'  needs    the model type {shown(facts["modeltype"])}, which this Python does not know')
         following = f'{IMPORT_IT}, then ModelState.load({str(dir)!r})'
-    return Text(printable('\n'.join([*lines, str(table), f'Next: {following}'])))
+    return Overview.of(
+        '\n'.join([*lines, str(table), f'Next: {following}']),
+        {
+            'directory': str(dir),
+            'modeltype': facts.get('modeltype'),
+            'hyper': facts.get('hyper'),
+            'level': level,
+            'source': data.source,
+            'sizes': dict(zip(SPLITS, data.sizes, strict=True)),
+            'being_written': workspace.is_being_written(),
+            'epoch': epoch_of(facts, data.train_size) if facts else 0.0,
+            'newest': rows[-1] if rows else None,
+            'valid_nats': [nats for _, nats in valid],
+            'best': best_of(saved),
+            'checkpoints': {n: {name: saved[n].get(name) for name in OF_A_CHECKPOINT} for n in sorted(saved)},
+        },
+    )
 
 
 def _standing_on_disk(
@@ -168,7 +200,7 @@ def _standing_on_disk(
     return None
 
 
-def _table_of_runs(runs: list[Path], parent: str) -> Text:
+def _table_of_runs(runs: list[Path], parent: str) -> Overview:
     """Return a line for each run of a folder; why it cannot be read, for one that cannot."""
     rows: list[tuple[Any, ...]] = []
     for path in runs:
@@ -179,7 +211,9 @@ def _table_of_runs(runs: list[Path], parent: str) -> Text:
     heads = Column('run'), Column('model'), Column('round', align='>'), Column('epoch', '.2f', '>')
     losses = Column('valid', align='>'), Column('best', align='>'), Column('unit'), Column('')
     step = f'ModelState.load({str(Path(parent) / runs[0].name)!r}), or python -m charrnn status DIR of one run'
-    return Text(printable(f'{Table((*heads, *losses), rows)}\nNext: {step}'))
+    names = ('run', 'model', 'round', 'epoch', 'valid', 'best', 'unit', 'trouble')
+    facts = {'directory': parent, 'runs': [dict(zip(names, row, strict=True)) for row in rows]}
+    return Overview.of(f'{Table((*heads, *losses), rows)}\nNext: {step}', facts)
 
 
 def _row_of(workspace: Workspace) -> tuple[str, int, float, str | None, str | None, str]:

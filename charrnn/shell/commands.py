@@ -1,7 +1,8 @@
 """The commands: ``python -m charrnn init FILE DIR``, ``train``, ``generate``, ...
 
-To a file or a pipe, ``generate`` writes the text that was drawn and nothing else: in UTF-8, or as the bytes that a
-model of bytes has drawn, without a line end.  At a terminal, and with ``--n``, it shows the text for reading.
+Results go to the standard output, with ``--json`` as one line of JSON; progress, warnings and errors to the standard
+error.  To a file or a pipe, ``generate`` writes the text that was drawn and nothing else: in UTF-8, or as the bytes
+that a model of bytes has drawn, without a line end.  At a terminal, and with ``--n``, it shows the text for reading.
 
 Exit status: 0; 1 after an error (fsck has its own statuses); 2 for a command that cannot be understood; 130 after
 Ctrl-C; 141 if the reader of the output ended first, as a program has that SIGPIPE ends.
@@ -17,55 +18,25 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from charrnn.display.progress import Screen
-from charrnn.errors import CharRNNError, fitting, printable
-from charrnn.experiments.sweep import sweep
+from charrnn.errors import CharRNNError, RankError, fitting, printable
 from charrnn.modelstate import ModelState
-from charrnn.sampling.sample import Sample, Samples
-from charrnn.session.fsck import fsck
-from charrnn.session.overview import status
-from charrnn.shell import archive
-from charrnn.shell.options import add_options, options_of
-from charrnn.shell.usage import CALLED, UsageError, does_not_fit, most_places, no_command, typed_words
+from charrnn.shell.options import add_options, call, options_of
+from charrnn.shell.output import show_json
+from charrnn.shell.usage import UsageError, does_not_fit, most_places, no_command, typed_words
+from charrnn.shell.verbs import CALLED, INTERRUPTED, VERBS
 from charrnn.shell.words import START, Words, quoted
 from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
+from charrnn.training.ranks import rank_here, ranks_started
 from charrnn.version import __version__
 
-METHODS: dict[str, Callable[..., Any]] = {
-    'init': ModelState.initfromsrcfile,
-    'train': ModelState.trainmodel,
-    'generate': ModelState.generatestring,
-    'compress': archive.compress,
-    'decompress': archive.decompress,
-    'sweep': sweep,
-    'status': status,
-    'fsck': fsck,
-}
-"""The function that each command calls; its arguments are the options."""
-
-LOADING = ('train', 'generate', 'compress', 'decompress')
-"""The commands whose function takes a run that is loaded."""
-
-PURPOSES = {
-    'init': ('begin a run on a text file', 'init text.txt workspaces/text'),
-    'train': ('train the run in a directory', 'train workspaces/text'),
-    'generate': ('draw text from the run in a directory', 'generate workspaces/text'),
-    'compress': ('compress a file with the predictions of the run in a directory',
-                 'compress workspaces/text text.txt'),
-    'decompress': ('give back a file that the same run has compressed',
-                   'decompress workspaces/text text.txt.crnn'),
-    'sweep': ('train runs with other settings each, and rank them; the same command goes on, also in other processes',
-              'sweep text.txt workspaces/sweep --space space.json'),
-    'status': ('print one screen about a run; reads only, and works while another process trains it',
-               'status workspaces/text'),
-    'fsck': ('verify every byte of a run; reads only, and works while another process trains it',
-             'fsck workspaces/text'),
-}  # fmt: skip
-"""The purpose of each command, and an example."""
+EXIT_STATUS = """\
+exit status: 0; 1 after an error (fsck: 1 damaged, 2 cannot be loaded); 2 for a command that cannot be understood;
+130 after Ctrl-C (train saves first); 141 if the reader of the output has ended"""
 
 CLOSED_PIPE = 128 + 13
 """The exit status of a program that SIGPIPE (13) ends."""
@@ -92,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 def places_for(missing: Sequence[str], prog: str) -> str:
     """Return words for the places that a command lacks, and for those before them: of what there is, near at hand."""
     if not prog.endswith((' init', ' sweep')):
-        file = text_at_hand() if prog.endswith(' compress') else None
+        file = text_at_hand() if prog.endswith((' compress', ' score')) else None
         return ' '.join([quoted(run_at_hand() or 'DIR'), *([quoted(file or 'FILE')] * ('FILE' in missing))])
     text = (text_at_hand() if 'FILE' in missing else None) or 'FILE'
     return f'{quoted(text)} {quoted(unused(str(Path("workspaces") / Path(text).stem.replace("FILE", "text"))))}'
@@ -112,14 +83,19 @@ def command_line() -> tuple[Parser, dict[str, Parser]]:
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)
     parsers = {}
-    for name, (purpose, example) in PURPOSES.items():
+    for name, verb in VERBS.items():
         each = parsers[name] = commands.add_parser(
-            name, help=purpose, description=f'{purpose[0].upper()}{purpose[1:]}.', allow_abbrev=False
+            name,
+            help=verb.purpose,
+            description=f'{verb.purpose[0].upper()}{verb.purpose[1:]}.',
+            epilog=EXIT_STATUS,
+            allow_abbrev=False,
         )
-        each.example = example
-        if name in LOADING:
+        each.example = verb.example
+        if verb.loads:
             add_options(each, ModelState.load)
-        add_options(each, METHODS[name])
+        add_options(each, verb.function)
+        each.add_argument('--json', action='store_true', help='write the result as JSON, for programs')
     return parser, parsers
 
 
@@ -145,16 +121,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def write_sample(found: str | list[str]) -> None:
-    """Write a sample: as it is to a file or a pipe, for reading at a terminal; several ones for reading."""
-    if sys.stdout.isatty() or not hasattr(sys.stdout, 'buffer'):
-        print(repr(found))
-        return
-    data = found.bytes if isinstance(found, Sample) else f'{Samples(found).numbered()}\n'.encode()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-
-
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status."""
     if sys.stdout is None:  # closed by the shell: >&-
@@ -172,7 +138,7 @@ def run_command(arguments: Sequence[str]) -> int:
         _tell(f'{START}: cannot write the output: {error.strerror or error}.\n  Next: another place for it')
         return 1
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except UsageError as error:
         what, following = error.args
         _tell(f'{START}: {what}\n  Next: {following}')
@@ -191,17 +157,22 @@ def _tell(text: str) -> None:
             print(fitting(printable(text), sys.stderr.encoding), file=sys.stderr)
 
 
+def _warn(text: str) -> None:
+    if rank_here() == 0:
+        _tell(f'Warning: {text}')
+
+
 @contextlib.contextmanager
 def _in_the_words_of_a_shell(words: Words) -> Iterator[None]:
     """Put next steps, on the screen of a training and in warnings, into the words of a shell while the block runs."""
-    before = Screen.words
+    before, Screen.to_stderr = Screen.words, True
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *place: _tell(f'Warning: {words.remark(str(message))}')
+        warnings.showwarning = lambda message, *place: _warn(words.remark(str(message)))
         Screen.words = staticmethod(words.message)
         try:
             yield
         finally:
-            Screen.words = staticmethod(before)
+            Screen.words, Screen.to_stderr = staticmethod(before), False
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -224,31 +195,24 @@ def import_modules(names: Sequence[str]) -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     given = parse(arguments)
-    words = Words(CALLED, given.dir if 'dir' in given else given.usedir, given.modules)
+    words = Words(CALLED, given.dir if 'dir' in given else getattr(given, 'usedir', 'DIR'), given.modules)
     try:
         import_modules(given.modules)
         with _in_the_words_of_a_shell(words):
             return _call(given, words)
     except CharRNNError as error:
         following = f'\n  Next: {words.step(error.next_step)}' if error.next_step else ''
-        _tell(f'{type(error).__name__}: {words.options(error.what)}{following}')
+        if not (rank_here() and isinstance(error, RankError)):  # the first rank tells what another one has told
+            _tell(f'{type(error).__name__}: {words.options(error.what)}{following}')
         return 1
 
 
 def _call(given: argparse.Namespace, words: Words) -> int:
-    method = METHODS[given.command]
-    options = options_of(given, method)
-    if given.command in LOADING:
-        ms = ModelState.load(**options_of(given, ModelState.load))
-        found = method(ms, **options)
-        if given.command == 'train':
-            return 130 if found.interrupted else 0
-        if given.command == 'generate':
-            write_sample(found)
-            return 0
-    else:
-        found = method(**options)
-    print(fitting(words.message(str(found))))
-    if given.command == 'sweep' and found.interrupted:
-        return 130
-    return int(found.status) if given.command == 'fsck' else 0
+    verb = VERBS[given.command]
+    if ranks_started() > 1 and not verb.ranks:
+        raise UsageError(f'{given.command} is work for one process.', f'{START} {given.command} ..., without torchrun')
+    first = [ModelState.load(**options_of(given, ModelState.load))] if verb.loads else []
+    found = call(given, verb.function, *first)
+    if rank_here() == 0:
+        show_json(found) if given.json else verb.show(found, words.message)
+    return verb.status(found)

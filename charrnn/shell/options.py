@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from charrnn.hyperparams import HyperParams
 
@@ -49,14 +50,16 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
 
     An option that is not typed is not in the result, so that `method` can tell its default from the same value typed.
     """
-    meaning = meanings(method)
+    meaning, kinds = meanings(method), get_type_hints(inspect.unwrap(method))
     for p in inspect.signature(method).parameters.values():
         explained = meaning.get(p.name, '').replace('%', '%%')
         if p.default is p.empty:
             if p.name != 'ms' and p.kind is not p.VAR_KEYWORD:
-                parser.add_argument(p.name, metavar=PLACES.get(p.name, 'DIR'), help=explained)
+                several = '+' if p.kind is p.VAR_POSITIONAL else None
+                parser.add_argument(p.name, metavar=PLACES.get(p.name, 'DIR'), help=explained, nargs=several)
             continue
-        if p.name in AT_THE_PROMPT or 'Mapping' in str(method.__annotations__.get(p.name, '')):
+        kind = members_of(kinds.get(p.name, type(p.default)))
+        if p.name in AT_THE_PROMPT or Mapping in kind:
             continue  # no word of a shell is a mapping
         if p.default is not None:
             explained += f' (default: {p.default})'
@@ -65,8 +68,7 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
                 spelled(p.name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=explained
             )
             continue
-        kind = method.__annotations__.get(p.name, type(p.default).__name__)  # annotations are text here: 'int | None'
-        is_text = kind.split(' ')[0] not in ('int', 'float')
+        is_text = not {int, float} & kind
         parser.add_argument(
             spelled(p.name),
             type=str if is_text else number,
@@ -76,12 +78,31 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         )
 
 
+def members_of(kind: Any) -> set[Any]:
+    """Return the types of an annotation: of a union its members, without their parameters.
+
+    >>> members_of(int | None) == {int, type(None)}, members_of(Mapping[str, float]) == {Mapping}
+    (True, True)
+    """
+    if get_origin(kind) in (Union, UnionType):
+        return {member for each in get_args(kind) for member in members_of(each)}
+    return {get_origin(kind) or kind}
+
+
 AT_THE_PROMPT = ('background',)
 """Arguments that do nothing in a process that ends with its command."""
-PLACES = {'srcfile': 'FILE', 'file': 'FILE'}
+PLACES = {'srcfile': 'FILE', 'file': 'FILE', 'text': 'FILE', 'folder': 'FOLDER'}
 """The name of an argument's place, where it is not a directory."""
 
 
 def options_of(given: argparse.Namespace, method: Callable[..., Any]) -> dict[str, Any]:
     """Return the values of the arguments that ``add_options`` added for `method`."""
     return {name: value for name, value in vars(given).items() if name in inspect.signature(method).parameters}
+
+
+def call(given: argparse.Namespace, method: Callable[..., Any], *first: object) -> Any:
+    """Return what `method` returns for the values of its arguments, the places of a list one by one."""
+    options = options_of(given, method)
+    several = [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.VAR_POSITIONAL]
+    places = [place for name in several for place in options.pop(name)]
+    return method(*first, *places, **options)

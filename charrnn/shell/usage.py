@@ -11,34 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.experiments.sweep import sweep
 from charrnn.hyperparams import CHANGEABLE, valid
 from charrnn.models import modeltype_named
-from charrnn.modelstate import ModelState
 from charrnn.names import ATTRIBUTES, NEEDED, NO_ARGUMENT, is_false, plain, unknown_name
-from charrnn.session.fsck import fsck
-from charrnn.session.overview import status
-from charrnn.shell import archive
 from charrnn.shell.options import number, spelled
-from charrnn.shell.words import AT_THE_PROMPT, START, Commands, Words, option_of, quoted
+from charrnn.shell.verbs import CALLED, VERBS
+from charrnn.shell.words import AT_THE_PROMPT, START, Words, option_of, quoted
 from charrnn.storage.nearby import is_run, run_at_hand, unused
-
-CALLED: Commands = {
-    'initfromsrcfile': ('init', ModelState.initfromsrcfile),
-    'load': ('train', ModelState.load),
-    'trainmodel': ('train', ModelState.trainmodel),
-    'generatestring': ('generate', ModelState.generatestring),
-    'compress': ('compress', archive.compress),
-    'decompress': ('decompress', archive.decompress),
-    'sweep': ('sweep', sweep),
-    'status': ('status', status),
-    'fsck': ('fsck', fsck),
-}
-"""The command for each call in a next step; a run that is loaded can be trained on."""
 
 Parsers = Mapping[str, argparse.ArgumentParser]
 PLACE_NAMES = ('srcfile', 'usedir', 'dir')
-ON_FILES = ('compress', 'decompress')
+ON_FILES = ('compress', 'decompress', 'score')
 BEGINNING = ('init', 'sweep')
 """Commands that take a text and a new directory."""
 QUOTES = 'quotes around a path with spaces'
@@ -77,7 +60,7 @@ class Meant:
 
 def most_places(command: str) -> int:
     """Return the number of files and directories that a command takes."""
-    return 2 if command in (*BEGINNING, *ON_FILES) else 1
+    return VERBS[command].places
 
 
 def typed_words(words: Sequence[str], parser: argparse.ArgumentParser | None = None) -> Typed:

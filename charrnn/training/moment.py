@@ -86,11 +86,7 @@ class Moment:
         CheckpointError      a fact is missing or invalid, or the tensors are not those of such a model
         UnusableHereError    it needs a model type of the user's own, whose class is not registered or another one
         """
-        modeltype: Any = facts.get('modeltype')
-        if not is_name(modeltype):
-            raise invalid(f'there is no modeltype {str(modeltype)[:40]!r}')
-        if modeltype not in MODELTYPES:
-            raise UnusableHereError(f'needs the model type {modeltype!r}, which this Python does not know.', IMPORT_IT)
+        modeltype = checked_modeltype(facts.get('modeltype'))
         counts = [facts.get(name) for name in ('seed', 'position', 'symbols', 'round')]
         if not all(type(count) is int and 0 <= count <= LARGEST for count in counts):
             raise invalid('seed, position, symbols or round is invalid')
@@ -101,12 +97,12 @@ class Moment:
         for name, tensor in tensors.items():
             part, _, rest = name.partition('/')
             parts.get(part, {})[rest] = tensor
-        hyper = _checked_settings(facts.get('hyper'), tensors, data)
+        hyper = checked_settings(facts.get('hyper'), tensors, data.train_size)
         model = build_model(modeltype, len(data.chars), hyper, None)
         try:
-            _check_weights(model, parts['model'])
+            check_weights(model, parts['model'])
             if hyper.average or parts['average']:
-                _check_weights(model, parts['average'])
+                check_weights(model, parts['average'])
             check_optimizer_tensors(model, hyper, parts['optimizer'])
             _check_carry(model.zero_carry(1), parts['carry'])
         except CheckpointError as error:
@@ -174,13 +170,28 @@ def invalid(what: str) -> CheckpointError:
     return CheckpointError(f'{what}.', 'another checkpoint')
 
 
-def _checked_settings(given: Any, tensors: Mapping[str, Tensor], data: Dataset) -> HyperParams:
+def checked_modeltype(given: Any) -> str:
+    """Return the name of a model type out of a stranger's file, if it is registered.
+
+    Raises
+    ------
+    CheckpointError, UnusableHereError
+    """
+    if not is_name(given):
+        raise invalid(f'there is no modeltype {str(given)[:40]!r}')
+    if given not in MODELTYPES:
+        raise UnusableHereError(f'needs the model type {given!r}, which this Python does not know.', IMPORT_IT)
+    return str(given)
+
+
+def checked_settings(given: Any, tensors: Mapping[str, Tensor], train_size: int) -> HyperParams:
+    """Return settings out of a stranger's file; raise CheckpointError if they do not belong to these tensors."""
     try:
         hyper = HyperParams(**given)
     except (CharRNNError, TypeError) as error:
         raise invalid(getattr(error, 'what', str(error)).rstrip('.')) from None
-    if max(hyper.seq_len, hyper.memory) > data.train_size:
-        raise invalid(f'windows of {hyper.seq_len} and a memory of {hyper.memory} in a text of {data.train_size}')
+    if max(hyper.seq_len, hyper.memory) > train_size:
+        raise invalid(f'windows of {hyper.seq_len} and a memory of {hyper.memory} in a text of {train_size}')
     if hyper.layers > len(tensors):  # or counting them would take for ever
         raise invalid(f'{hyper.layers} layers in {len(tensors)} tensors')
     widest = max((size for tensor in tensors.values() for size in tensor.shape), default=0)
@@ -189,7 +200,8 @@ def _checked_settings(given: Any, tensors: Mapping[str, Tensor], data: Dataset) 
     return hyper
 
 
-def _check_weights(model: LanguageModel, found: Mapping[str, Tensor]) -> None:
+def check_weights(model: LanguageModel, found: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError unless these are the weights of such a model."""
     wanted = dict(model.named_parameters())
     for name in sorted(wanted.keys() | found.keys()):
         there, due = describe(found.get(name)), describe(wanted.get(name))

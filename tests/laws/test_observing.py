@@ -15,7 +15,7 @@ import torch
 from conftest import MakeRun, moment, train
 from torture import TORTURE, count
 
-from charrnn import CharRNNError, ModelState, SamplingError, generatestring
+from charrnn import CharRNNError, ModelState, SamplingError, generatestring, loadmodel
 from charrnn.session.dialogue import converse
 from charrnn.session.generation import sample_on_the_way
 from charrnn.session.run import run_of
@@ -80,6 +80,7 @@ OBSERVERS: dict[str, Callable[[ModelState], object]] = {
     ],
     'temperatures': lambda ms: ms.temperatures('the cat'),
     'export a page': lambda ms: ms.exporthtml(f'{ms.curdir}.html'),
+    'export': lambda ms: loadmodel(ms.export(f'{ms.curdir} {next(NUMBERS)}').path).score('the cat'),
     'compress': lambda ms: ms.decompress(ms.compress('the cat, or no cat', verify=True)),
     'save': lambda ms: ms.newcheckpoint(),
     'save under a name': lambda ms: ms.newcheckpoint(name=f'name {next(NUMBERS)}'),

@@ -12,40 +12,14 @@ import warnings
 from pathlib import Path
 
 import pytest
+from commandline import Output
 from conftest import MakeRun
 
 from charrnn import HyperParams, ModelState, generatestring
 from charrnn.sampling.sample import Sample
-from charrnn.shell.commands import LOADING, METHODS, command_line, run_command
+from charrnn.shell.commands import command_line, run_command
 from charrnn.shell.options import AT_THE_PROMPT, meanings, spelled
-
-
-class Output:
-    """The output of one command, run in this process with a standard output of an encoding."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *arguments: str, encoding: str = 'utf-8') -> None:
-        data, told = io.BytesIO(), io.StringIO()
-        with monkeypatch.context() as patch:
-            screen = io.TextIOWrapper(data, encoding, 'strict', newline='')
-            patch.setattr(sys, 'stdout', screen)
-            patch.setattr(sys, 'stderr', told)
-            try:
-                self.status = run_command(arguments)
-            except SystemExit as ended:  # argparse, after --help and --version
-                self.status = int(ended.code or 0)
-            screen.flush()
-        self.data, self.told = data.getvalue(), told.getvalue()
-        self.text = self.data.decode(encoding, 'replace')
-
-
-@pytest.fixture
-def folder(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with a run 'ws' and its text 'ws.txt', as the present directory."""
-    make_run('ws', text='the cat sat on é mat.\nand the é ran\n' * 40)
-    (tmp_path / 'space.json').write_text('{"learnrate": [0.01]}')
-    (tmp_path / 'bad.txt').write_bytes(b'a bad byte: ' * 100 + b'\xff')
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from charrnn.shell.verbs import VERBS
 
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'ascii', 'cp1252'])
@@ -104,12 +78,11 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
     _, parsers = command_line()
     for command, parser in parsers.items():
         shown = ' '.join(parser.format_help().split())
-        methods = [METHODS[command], *([ModelState.load] if command in LOADING else [])]
+        verb = VERBS[command]
+        methods = [verb.function, *([ModelState.load] if verb.loads else [])]
         for method in methods:
             for name, p in inspect.signature(method).parameters.items():
-                if name in ('ms', 'hyperparams', 'clamp', *AT_THE_PROMPT) or (
-                    name == 'dir' and method is not methods[-1]
-                ):
+                if name in UNTYPED or (name == 'dir' and method is not methods[-1]):
                     continue
                 meaning = meanings(method).get(name)
                 assert meaning and meaning in shown.replace('- ', '-'), f'{command}: {name} has no meaning'
@@ -122,7 +95,7 @@ def test_every_option_is_explained_once_by_the_docstring_of_its_argument() -> No
 
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'ascii', 'cp1252'])
-@pytest.mark.parametrize('command', METHODS)
+@pytest.mark.parametrize('command', VERBS)
 def test_help_fits_every_screen(monkeypatch: pytest.MonkeyPatch, command: str, encoding: str) -> None:
     out = Output(monkeypatch, command, '--help', encoding=encoding)
     assert out.status == 0 and 'working directory' in out.text
@@ -158,11 +131,17 @@ ERRORS = [
     ('generate', 2, 'the following arguments are required: DIR', 'python -m charrnn generate ws'),
     ('init ws.txt', 2, 'the following arguments are required: DIR', 'python -m charrnn init FILE workspaces/text'),
     (
-        'evaluate ws',
+        'plot ws',
         2,
-        "no command 'evaluate'; there are init, train, generate, compress, decompress, sweep, status, fsck",
+        "no command 'plot'; there are init, train, generate, score, evaluate, compare, export, compress, decompress, "
+        'sweep, status, fsck',
         'python -m charrnn',
     ),
+    ('score ws', 2, 'the following arguments are required: FILE', 'python -m charrnn score ws FILE'),
+    ('score ws nowhere.txt', 1, "cannot read 'nowhere.txt': No such file", ''),
+    ('score ws bad.txt', 1, "'bad.txt' is not UTF-8: byte 0xFF at offset 1,200", 'a run with --level byte'),
+    ('evaluate ws --split no', 1, "'no'", '--split'),
+    ('compare nowhere', 1, "there is no directory 'nowhere'", 'python -m charrnn init FILE nowhere'),
     ('trian ws', 2, "no command 'trian'; there are init, train", 'python -m charrnn --help'),
     ('generate ws --prime ж', 1, "'ж' (U+0436) at offset 0 is not among", '--errors replace reads it as U+FFFD'),
     ("generate ws --prime ''", 1, 'the prime is empty', "leave --prime out, or --prime 'the cat '"),
@@ -204,7 +183,7 @@ def test_what_is_to_be_typed_next_works(folder: Path, monkeypatch: pytest.Monkey
     for screen in (Output(monkeypatch, 'status', 'two'), Output(monkeypatch, 'fsck', 'two')):
         assert 'Next: python -m charrnn train two' in screen.text and 'ms.' not in screen.text
     trained = Output(monkeypatch, 'train', 'two', '--train-len', '3', '--print-every', '0', '--batchsize', '2')
-    assert trained.status == 0 and 'round 1 ends' in trained.text
+    assert trained.status == 0 and 'round 1 ends' in trained.told and trained.text.startswith('epoch 0.')
     assert Output(monkeypatch, 'generate', 'two', '--prime', 'ж', '--errors', 'replace').status == 0
 
 

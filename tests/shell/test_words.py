@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import charrnn
 from charrnn.shell.commands import command_line
-from charrnn.shell.usage import CALLED
+from charrnn.shell.verbs import CALLED
 from charrnn.shell.words import AT_THE_PROMPT, Words, calls_in, quoted
 
 WORDS = Words(CALLED, 'ws')
