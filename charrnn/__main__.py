@@ -43,10 +43,17 @@ def open_prompt(names: dict[str, Any]) -> None:
         start_ipython(argv=['--no-banner', '--no-confirm-exit'], user_ns=names)
 
 
-if __name__ == '__main__':
+def main() -> None:
+    """Run the command that was typed, or open a prompt: the program ``charrnn``."""
     if len(sys.argv) > 1:
         sys.exit(run_command(sys.argv[1:]))
-    if sys.flags.inspect:  # python -i opens a prompt with the names of this file after it has run
+    open_prompt({'charrnn': charrnn, 'Path': Path, **{name: getattr(charrnn, name) for name in charrnn.__all__}})
+
+
+if __name__ == '__main__':
+    if (
+        len(sys.argv) == 1 and sys.flags.inspect
+    ):  # python -i opens a prompt with the names of this file after it has run
         print(BANNER)
     else:
-        open_prompt({'charrnn': charrnn, 'Path': Path, **{name: getattr(charrnn, name) for name in charrnn.__all__}})
+        main()

@@ -6,6 +6,7 @@ one line here and one name in PURPOSES.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,6 +47,7 @@ from charrnn.signatures import known_names_only, with_hyperparameters
 from charrnn.storage.nearby import load_or_begin
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
+from charrnn.text.selection import selected
 from charrnn.text.sources import DEFAULT_TRAINFRAC, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.history import History
@@ -88,7 +90,7 @@ class ModelState(metaclass=OnePage):
     @known_names_only
     def initfromsrcfile(
         cls,
-        srcfile: str | Path,
+        srcfile: str | Path | Sequence[str | Path],
         usedir: str | Path,
         modeltype: str = 'GRUEncode',
         *,
@@ -104,6 +106,7 @@ class ModelState(metaclass=OnePage):
         mincount: int = 1,
         errors: str = 'strict',
         shuffle_lines: bool = False,
+        joiner: str | None = None,
         recipe: str | None = None,
         **hyperparams: Any,
     ) -> Self:
@@ -113,8 +116,9 @@ class ModelState(metaclass=OnePage):
 
         Parameters
         ----------
-        srcfile : path           the text; or a directory with train.txt,
-                                 valid.txt and test.txt
+        srcfile : path           the text: a file, or several (a list,
+                                 'plays/*.txt', a folder), .gz too, or '-';
+                                 or a folder with train.txt and valid.txt
         usedir : path            the working directory of the new run
         modeltype : str          GRUEncode, GRUResize, RNN_TANH, RNN_RELU,
                                  LSTM, GRU, LSTMAttention, or one of your
@@ -133,16 +137,17 @@ class ModelState(metaclass=OnePage):
         mincount : int           of words: the fewest times in the text
         errors : str             'strict', or 'replace': bytes that are not
                                  of the encoding are read as U+FFFD
-        shuffle_lines : bool     of one file: shuffle its lines, by the seed,
-                                 before the split; for sorted lists
+        shuffle_lines : bool     before the split; for sorted lists
+        joiner : str             between files; by default a line break
         recipe : str             'small': good settings for up to 5 MB
 
         Raises SourceTextError, HyperParamsError, TrainingError (too short
         a text), WorkspaceError (there is a run already).
         """
         modeltype, words = modeltype_named(modeltype), (vocab_size, lower, punctuation, mincount)
-        source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, *words, errors, shuffle_lines)
-        hyper = HyperParams(**settings_of(recipe, source.path, level, hyperparams))
+        path, files = selected(srcfile)
+        source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines, files, joiner)
+        hyper = HyperParams(**settings_of(recipe, source.bytes, level, hyperparams))
         refuse_without_effect(modeltype, hyper, hyperparams)
         seed, chosen = whole(0)('seed', seed, 0), choose_device(device)
         workspace = Workspace(path_of('usedir', usedir, 'workspaces/text'))

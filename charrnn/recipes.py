@@ -10,7 +10,6 @@ the run keeps them and shows them (``ms.hyper``), and knows no recipe.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from charrnn.arguments import CHECKS
@@ -31,12 +30,12 @@ TOGETHER = {'clip': 'clipnorm', 'dropout': 'locked', 'optimizer': 'learnrate'}
 """Settings whose value decides about another one: where a user gives the first, the recipe has neither."""
 
 
-def settings_of(recipe: str | None, srcfile: Path, level: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(recipe: str | None, size: int, level: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyperparameters for a text: those of a recipe, if there is one, and those that are given.
 
     Parameters
     ----------
-    srcfile : Path     a text, or a directory whose train.txt counts
+    size : int         bytes of the text that trains; 0 if it is not known
     given : mapping    hyperparameters that the user has chosen
     Raises
     ------
@@ -46,8 +45,6 @@ def settings_of(recipe: str | None, srcfile: Path, level: str, given: Mapping[st
         return {**given}
     check, _ = CHECKS['recipe']
     check('recipe', recipe)
-    path = srcfile / 'train.txt' if srcfile.is_dir() else srcfile
-    size = path.stat().st_size if path.is_file() else 0  # of one that is not there, the reader tells
     row = next((row for most, row in SMALL if size <= most), LARGE)
     found = {**EVERY, 'seq_len': WINDOW[level], **row}
     dropped = {TOGETHER[name] for name in given if name in TOGETHER}

@@ -167,7 +167,8 @@ def test_the_fixed_signatures() -> None:
     assert begin.startswith(
         "(srcfile, usedir, modeltype='GRUEncode', *, trainfrac=0.9, level='char', encoding='utf-8', "
         "device='auto', seed=0, init_checkpoint=True, vocab_size=None, lower=False, "
-        "punctuation=False, mincount=1, errors='strict', shuffle_lines=False, recipe=None, layers=2, "
+        "punctuation=False, mincount=1, errors='strict', shuffle_lines=False, joiner=None, "
+        'recipe=None, layers=2, '
     )
     assert all(name in begin for name in HyperParams().facts())
     assert arguments(generatestring).startswith('(ms, numchars=500, temp=0.5, *, prime=None, seed=None')

@@ -9,6 +9,7 @@ from conftest import words
 from charrnn import HyperParams, HyperParamsError, ModelState
 from charrnn.recipes import LARGE, SMALL, settings_of
 from charrnn.shell.commands import run_command
+from charrnn.text.sources import Source
 
 
 def text_of(path: Path, size: int) -> Path:
@@ -20,13 +21,13 @@ def text_of(path: Path, size: int) -> Path:
 
 def test_the_shorter_the_text_the_more_epochs(tmp_path: Path) -> None:
     for most, row in SMALL:
-        assert settings_of('small', text_of(tmp_path / 'a.txt', most), 'char', {}).items() >= row.items()
-    assert settings_of('small', text_of(tmp_path / 'a.txt', SMALL[-1][0] + 1), 'char', {}).items() >= LARGE.items()
+        assert settings_of('small', most, 'char', {}).items() >= row.items()
+    assert settings_of('small', SMALL[-1][0] + 1, 'char', {}).items() >= LARGE.items()
     epochs = [row['cosine'] for row in (*(row for _, row in SMALL), LARGE)]
     assert epochs == sorted(epochs, reverse=True)
     (tmp_path / 'parts').mkdir()
     text_of(tmp_path / 'parts' / 'train.txt', SMALL[0][0] + 1)
-    assert settings_of('small', tmp_path / 'parts', 'word', {})['cosine'] == SMALL[1][1]['cosine']
+    assert settings_of('small', Source(tmp_path / 'parts').bytes, 'word', {})['cosine'] == SMALL[1][1]['cosine']
 
 
 @pytest.mark.parametrize(
@@ -51,9 +52,9 @@ def test_a_recipe_at_the_shell_is_that_of_the_prompt(tmp_path: Path) -> None:
     text.write_text(words(300))
     options = [word for name, value in given.items() for word in (f'--{name.replace("_", "-")}', str(value))]
     assert run_command(['init', str(text), str(run), '--recipe', 'small', *options]) == 0
-    assert ModelState.load(run).hyper == HyperParams(**settings_of('small', text, 'char', given))
+    assert ModelState.load(run).hyper == HyperParams(**settings_of('small', 300, 'char', given))
 
 
-def test_there_is_no_other_recipe(tmp_path: Path) -> None:
+def test_there_is_no_other_recipe() -> None:
     with pytest.raises(HyperParamsError, match=r"no recipe 'big'.\n  Next: recipe='small'"):
-        settings_of('big', tmp_path, 'char', {})
+        settings_of('big', 0, 'char', {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,9 +40,11 @@ from charrnn.storage.durable import sweep as clear_away
 from charrnn.storage.nearby import SWEEP, runs_in, unused
 from charrnn.storage.sealed import digest, is_sealed
 from charrnn.storage.workspace import Workspace
+from charrnn.text.decoding import open_source
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.text.remarks import remarks
-from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, open_source, source_files
+from charrnn.text.selection import selected
+from charrnn.text.sources import DEFAULT_TRAINFRAC, Source, source_files
 from charrnn.training.interrupt import StopRequest
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ PAUSE = 0.25
 @with_hyperparameters
 @known_names_only
 def sweep(
-    srcfile: str | Path,
+    srcfile: str | Path | Sequence[str | Path],
     dir: str | Path,
     space: dict[str, Any] | str | Path = 'space.json',
     *,
@@ -158,9 +161,10 @@ def sweep(
         if name in found and fixed[name] != usual:
             raise HyperParamsError(f'{name} is fixed in this call, and the space varies it.', f'leave {name} out')
     words = (vocab_size, lower, punctuation, mincount)
-    source = Source(path_of('srcfile', srcfile), level, encoding, trainfrac, *words, errors, shuffle_lines)
+    path, files = selected(srcfile)
+    source = Source(path, level, encoding, trainfrac, *words, errors, shuffle_lines, files)
     common = Common(
-        path=source.path,
+        bytes=source.bytes,
         level=level,
         modeltype=fixed['modeltype'],
         batchsize=lanes,
@@ -179,7 +183,7 @@ def sweep(
         next(grid(found))
     combinations = drawn(found)
     common.refuse_useless(combinations)
-    texts = {path.name: _digest(path) for path in source_files(source) if path}
+    texts = {path.name: _digest(path) for path in source.files or source_files(source) if path}
     settings: dict[str, Any] = as_plain(
         {
             'text': texts,

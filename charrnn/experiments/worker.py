@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -56,7 +55,7 @@ class Common:
 
     Parameters
     ----------
-    path, level        of the text
+    bytes, level       of the text
     modeltype, batchsize    of trials whose settings do not have them
     hyper : dict       hyperparameters that the user has fixed
     recipe : str or None
@@ -66,7 +65,7 @@ class Common:
     metric : str       'valid' or 'train'
     """
 
-    path: Path
+    bytes: int
     level: str
     modeltype: str
     batchsize: int
@@ -87,7 +86,7 @@ class Common:
         """Return the settings of a trial with these values of what varies."""
         rest = dict(settings)
         modeltype, lanes = rest.pop('modeltype', self.modeltype), rest.pop('batchsize', self.batchsize)
-        hyper = HyperParams(**settings_of(self.recipe, self.path, self.level, {**self.hyper, **rest}))
+        hyper = HyperParams(**settings_of(self.recipe, self.bytes, self.level, {**self.hyper, **rest}))
         return Model(modeltype, lanes, hyper)
 
     def refuse_useless(self, combinations: Sequence[Mapping[str, Any]]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from charrnn.arguments import path_of, real, truth
+from charrnn.arguments import real, truth
 from charrnn.session.run import Session, run_of
 from charrnn.session.trust import open_dataset
 from charrnn.signatures import known_names_only
@@ -13,6 +14,7 @@ from charrnn.storage.durable import remove
 from charrnn.storage.sealed import new_folder, verify
 from charrnn.text.dataset import Dataset
 from charrnn.text.encoder import write_part
+from charrnn.text.selection import selected
 from charrnn.text.sources import Source
 from charrnn.training.growth import grown
 from charrnn.training.limits import refuse_unfit
@@ -23,7 +25,7 @@ from charrnn.training.moment import refuse_unreadable
 @known_names_only
 def addsource(
     ms: Session,
-    srcfile: str | Path,
+    srcfile: str | Path | Sequence[str | Path],
     *,
     alone: bool = False,
     validfrac: float = 0.0,
@@ -40,7 +42,8 @@ def addsource(
 
     Parameters
     ----------
-    srcfile : path       the text, read at the level of the run
+    srcfile : path       the text, read at the level of the run; or several
+                         files, as for initfromsrcfile
     alone : bool         train on it alone from now on
     validfrac : float    share at its end that validates, beside the
                          validation split there is; with alone, in its
@@ -56,8 +59,9 @@ def addsource(
     run.refuse_while_training()
     validfrac = real(0, 1, open_high=True)('validfrac', validfrac, 0.1)
     alone = truth('alone', alone)
-    options = {**run.data.options, 'encoding': encoding, 'errors': errors, 'shuffle_lines': False}
-    source = replace(Source(path_of('srcfile', srcfile), **options), trainfrac=1 - validfrac)
+    options = {**run.data.options, 'encoding': encoding, 'errors': errors, 'shuffle_lines': False, 'joiner': None}
+    path, files = selected(srcfile)
+    source = replace(Source(path, **options), trainfrac=1 - validfrac, files=files)
     learner, workspace, before = run.learner, run.workspace, run.data
     learner.refuse_if_torn()
     learner.refuse_if_diverged()

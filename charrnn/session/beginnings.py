@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,8 @@ def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -
     ------
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
-    with contextlib.suppress(OSError, ValueError):  # the reader of the file will report the error
-        if (size := source.path.stat().st_size) > SLOW_BYTES:
-            Screen().say(f'reading {count(size)} bytes, twice ...')
+    if source.bytes > SLOW_BYTES:
+        Screen().say(f'reading {count(source.bytes)} bytes, twice ...')
     with new_folder(workspace.dataset) as folder:
         write_dataset(folder, source, seq_len, seed)
     with explained(workspace.history, cannot_write):
@@ -55,14 +53,15 @@ def tell_remarks(source: Source, data: Dataset, usedir: str, options: Mapping[st
     for remark in [*remarks(source), *shifted_end(source, data)]:
         steps = [remark.first] if remark.first else []
         if steps or remark.changes:
-            call = begin_again(str(source.path), usedir, {**data.options, **options, **remark.changes})
+            call = begin_again(source.typed, usedir, {**data.options, **options, **remark.changes})
             steps.append(f'{call} {remark.effect}'.rstrip())
         warn(f'{remark.what}  Next: {", then ".join(steps)}' if steps else remark.what)
 
 
 def shifted_end(source: Source, data: Dataset) -> list[Remark]:
     """Return a remark if the held-out end of one file is another population of symbols than the rest."""
-    if data.chars.level == 'word' or source.shuffle_lines or source.path.is_dir() or not len(data.valid):
+    is_split = not source.files and source.path.is_dir()
+    if data.chars.level == 'word' or source.shuffle_lines or is_split or not len(data.valid):
         return []
     found = unigram_shift(data.train, data.valid, len(data.chars))
     if not found:
@@ -93,8 +92,16 @@ def begun_again(data: Dataset, usedir: str, options: Mapping[str, Any]) -> str:
     """
     if not data.files or not (path := Path(data.files[0].path)).is_file():
         return ''
+    if data.srcfile:
+        return begin_again(srcfile_here(data), usedir, {**data.options, **options})
     is_one = path.name == Path(data.source).name or 'trainfrac' in options
     return begin_again(from_here(path if is_one else path.parent), usedir, {**data.options, **options})
+
+
+def srcfile_here(data: Dataset) -> str | list[str]:
+    """Return the argument that named the files of a text, with paths from the present folder."""
+    named = data.srcfile
+    return from_here(Path(named)) if isinstance(named, str) else [from_here(Path(name)) for name in named]
 
 
 def unusual(modeltype: str, hyper: HyperParams, seed: int) -> dict[str, Any]:
@@ -116,7 +123,8 @@ def changed_source(data: Dataset, usedir: str, options: Mapping[str, Any]) -> st
         if change := file.change():
             path = Path(file.path)
             source = path if path.name == Path(data.source).name else path.parent  # a file, or a directory
-            step = begin_again(from_here(source), usedir, {**data.options, **options})
+            named = srcfile_here(data) if data.srcfile else from_here(source)
+            step = begin_again(named, usedir, {**data.options, **options})
             return (
                 f'{from_here(path)!r} has changed since this run began ({change}). The run goes on with its own copy '
                 f'of the text.  Next: {step} begins a run on the new one'

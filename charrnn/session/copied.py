@@ -55,6 +55,7 @@ class Copied(Coloured):
     atleast : int                 the smallest length of a span that is no whole line
     level : str                   'char', 'byte' or 'word'
     places : (symbols, 2) int64   begin and end of each symbol in the text, in characters
+    files : tuple of str          of a training text in several files: the file of each span, and the offset in it
     """
 
     text: str
@@ -64,6 +65,7 @@ class Copied(Coloured):
     atleast: int
     level: str
     places: NDArray[np.int64]
+    files: tuple[str, ...] = ()
 
     def coloured(self) -> ColouredText:
         """Return the text with a colour for each symbol inside a span."""
@@ -92,10 +94,15 @@ class Copied(Coloured):
             f'in {number} of {self.atleast:,} or more, or of whole lines'
         )
         longest = sorted(self.spans, key=lambda span: span.start - span.end)[:SHOWN_SPANS]
-        rows = [(end - start, start, offset, self._spelled(start, end)) for start, end, offset in longest]
-        columns = (Column(noun, ',', '>'), Column('start', ',', '>'), Column('in training', ',', '>'), Column('text'))
+        rows = [(end - start, start, self._place(span), self._spelled(start, end))
+                for span in longest for start, end, _ in [span]]  # fmt: skip
+        columns = (Column(noun, ',', '>'), Column('start', ',', '>'), Column('in training', align='>'), Column('text'))
         more = len(self.spans) - len(rows)
         return Table(columns, rows, before=before, after=f'… {more:,} shorter spans: .spans has all' if more else '')
+
+    def _place(self, span: Span) -> str:
+        """Return where a span stands in the training text: the file and the offset in it, if there are several."""
+        return self.files[self.spans.index(span)] if self.files else f'{span.offset:,}'
 
     def _spelled(self, start: int, end: int) -> str:
         return shorten(repr(self.text[self.places[start, 0] : self.places[end - 1, 1]]), 50)
@@ -200,7 +207,16 @@ def _copied(run: Run, given: Sequence[Given], atleast: int) -> list[Copied]:
     level = run.data.chars.level
     found = spans_of(given, run.data.train, newline_of(run), atleast, Screen(level=level))
     return [
-        Copied(one.text, spans, share_of(spans, len(one.ids)), len(one.ids), atleast, level, one.places)
+        Copied(
+            one.text,
+            spans,
+            share_of(spans, len(one.ids)),
+            len(one.ids),
+            atleast,
+            level,
+            one.places,
+            tuple(filter(None, (run.data.file_at(span.offset) for span in spans))),
+        )
         for one, spans in zip(given, found, strict=True)
     ]
 

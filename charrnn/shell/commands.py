@@ -81,7 +81,12 @@ def command_line() -> tuple[Parser, dict[str, Parser]]:
         metavar='MODULE',
         help='import a module of your own first, which registers a model type (charrnn.register)',
     )
-    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)
+    parser.add_argument(
+        '--print-completion',
+        metavar='SHELL',
+        help='write the completion for bash, zsh, ..., for the file that your shell reads (needs the package shtab)',
+    )
+    commands = parser.add_subparsers(dest='command', required=False, metavar='COMMAND', parser_class=Parser)
     parsers = {}
     for name, verb in VERBS.items():
         each = parsers[name] = commands.add_parser(
@@ -111,14 +116,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     while start < len(arguments) and arguments[start].partition('=')[0] == '--import':
         start += 1 if '=' in arguments[start] else 2
     words = arguments[start:]
-    if words and words[0] not in (*parsers, '-h', '--help', '--version'):
+    general = ('-h', '--help', '--version', '--print-completion')
+    if words and words[0].partition('=')[0] not in (*parsers, *general):
         at_the_prompt = f'; {words[0]} is for the prompt of {START}' if words[0] in vars(ModelState) else ''
         raise UsageError(*no_command(words, parsers, at_the_prompt))
     if words and words[0] in parsers and not {'-h', '--help'} & {*words}:
         typed = typed_words(words[1:], parsers[words[0]])
         if typed.foreign or len(typed.places) > most_places(words[0]):
             raise UsageError(*does_not_fit(words[0], typed, parsers))
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if not (given.command or given.print_completion):
+        parser.error('the following arguments are required: COMMAND')
+    return given
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -175,6 +184,25 @@ def _in_the_words_of_a_shell(words: Words) -> Iterator[None]:
             Screen.words, Screen.to_stderr = staticmethod(before), False
 
 
+def print_completion(shell: str) -> int:
+    """Write the completion of the command line for a shell.
+
+    Raises
+    ------
+    UsageError    another shell, or shtab is not there
+    """
+    try:
+        shtab = importlib.import_module('shtab')
+    except ImportError:
+        raise UsageError('--print-completion needs the package shtab.', 'pip install shtab') from None
+    if shell not in (known := shtab.SUPPORTED_SHELLS):
+        raise UsageError(f'no completion for {shell}.', ' or '.join(f'--print-completion {name}' for name in known))
+    parser, _ = command_line()
+    parser.prog = 'charrnn'
+    print(shtab.complete(parser, shell))
+    return 0
+
+
 def import_modules(names: Sequence[str]) -> None:
     """Import the modules of the user's own that the command line names.
 
@@ -195,6 +223,8 @@ def import_modules(names: Sequence[str]) -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     given = parse(arguments)
+    if given.print_completion:
+        return print_completion(given.print_completion)
     words = Words(CALLED, given.dir if 'dir' in given else getattr(given, 'usedir', 'DIR'), given.modules)
     try:
         import_modules(given.modules)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def begin(text: str | None = None, run: str | None = None, size: int | None = No
     return f'ModelState.initfromsrcfile({repr(text) if text else "..."}, {run!r}{short})'
 
 
-def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
+def begin_again(source: str | Sequence[str], usedir: str, options: Mapping[str, Any]) -> str:
     """Return the call that begins a run on `source`, in a free directory beside `usedir`.
 
     Parameters
@@ -123,7 +123,8 @@ def begin_again(source: str, usedir: str, options: Mapping[str, Any]) -> str:
     """
     given = ''.join(f', {name}={shown(value)}' for name, value in options.items())
     free = next(name for number in itertools.count(2) if not Path(name := f'{usedir.rstrip("/")}-{number}').exists())
-    return f'ModelState.initfromsrcfile({source!r}, {free!r}{given})'
+    named = source if isinstance(source, str) else list(source)
+    return f'ModelState.initfromsrcfile({named!r}, {free!r}{given})'
 
 
 def size_of(text: Any) -> int:

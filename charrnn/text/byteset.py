@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import Text
 from charrnn.errors import CharSetError
-from charrnn.text.sources import Source, byte_chunks
+from charrnn.text.decoding import byte_chunks
+from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary
 
 

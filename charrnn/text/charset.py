@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, SourceTextError
-from charrnn.text.sources import Source, decoded_chunks
+from charrnn.text.decoding import decoded_chunks
+from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN = '\ufffd'

@@ -9,6 +9,7 @@ Every pass streams, so the size of a text is bounded by the disk, not by memory.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ NO_SPLIT = {
     'test': ('test', 'a new run on a directory with train.txt, valid.txt and test.txt'),
 }
 """For each split that a run may lack: its name in words, and what has one."""
-RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors', 'shuffle_lines')
+RARE = ('trainfrac', 'vocab_size', 'mincount', 'errors', 'shuffle_lines', 'joiner')
 """Options that the facts have only if they are not the defaults."""
 
 
@@ -60,6 +61,8 @@ class Dataset:
     files : tuple of Fingerprint                       of the files that were read, to notice later changes
     options : dict                                     arguments other than the defaults with which they were read
     alone : bool                                       of a part: earlier parts no longer train, nor validate if it does
+    srcfile : str or tuple of str                      of a text in several files: the argument that named them
+    starts : tuple of int                              of a text in several files: the symbols before each of `files`
     """
 
     indices: Indices
@@ -71,6 +74,8 @@ class Dataset:
     files: tuple[Fingerprint, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     alone: bool = False
+    srcfile: str | tuple[str, ...] = ''
+    starts: tuple[int, ...] = ()
 
     @property
     def train_size(self) -> int:
@@ -160,6 +165,13 @@ class Dataset:
         earlier = [split for split in SPLITS[: SPLITS.index(name)] if len(getattr(self, split))]
         return self.text(earlier[-1], 1) if earlier else b''
 
+    def file_at(self, place: int) -> str:
+        """Return the file of several that has a symbol of the training text, with its place in that: 'a.txt:12'."""
+        if len(self.starts) != len(self.files):
+            return ''
+        number = bisect.bisect_right(self.starts, place) - 1
+        return f'{Path(self.files[number].path).name}:{place - self.starts[number]:,}'
+
     def __repr__(self) -> str:
         sizes = ' + '.join(f'{size:,} {name}' for size, name in zip(self.sizes, SPLITS, strict=True) if size)
         return f'<Dataset {self.source!r}: {sizes} symbols>'
@@ -198,7 +210,21 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
             'a copy of the whole directory from a backup',
         )
     files, options = tuple(Fingerprint.from_facts(facts.get('files'))), _options(facts, vocabulary)
-    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options, facts.get('alone') is True)
+    srcfile, starts = _several(facts, files)
+    is_alone = facts.get('alone') is True
+    return Dataset(indices, sizes, source, vocabulary, original, digest, files, options, is_alone, srcfile, starts)
+
+
+def _several(facts: dict[str, Any], files: tuple[Fingerprint, ...]) -> tuple[str | tuple[str, ...], tuple[int, ...]]:
+    """Return how several files were named, and where they begin; nothing if a stranger's facts make no sense."""
+    srcfile, starts = facts.get('srcfile', ''), facts.get('starts', ())
+    named = [srcfile] if isinstance(srcfile, str) else srcfile
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        return '', ()
+    counts = isinstance(starts, list) and all(type(start) is int and 0 <= start <= LARGEST for start in starts)
+    if not counts or starts != sorted(starts) or len(starts) != len(files) or starts[:1] != [0]:
+        starts = []
+    return srcfile if isinstance(srcfile, str) else tuple(named), tuple(starts)
 
 
 def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, Any]:
@@ -206,7 +232,7 @@ def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, An
     given = {name: facts[name] for name in ('level', 'encoding', *RARE) if name in facts}
     given |= {name: getattr(vocabulary, name) for name in ('lower', 'punctuation') if hasattr(vocabulary, name)}
     try:
-        return Source(Path(), **given).options()
+        return Source(Path(), files=(Path(),), **given).options()
     except HyperParamsError:  # out of a stranger's file
         return {}
 
@@ -262,7 +288,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
                       for name in SPLITS]  # fmt: skip
         original = (_together(texts, np.dtype(np.uint8)), _counts(byte_sizes))
     return replace(
-        first, indices=indices, sizes=_counts(sizes), chars=last.chars, original=original, digest=last.digest
+        first, starts=(), indices=indices, sizes=_counts(sizes), chars=last.chars, original=original, digest=last.digest
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from charrnn.arguments import LARGEST
-from charrnn.text.sources import open_source
+from charrnn.text.decoding import open_source
 
 MOST_HASHED = 64 * 2**20
 """Bytes of the largest file whose contents are compared."""

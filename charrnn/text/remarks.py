@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from charrnn.text.decoding import open_source, places, replaced
 from charrnn.text.folders import SPLITS, file_of, files_in, meant_splits, renamings
-from charrnn.text.sources import Source, open_source, places, replaced, source_files
+from charrnn.text.selection import STDIN
+from charrnn.text.sources import Source, source_files
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class Remark:
 
 def remarks(source: Source) -> list[Remark]:
     """Return remarks on a readable source: files that are not read, a byte order mark, bytes that are replaced."""
-    files = source_files(source)
-    found = _unread(source.path) if len(files) > 1 else []
+    every = source.files or source_files(source)
+    found = _unread(source.path) if len(every) > 1 and not source.files else []
+    files = [path for path in every if path and str(path) != STDIN]
     if source.level == 'byte':
         return found
     utf8 = codecs.lookup(source.encoding).name == 'utf-8'
-    for path in filter(None, files):
+    for path in files:
         if source.errors == 'replace' and (number := replaced(path, source.encoding)):
             found.append(Remark(f'{str(path)!r} has {places(number)}, not {source.encoding}, read as U+FFFD.'))
         with open_source(path) as file:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.errors import HyperParamsError
-from charrnn.text.sources import Source, byte_chunks, decoded_chunks
+from charrnn.text.decoding import byte_chunks, decoded_chunks
+from charrnn.text.sources import Source
 from charrnn.text.vocabulary import SURROGATE, refuse_surrogates
 
 ORDERED, SHUFFLED = 'ordered', 'shuffled'

@@ -53,3 +53,21 @@ def test_every_command_is_a_function_whose_arguments_the_parser_has() -> None:
     for name, verb in VERBS.items():
         assert verb.example.split()[0] == name and len(verb.example.split()) <= 1 + verb.places + 2
         assert parsers[name].format_help().count('exit status: 0;') == 1
+
+
+@pytest.mark.parametrize('shell', ['bash', 'zsh', 'tcsh'])
+def test_the_completion_of_a_shell_knows_every_command(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    pytest.importorskip('shtab')
+    out = Output(monkeypatch, '--print-completion', shell)
+    assert out.status == 0 and 'charrnn' in out.text
+    assert all(name in out.text for name in VERBS) and 'until-round' in out.text
+
+
+def test_a_completion_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Output(monkeypatch, '--print-completion', 'ksh')
+    assert out.status == 2 and 'no completion for ksh.' in out.told and '--print-completion bash' in out.told
+    monkeypatch.setitem(sys.modules, 'shtab', None)
+    out = Output(monkeypatch, '--print-completion', 'bash')
+    assert out.status == 2 and 'needs the package shtab.\n  Next: pip install shtab' in out.told
+    out = Output(monkeypatch, '--import', 'json')
+    assert out.status == 2 and 'required: COMMAND' in out.told

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn import HyperParamsError, SourceTextError, TrainingError
-from charrnn.text import dataset, sources
+from charrnn.text import dataset, decoding
 from charrnn.text.dataset import Dataset, read_dataset
 from charrnn.text.encoder import write_dataset
 from charrnn.text.sources import Source, split_size
@@ -53,7 +53,7 @@ def test_pieces_may_end_anywhere(tmp_path_factory: pytest.TempPathFactory, level
     folder = tmp_path_factory.mktemp('pieces')
     whole = encoded(folder, ('a ' + text).encode(), level=level)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, 'CHUNK_BYTES', chunk)
+        patch.setattr(decoding, 'CHUNK_BYTES', chunk)
         pieces = encoded(folder, ('a ' + text).encode(), level=level)
     assert pieces.indices.tolist() == whole.indices.tolist()
     assert pieces.text('train') == ('a ' + text).encode()

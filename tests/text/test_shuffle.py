@@ -9,7 +9,7 @@ import pytest
 from conftest import words
 
 from charrnn import HyperParamsError, SourceTextError
-from charrnn.text import sources
+from charrnn.text import decoding
 from charrnn.text.dataset import read_dataset
 from charrnn.text.encoder import write_dataset
 from charrnn.text.shuffle import shuffled_copy
@@ -27,7 +27,7 @@ def shuffled(tmp_path: Path, content: bytes, seed: int = 0, **given: Any) -> byt
 def test_the_lines_are_the_same_in_another_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, end: str
 ) -> None:
-    monkeypatch.setattr(sources, 'CHUNK_BYTES', chunk)
+    monkeypatch.setattr(decoding, 'CHUNK_BYTES', chunk)
     text = '\n'.join(['', 'é', *map(str, range(40)), '', '\ufffd']) + end
     found = shuffled(tmp_path, text.encode()).decode()
     assert found != text and Counter(found) == Counter(text)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from charrnn import HyperParamsError, SourceTextError
-from charrnn.text import sources
-from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, byte_chunks, decoded_chunks, replaced, source_files
+from charrnn.text import decoding
+from charrnn.text.decoding import byte_chunks, decoded_chunks, replaced
+from charrnn.text.sources import DEFAULT_TRAINFRAC, LEVELS, Source, source_files
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_directory_has_three_files_and_no_trainfrac(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('chunk', [1, 3, 4096])
 def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(sources, 'CHUNK_BYTES', chunk)
+    monkeypatch.setattr(decoding, 'CHUNK_BYTES', chunk)
     path = tmp_path / 'text'
     path.write_bytes('naïve '.encode() + b'\xff rest')
     assert b''.join(byte_chunks(path)) == path.read_bytes()
@@ -80,7 +81,7 @@ def test_a_bad_byte_is_named_with_its_offset(tmp_path: Path, monkeypatch: pytest
 def test_bad_bytes_are_replaced_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, encoding: str, content: bytes, text: str, number: int
 ) -> None:
-    monkeypatch.setattr(sources, 'CHUNK_BYTES', chunk)
+    monkeypatch.setattr(decoding, 'CHUNK_BYTES', chunk)
     path = tmp_path / 'text'
     path.write_bytes(content)
     assert ''.join(decoded_chunks(path, encoding, 'replace')) == text
