@@ -2,11 +2,12 @@
 
     python benchmarks/encoding.py tinyshakespeare.txt --megabytes 1000
 
-Repeats the text up to the given size, in a temporary folder, and encodes it as ModelState.initfromsrcfile does: one
-pass for the characters, one for their indices.  MB/s is the size of the file over the seconds of both passes; the file
-is in the page cache.  The plain way reads a smaller file whole and looks every character up in a dict.  Each runs in
-a new process.  Growth is the peak of its anonymous memory less the anonymous memory before: this process samples it
-every few ms (from /proc: Linux), because a thread of the new process would wait for the interpreter at the peak.
+Repeats the text up to the given size, in a temporary folder, and encodes it as ModelState.initfromsrcfile does, as
+characters, bytes and words: one pass for the symbols (of words two), one for their indices.  MB/s is the size of the
+file over the seconds of all passes; the file is in the page cache.  The plain way reads a smaller file whole and looks
+every character up in a dict.  Each runs in a new process.  Growth is the peak of its anonymous memory less the
+anonymous memory before: this process samples it every few ms (from /proc: Linux), because a thread of the new process
+would wait for the interpreter at the peak.
 MB is 10^6 bytes.
 """
 
@@ -23,7 +24,7 @@ import torch
 from machine import machine, memory_mib, new_parser, parse, processes, seconds_of
 
 from charrnn.text.encoder import write_dataset
-from charrnn.text.sources import Source
+from charrnn.text.sources import LEVELS, Source
 
 MB = 10**6
 SAMPLE_SECONDS = 0.003
@@ -91,16 +92,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         large, small, dataset = (Path(name) / part for part in ('large.txt', 'small.txt', 'dataset'))
         dataset.mkdir()
-        for label, path, megabytes, work in (
-            ('charrnn, two passes', large, given.megabytes, partial(write_dataset, dataset, Source(large), 100)),
-            ('read, set, dict, int64', small, given.plain_megabytes, partial(encode_plainly, small)),
-        ):
+        ways: list[tuple[str, Path, float, Callable[[], object]]] = [
+            (f'charrnn, {level}s', large, given.megabytes, partial(write_dataset, dataset, Source(large, level), 100))
+            for level in LEVELS
+        ]
+        ways.append(('read, set, dict, int64', small, given.plain_megabytes, partial(encode_plainly, small)))
+        for label, path, megabytes, work in ways:
             size = write_text(path, text, int(megabytes * MB))
             seconds, growth = measure(work)
             rates.append(size / seconds / MB)
             cells = f'{size / MB:.0f} | {seconds:.1f} | {rates[-1]:.1f} | {growth / MB:.0f} | {growth / size:.2g}'
             print(f'| {label} | {cells} |', flush=True)
-    print(f'\ncharrnn / plain: {rates[0] / rates[1]:.1f} times the MB/s')
+    print(f'\ncharrnn / plain: {rates[0] / rates[-1]:.1f} times the MB/s')
 
 
 if __name__ == '__main__':

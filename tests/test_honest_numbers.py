@@ -80,7 +80,9 @@ def quick_ladder() -> Any:
     """Leave out the slow rungs of evaluate and compare, which tests/evaluation tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            measurements, 'baseline_ladder', lambda data, name, known: {'uniform': math.log(len(data.chars.symbols))}
+            measurements,
+            'baseline_ladder',
+            lambda data, name, known, *rest: {'uniform': math.log(len(data.chars.symbols))},
         )
         patch.setattr(archivers, '_xz', len)
         patch.setattr(archivers, 'has_ppmd', lambda: False)

@@ -246,6 +246,6 @@ class Judge:
                 every = parts.get(number, [])  # more than one of a round that was stopped
                 if count := sum(part['windows'] for part in every):
                     found[number] = sum(part['train_nats'] * part['windows'] for part in every) / count
-            elif row.get('valid_nats') is not None and row['valid_symbols'] == len(self.run.data.valid):
+            elif row.get('valid_nats') is not None and row['valid_symbols'] == len(self.run.data.validated):
                 found[number] = row['valid_nats']
         return {number: nats for number, nats in found.items() if number < self.common.rounds}

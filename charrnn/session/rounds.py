@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from charrnn.arguments import real, truth, whole
 from charrnn.display.progress import Screen
-from charrnn.display.text import number
+from charrnn.display.text import NOUNS, number
 from charrnn.errors import HyperParamsError, TrainingError
 from charrnn.hyperparams import HyperParams
 from charrnn.session.background import Training
@@ -91,7 +91,8 @@ def trainmodel(
     batchsize : int        lanes; by default as last time, 16 at first
     train_len : int        training steps of a round, each a window of every
                            lane; 0 is once through the text
-    valid_len : int        windows of a validation; 0 is the whole split
+    valid_len : int        windows of a validation; 0 is the whole split, or
+                           the first 2,097,152 symbols of a longer one
     print_every : int      windows from report to report, each a line with
                            the loss and a sample; 0 is no reports
     clear_state : bool     begin with a carry of zeros; otherwise new lanes
@@ -198,8 +199,11 @@ def _train(
     if lanes < team.size:
         raise TrainingError(f'{lanes} lanes are too few for {team.size} ranks.', f'batchsize={team.size} or more')
     listener = listener_of(run, screen, team)
+    if not plan.valid_len and len(run.data.validated) < len(run.data.valid):
+        part = f'the first {len(run.data.validated):,} of {len(run.data.valid):,} {NOUNS[run.data.chars.level]}'
+        screen.say(f'Validations measure {part}: a sample.  Next: ms.evaluate() measures all')
     before, seconds, rounds = learner.symbols, learner.seconds, 0
-    patience = Patience(plan.patience, run.history.best(len(run.data.valid)))
+    patience = Patience(plan.patience, run.history.best(len(run.data.validated)))
     row: Row = {}
     is_early = False
     with learner.laid(lanes, clear_state=clear_state, team=team):
@@ -210,7 +214,7 @@ def _train(
             while not is_last:
                 rounds += 1
                 row = run_round(learner, plan, asked, listener, own(run.attachments, 'schedule'))
-                is_early = patience.is_over(run.history.best(len(run.data.valid))) and not asked.requested
+                is_early = patience.is_over(run.history.best(len(run.data.validated))) and not asked.requested
                 is_last = rounds >= plan.rounds or asked.requested or asked.over or is_early
                 if not asked.requested and not is_early:
                     listener.tell_standing(is_last)

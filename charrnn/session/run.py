@@ -161,8 +161,8 @@ class Run:
         self._write_history()
         facts = {
             **moment.facts(),
-            'valid_nats': self.history.validated(moment.position, len(self.data.valid)),
-            'valid_size': len(self.data.valid),
+            'valid_nats': self.history.validated(moment.position, len(self.data.validated)),
+            'valid_size': len(self.data.validated),
             'level': self.data.chars.level,
             'vocabulary': self.data.chars.facts(),
             'data_digest': self.data.digest,

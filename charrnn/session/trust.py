@@ -6,7 +6,8 @@ from charrnn.errors import CheckpointError, UnusableHereError
 from charrnn.storage.checkpoints import Checkpoint
 from charrnn.storage.durable import cannot_read, explained
 from charrnn.storage.workspace import Workspace
-from charrnn.text.dataset import Dataset, join, read_dataset
+from charrnn.text.dataset import Dataset, read_dataset
+from charrnn.text.together import join
 from charrnn.training.moment import Moment
 
 

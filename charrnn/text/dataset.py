@@ -10,10 +10,8 @@ Every pass streams, so the size of a text is bounded by the disk, not by memory.
 from __future__ import annotations
 
 import bisect
-import itertools
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +31,8 @@ from charrnn.text.wordset import WordSet
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
-IN_MEMORY = 1 << 26
-"""Bytes of a dataset of several parts up to which it is put together in memory."""
+MOST_VALIDATED = 1 << 21
+"""Symbols of the validation split that a training is measured on; more would take longer than training a little."""
 NO_SPLIT = {
     'valid': ('validation', 'ms = ModelState.initfromsrcfile(..., trainfrac=0.9), a new run'),
     'test': ('test', 'a new run on a directory with train.txt, valid.txt and test.txt'),
@@ -91,6 +89,11 @@ class Dataset:
     def valid(self) -> Indices:
         """The validation split; may be empty."""
         return self.indices[self.sizes[0] : self.sizes[0] + self.sizes[1]]
+
+    @property
+    def validated(self) -> Indices:
+        """The first MOST_VALIDATED symbols of the validation split, or all of it: a training is measured on them."""
+        return self.valid[:MOST_VALIDATED]
 
     @property
     def test(self) -> Indices:
@@ -188,8 +191,8 @@ def read_dataset(folder: Path, facts: dict[str, Any], digest: str) -> Dataset:
     """
     try:
         vocabulary = VOCABULARIES[facts['level']].from_facts(facts['vocabulary'])
-        sizes, byte_sizes, source = _counts(facts['sizes']), facts['byte_sizes'], facts['source']
-        byte_sizes = None if byte_sizes is None else _counts(byte_sizes)
+        sizes, byte_sizes, source = counts(facts['sizes']), facts['byte_sizes'], facts['source']
+        byte_sizes = None if byte_sizes is None else counts(byte_sizes)
         whole(1)('mincount', facts.get('mincount', 1))
         if not isinstance(source, str) or not sizes[0] or (byte_sizes is not None) != (facts['level'] == 'word'):
             raise ValueError
@@ -237,7 +240,8 @@ def _options(facts: dict[str, Any], vocabulary: Vocabulary[Any]) -> dict[str, An
         return {}
 
 
-def _counts(given: Any) -> tuple[int, int, int]:
+def counts(given: Any) -> tuple[int, int, int]:
+    """Return the sizes of the splits out of a stranger's file; raise ValueError if they make no sense."""
     a, b, c = given
     if not all(type(n) is int and 0 <= n <= LARGEST for n in (a, b, c)):
         raise ValueError
@@ -253,63 +257,3 @@ def _map(path: Path, size: int, dtype: np.dtype[np.unsignedinteger]) -> Indices:
         )
     # A plain array over the mapping, because every slice of an np.memmap is slower.
     return np.memmap(path, dtype=dtype, mode='r', shape=(size,)).view(np.ndarray)
-
-
-def join(parts: Sequence[Dataset]) -> Dataset:
-    """Return the dataset of several parts, the oldest first; each vocabulary begins with the one before it.
-
-    In the training ring the newest part comes first, so that the validation split still follows the text that it was
-    cut from; held-out shares of later parts come after the first one's.  After a part that is `alone`, the parts before
-    it no longer train; nor do they validate, if it has a share that does.
-
-    Raises
-    ------
-    SourceTextError    the parts do not belong together
-    """
-    first, last = parts[0], parts[-1]
-    if len(parts) == 1:
-        return first
-    for part, following in itertools.pairwise(parts):
-        if part.chars.level != following.chars.level or not following.chars.goes_on(part.chars):
-            raise SourceTextError(
-                f'the parts {part.source!r} and {following.source!r} of a dataset do not belong together.',
-                'a copy of the whole directory from a backup',
-            )
-    training = parts[_last_true([part.alone for part in parts]) :]
-    held_out = parts[_last_true([part.alone and len(part.valid) > 0 for part in parts]) :]
-    order = [(part, 'train') for part in reversed(training)]
-    order += [(part, 'valid') for part in held_out] + [(part, 'test') for part in parts]
-    sizes = [sum(len(getattr(part, name)) for part, name in order if name == split) for split in SPLITS]
-    indices = _together([getattr(part, split) for part, split in order], last.chars.dtype)
-    original = None
-    if first.original is not None:
-        texts = [part.original_of(split) for part, split in order]
-        byte_sizes = [sum(len(text) for text, (_, split) in zip(texts, order, strict=True) if split == name)
-                      for name in SPLITS]  # fmt: skip
-        original = (_together(texts, np.dtype(np.uint8)), _counts(byte_sizes))
-    return replace(
-        first, starts=(), indices=indices, sizes=_counts(sizes), chars=last.chars, original=original, digest=last.digest
-    )
-
-
-def _last_true(answers: Sequence[bool]) -> int:
-    """Return the last place with True, or 0."""
-    return max((place for place, answer in enumerate(answers) if answer), default=0)
-
-
-def _together(arrays: Sequence[Indices], dtype: np.dtype[np.unsignedinteger]) -> Indices:
-    """Return arrays one after the other: in memory, or in a file without a name if they are large."""
-    size = sum(map(len, arrays))
-    if size * dtype.itemsize <= IN_MEMORY:
-        found: Indices = np.empty(size, dtype)
-    else:
-        with tempfile.TemporaryFile() as file:  # the mapping keeps it
-            found = np.memmap(file, dtype, 'w+', shape=(size,)).view(np.ndarray)
-    place = 0
-    for array in arrays:
-        for at in range(0, len(array), PIECE):
-            piece = array[at : at + PIECE]
-            found[place : place + len(piece)] = piece
-            place += len(piece)
-    found.flags.writeable = False
-    return found

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,8 +37,9 @@ BREAK = re.compile(r'\s')
 
 def tokens_of(text: str, lower: bool = False, punctuation: bool = False) -> list[str]:
     """Return the words of a text, in lower case if `lower`, with `<eos>` for every line break."""
-    found = (MARKED_WORD if punctuation else PLAIN_WORD).findall(text)
-    return [END if token == '\n' else token.lower() if lower else token for token in found]
+    if not punctuation:  # the same as below, five times as fast
+        return (text.lower() if lower else text).replace('\n', f' {END} ').split()
+    return [END if token == '\n' else token.lower() if lower else token for token in MARKED_WORD.findall(text)]
 
 
 @fitted
@@ -125,8 +126,7 @@ class WordSet(Vocabulary[str]):
                     f'{shown(unknown)} is not among this model’s {len(self.symbols):,} words.',
                     "ms.chars shows them; errors='replace' reads it as <unk>.",
                 )
-        get = self._index.get
-        return np.fromiter((get(word, 0) for word in words), dtype=self.dtype, count=len(words))
+        return np.fromiter(map(self._index.get, words, repeat(0)), dtype=self.dtype, count=len(words))
 
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text that `indices` spell: a line break for `<eos>`, and spaces by the rule of punctuation.py."""
@@ -203,12 +203,12 @@ class WordSet(Vocabulary[str]):
 
         Words that the training text holds fewer than `mincount` times are left out.
         """
-        sizes, empty = [], cls([], source.lower, source.punctuation)
+        sizes = []
         for path in files:
             size = 0
             for piece in cls.pieces(path, source):
-                refuse_surrogates(path, bool(SURROGATE.search(piece)))
-                size += sum(1 for _ in empty.pattern.finditer(piece))
+                refuse_surrogates(path, not piece.isascii() and bool(SURROGATE.search(piece)))
+                size += len(tokens_of(piece, punctuation=source.punctuation))
             sizes.append(size)
         left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()

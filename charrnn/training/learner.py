@@ -256,9 +256,10 @@ class Learner:
         NonFiniteLossError    the loss is not finite
         """
         data = self.data
+        split = data.valid if windows else data.validated
         with deterministic(self.hyper.deterministic):
             found = evaluate_split(
-                self.evaluated, data.train, data.valid, self.hyper.seq_len, windows, each_window, self.team
+                self.evaluated, data.train, split, self.hyper.seq_len, windows, each_window, self.team
             )
         if found and not found.is_finite:
             self.diverged = True

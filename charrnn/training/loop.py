@@ -32,7 +32,7 @@ class RoundPlan:
     ----------
     rounds : int             rounds to train
     windows : int            of every lane in each round; 0 is an epoch's
-    valid_len : int          windows of every evaluation lane to validate on; 0 is the whole split
+    valid_len : int          windows of every evaluation lane to validate on; 0 is Dataset.validated
     print_every : int        windows from report to report; 0 reports nothing
     save_minutes : float     from checkpoint to checkpoint inside a round
     deadline : float         of time.monotonic(); from then on no window begins, except the first of a round
@@ -181,7 +181,8 @@ def untrained_row(learner: Learner) -> Row:
 def validate(learner: Learner, windows: int, stop: Requests, listener: Listener) -> SplitScore | None:
     """Measure the validation split under a bar; return None if a stop was requested."""
     T = learner.hyper.seq_len
-    lanes, longest = cut_into_lanes(len(learner.data.valid), T, windows)
+    split = learner.data.valid if windows else learner.data.validated
+    lanes, longest = cut_into_lanes(len(split), T, windows)
 
     def tick() -> bool:
         listener.advance()

@@ -13,7 +13,7 @@ from conftest import MakeRun, files_below, learner_of, moment, train, words
 from charrnn import CharRNNError, CheckpointError, HyperParamsError, ModelState, SourceTextError
 from charrnn.session.fsck import fsck
 from charrnn.session.overview import status
-from charrnn.text import dataset
+from charrnn.text import together
 
 ADDED = 'Der Kater saß, ' * 20
 """A text with capitals and a letter that the first one has not."""
@@ -134,7 +134,7 @@ def test_a_restore_goes_back_to_the_text_of_that_time(make_run: MakeRun, tmp_pat
 def test_the_parts_can_lie_on_the_disk(make_run: MakeRun, added: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ms = make_run()
     ms.addsource(added)
-    monkeypatch.setattr(dataset, 'IN_MEMORY', 0)
+    monkeypatch.setattr(together, 'IN_MEMORY', 0)
     again = ModelState.load(ms.curdir, device='cpu')
     assert np.array_equal(again.data.indices, ms.data.indices)
     with pytest.raises(ValueError, match='read-only'):

@@ -10,7 +10,9 @@ import pytest
 from conftest import MakeRun, learner_of, moment, train
 
 from charrnn import AttachedError, HyperParamsError, ModelState, TrainingError
+from charrnn.evaluation.protocol import evaluate_split
 from charrnn.session import listener
+from charrnn.text import dataset
 from charrnn.training.learner import Learner
 
 
@@ -148,3 +150,21 @@ def test_patience_without_a_whole_validation_is_refused(
     with pytest.raises((HyperParamsError, TrainingError), match=said):
         ms.trainmodel(2, 3, **{'patience': 3, **given})
     assert ms.position == 0
+
+
+def test_a_long_split_is_measured_on_its_beginning_and_that_is_said(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dataset, 'MOST_VALIDATED', most := 30)
+    ms = make_run()
+    capsys.readouterr()
+    report = ms.trainmodel(4, 3, train_len=2, print_every=0, patience=3)
+    assert f'Validations measure the first 30 of {len(ms.data.valid)} characters: a sample.' in capsys.readouterr().out
+    assert {row['valid_symbols'] for row in ms.history if row['kind'] == 'round'} == {most}
+    assert ms.evaluate().symbols == len(ms.data.valid) > most
+    learner = learner_of(ms)
+    due = evaluate_split(learner.evaluated, ms.data.train, ms.data.valid[:most], ms.hyper.seq_len)
+    assert due is not None and report.valid_nats == due.nats
+    assert ms.restore('best').history[-1]['valid_nats'] == min(nats for _, nats in ms.history.validations())
+    ms.trainmodel(1, train_len=2, valid_len=1, print_every=0)
+    assert 'a sample' not in capsys.readouterr().out

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torture import TORTURE, count
 
 from charrnn import ByteSet, CharSet, CharSetError, HyperParamsError, SourceTextError, WordSet
-from charrnn.text.punctuation import Spacing
+from charrnn.text.punctuation import PLAIN_WORD, Spacing
 from charrnn.text.sources import Source
-from charrnn.text.wordset import tokens_of
+from charrnn.text.wordset import END, tokens_of
 
 SPACES = [' ', '\n', '  ', ' \n', '\t', '\r\n', '\xa0', '\u2028', '\x85', '\x0c', '\x1c', '\u3000']
 WORDS = [
@@ -267,3 +267,9 @@ def test_half_of_a_surrogate_pair_is_no_character() -> None:
 
 def test_there_is_one_byte_set() -> None:
     assert ByteSet() == ByteSet() and len(ByteSet()) == len(ByteSet().symbols) == 256 and ByteSet().silent is None
+
+
+@given(any_text, st.booleans())
+def test_plain_words_are_those_of_the_pattern(text: str, lower: bool) -> None:
+    found = (END if token == '\n' else token.lower() if lower else token for token in PLAIN_WORD.findall(text))
+    assert tokens_of(text, lower) == list(found)
