@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,10 @@ class Exported:
     weights: int
     nats: float | None
 
+    def __str__(self) -> str:
+        loss = f', {self.nats:.4f} nats per symbol on the validation split' if self.nats is not None else ''
+        return f'{self.path}: {self.weights:,} weights, {self.bytes:,} bytes{loss}'
+
 
 @known_names_only
 def export(ms: Session, dir: str | Path, *, licence: str | None = None, onnx: bool = False) -> Exported:
@@ -105,7 +109,7 @@ def export(ms: Session, dir: str | Path, *, licence: str | None = None, onnx: bo
     }
     write_sealed(target, contents)
     with explained(target, cannot_write):
-        write_whole(target / CARD, card_of(run, found, licence).encode())
+        write_whole(target / CARD, card_of(run, found, licence, target.name).encode())
     size = sum(path.stat().st_size for path in target.iterdir())
     weights = sum(p.numel() for p in model.parameters())
     return Exported(str(dir), size, weights, found.nats if found else None)
@@ -160,6 +164,14 @@ class Model(Reading):
     loadstate = memory.loadstate
     compress = compression.compress
     decompress = compression.decompress
+
+    if not TYPE_CHECKING:  # a type checker would accept every name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith('_'):
+                raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name, obj=self)
+            what = f'an exported model has no {name!r}: it has no text, and writes, reads and scores only.'
+            raise AttributeError(f'{what}  Next: the run that it came from has, ms = ModelState.load(...)', obj=self)
 
 
 @known_names_only

@@ -38,8 +38,13 @@ Settings: {settings}.
 """
 
 
-def card_of(run: Run, found: Evaluation | None, licence: str | None) -> str:
-    """Return README.md: a header for the hub, then the card."""
+def card_of(run: Run, found: Evaluation | None, licence: str | None, folder: str) -> str:
+    """Return README.md: a header for the hub, then the card.
+
+    Parameters
+    ----------
+    folder : str    the name of the exported folder
+    """
     learner, data = run.learner, run.data
     hyper, usual = learner.hyper.facts(), type(learner.hyper)().facts()
     settings = {name: value for name, value in hyper.items() if value != usual[name]}
@@ -48,7 +53,7 @@ def card_of(run: Run, found: Evaluation | None, licence: str | None) -> str:
     return CARD.format(
         front='\n'.join([f'license: {_plain(licence)}' if licence else 'license: unknown', *front]),
         name=name,
-        folder=name,
+        folder=printable(folder),
         modeltype=run.modeltype,
         layers=hyper['layers'],
         units=hyper['state_size'],

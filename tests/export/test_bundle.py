@@ -58,6 +58,8 @@ def test_it_writes_and_scores_as_its_run_does(make_run: MakeRun, tmp_path: Path,
     again = [each.generatestring(9, prime=state, seed=2) for each in (ms, model)]
     assert again[0] == again[1], 'one and the same weights'
     assert repr(model.next(TEXT, errors='replace')) == repr(ms.next(TEXT, errors='replace'))
+    with pytest.raises(AttributeError, match="has no 'trainmodel': it has no text.*\\.  Next: the run"):
+        model.trainmodel()  # type: ignore[attr-defined]
     if kind != 'LSTMAttention':
         assert model.decompress(ms.compress(TEXT)) == TEXT
     assert repr(model).startswith(f'<{ms.modeltype} of ')
@@ -76,6 +78,7 @@ def test_the_card_says_what_it_is(make_run: MakeRun, tmp_path: Path) -> None:
     ms = make_run()
     ms.export(tmp_path / 'out', licence='cc-by-4.0\nevil: yes')
     card = (tmp_path / 'out' / 'README.md').read_text(encoding='utf-8')
+    assert "loadmodel('out')" in card
     assert card.startswith('---\nlicense: cc-by-4.0 evil: yes\nlibrary_name: charrnn\n')
     found = ms.evaluate()
     assert f'| this model | {found.nats:.4f} |' in card and found.protocol in card
