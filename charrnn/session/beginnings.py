@@ -17,6 +17,7 @@ from charrnn.storage.nearby import begin_again, from_here
 from charrnn.storage.sealed import new_folder
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
+from charrnn.text.decoding import CHUNK_BYTES, counted
 from charrnn.text.encoder import write_dataset
 from charrnn.text.remarks import Remark, remarks
 from charrnn.text.sources import Source
@@ -34,9 +35,13 @@ def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -
     ------
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
-    if source.bytes > SLOW_BYTES:
-        Screen().say(f'reading {count(source.bytes)} bytes, twice ...')
-    with new_folder(workspace.dataset) as folder:
+    screen, passes = Screen(quiet=source.bytes <= SLOW_BYTES), 3 if source.level == 'word' else 2
+    screen.say(f'reading {count(source.bytes)} bytes, {passes} times ...')
+    with (
+        new_folder(workspace.dataset) as folder,
+        screen.bar('reading', passes * -(-source.bytes // CHUNK_BYTES), CHUNK_BYTES),
+        counted(screen.advance),
+    ):
         write_dataset(folder, source, seq_len, seed)
     with explained(workspace.history, cannot_write):
         workspace.history.unlink(missing_ok=True)

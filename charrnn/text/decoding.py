@@ -10,7 +10,8 @@ import itertools
 import math
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,17 @@ from charrnn.storage.nearby import in_this_folder, text_at_hand
 from charrnn.text.folders import file_alike
 
 CHUNK_BYTES = 4 * 2**20
+_each_chunk: ContextVar[Callable[[], object]] = ContextVar('each_chunk', default=lambda: None)
+
+
+@contextlib.contextmanager
+def counted(each_chunk: Callable[[], object]) -> Iterator[None]:
+    """Call a function after each chunk that is read in the block, for a progress bar."""
+    token = _each_chunk.set(each_chunk)
+    try:
+        yield
+    finally:
+        _each_chunk.reset(token)
 
 
 @contextlib.contextmanager
@@ -65,6 +77,7 @@ def byte_chunks(path: Path) -> Iterator[bytes]:
     """Yield the bytes of a file in chunks of CHUNK_BYTES."""
     with open_source(path) as file:
         while chunk := file.read(CHUNK_BYTES):
+            _each_chunk.get()()
             yield chunk
 
 
@@ -115,6 +128,8 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') 
                     f'{str(path)!r} is not {encoding} text: {error}.', 'encoding=..., the encoding of the file'
                 ) from None
             read += len(chunk)
+            if chunk:
+                _each_chunk.get()()
             if text:
                 yield text
             if not chunk:

@@ -1,5 +1,6 @@
 """A sorted list, whose end is another population than its beginning, is told with both losses and what helps."""
 
+import contextlib
 import math
 import random
 import warnings
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import words
+from conftest import MakeRun, words
 
 from charrnn import HyperParamsError, ModelState
+from charrnn.display.progress import Screen
 from charrnn.evaluation.ladder import unigram_shift
+from charrnn.session import beginnings
 from charrnn.storage.nearby import begin_again
 
 SYLLABLES = [consonant + vowel for consonant in 'bcdfghjklmnprstvwz' for vowel in 'aeio']
@@ -91,3 +94,30 @@ def test_another_beginning_gets_a_free_name(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     Path('run-2').mkdir()
     assert begin_again('a b', 'run/', {'seed': 3}) == "ModelState.initfromsrcfile('a b', 'run-3', seed=3)"
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_long_text_is_read_under_a_bar(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    bars: list[tuple[str, int]] = []
+    ticks: list[str] = []
+
+    def bar(screen: Screen, label: str, windows: int, symbols: int) -> contextlib.AbstractContextManager[None]:
+        bars.append((label, windows))
+        return contextlib.nullcontext()
+
+    def advance(screen: Screen, loss_nats: float | None = None) -> None:
+        ticks.append(bars[-1][0])
+
+    monkeypatch.setattr(Screen, 'bar', bar)
+    monkeypatch.setattr(Screen, 'advance', advance)
+    make_run('short', level=level)
+    assert 'reading' not in capsys.readouterr().out
+    monkeypatch.setattr(beginnings, 'SLOW_BYTES', 100)
+    bars.clear()
+    ticks.clear()
+    make_run('long', level=level)
+    passes = {'char': 2, 'byte': 2, 'word': 3}[level]
+    assert f'reading 700 bytes, {passes} times ...' in capsys.readouterr().out
+    assert bars[0] == ('reading', passes) and ticks.count('reading') == passes
