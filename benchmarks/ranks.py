@@ -30,7 +30,8 @@ WORK = """
 import json, sys, time
 from charrnn import ModelState
 from charrnn.session.run import run_of
-from charrnn.training.ranks import Ranks, together
+from charrnn.training.launch import together
+from charrnn.training.ranks import Ranks
 from charrnn.training.requests import Requests
 from types import SimpleNamespace
 

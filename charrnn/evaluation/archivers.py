@@ -15,6 +15,8 @@ from typing import Any
 
 MOST_BYTES = 8 * 2**20
 """Each reads this many bytes at the end of the training split: some seconds."""
+MOST_WINDOW = 64 * 2**20
+"""Bytes that xz looks back, at most."""
 PPMD_MEMORY = 2**20, 2**28, 64
 """Least and most bytes of the model of PPMd, and bytes of it for each byte of text, which text needs in order 10."""
 PPMD_ORDERS = (6, 10)
@@ -32,7 +34,7 @@ def xz_bytes(train: bytes, text: bytes) -> int:
 
 
 def _xz(text: bytes) -> int:
-    window = max(2**20, min(8 * MOST_BYTES, 1 << len(text).bit_length()))
+    window = max(2**20, min(MOST_WINDOW, 1 << len(text).bit_length()))
     filters = [{'id': lzma.FILTER_LZMA2, 'preset': 9, 'dict_size': window}]
     return len(lzma.compress(text, format=lzma.FORMAT_XZ, filters=filters))
 

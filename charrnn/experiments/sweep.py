@@ -183,7 +183,8 @@ def sweep(
         next(grid(found))
     combinations = drawn(found)
     common.refuse_useless(combinations)
-    texts = {path.name: _digest(path) for path in source.files or source_files(source) if path}
+    several = {f'{number} {path.name}': _digest(path) for number, path in enumerate(source.files)}
+    texts = several or {path.name: _digest(path) for path in source_files(source) if path}
     settings: dict[str, Any] = as_plain(
         {
             'text': texts,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.arguments import path_of, truth
+from charrnn.display.progress import Screen
 from charrnn.display.text import fitted
 from charrnn.errors import CheckpointError, HyperParamsError, WorkspaceError, lacks_memory, shown
 from charrnn.evaluation.units import Evaluation, Letters, letter_counts
@@ -101,7 +102,8 @@ def export(ms: Session, dir: str | Path, *, licence: str | None = None, onnx: bo
     run.learner.refuse_if_diverged()
     model = run.learner.evaluated
     contents: dict[str, Any] = {'model.onnx': as_onnx(run)} if truth('onnx', onnx) else {}
-    found = scores.evaluate(ms) if len(run.data.valid) else None
+    screen = Screen(level=run.data.chars.level)
+    found = run.measurements.evaluate(model, 'valid', '', screen) if len(run.data.valid) else None
     contents |= {
         WEIGHTS: as_pieces(copied(model.named_parameters())),
         CONFIG: as_json(config_of(run, found)).encode(),

@@ -94,8 +94,7 @@ class Copied(Coloured):
             f'in {number} of {self.atleast:,} or more, or of whole lines'
         )
         longest = sorted(self.spans, key=lambda span: span.start - span.end)[:SHOWN_SPANS]
-        rows = [(end - start, start, self._place(span), self._spelled(start, end))
-                for span in longest for start, end, _ in [span]]  # fmt: skip
+        rows = [(s.end - s.start, s.start, self._place(s), self._spelled(s.start, s.end)) for s in longest]
         columns = (Column(noun, ',', '>'), Column('start', ',', '>'), Column('in training', align='>'), Column('text'))
         more = len(self.spans) - len(rows)
         return Table(columns, rows, before=before, after=f'… {more:,} shorter spans: .spans has all' if more else '')

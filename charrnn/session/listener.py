@@ -157,7 +157,7 @@ def refuse_unlike(team: Alone, run: Run, plan: RoundPlan, lanes: int) -> None:
     asked |= {'print_every': plan.print_every, 'patience': plan.patience}
     here = environment(torch.device(learner.device.type), learner.model.engine)
     place = {'seed': learner.seed, 'position': learner.position, 'dataset': run.data.digest}
-    every = {'charrnn': __version__, **here, **place, **hyper, **asked, 'weights': digest_of(learner)}
+    every = {'charrnn': __version__, **here, **place, 'weights': digest_of(learner), **asked, **hyper}
     team.refuse_unlike({name: str(value) for name, value in every.items()})
 
 

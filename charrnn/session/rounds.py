@@ -23,8 +23,9 @@ from charrnn.storage.facts import KEEP
 from charrnn.text.lanes import FIRST_LANES
 from charrnn.training.history import Row
 from charrnn.training.interrupt import StopRequest
+from charrnn.training.launch import rank_here, ranks_started, together
 from charrnn.training.loop import Patience, RoundPlan, TrainReport, run_round
-from charrnn.training.ranks import Alone, rank_here, ranks_started, together
+from charrnn.training.ranks import Alone
 from charrnn.training.requests import Requests, Stop
 
 
@@ -105,9 +106,9 @@ def trainmodel(
                            default as last time, 5 at first
     patience : int         stop after so many rounds without a better
                            validation of the whole split
-    until_round : int      train until the run has so many rounds, instead of
-                           num_rounds: a command that is run again, after a
-                           crash, does what is left
+    until_round : int      the last round to train, counted over the whole
+                           run, in the place of num_rounds: after a crash
+                           the same call trains the rounds that are left
     background : bool      train in a thread, and return at once: its repr
                            is its progress, .stop() ends it, .wait() waits;
                            all verbs that look see the newest moment
@@ -134,6 +135,8 @@ def trainmodel(
     screen = Screen(level=run.data.chars.level, quiet=truth('quiet', quiet) or rank_here() > 0)
     if not plan.rounds:
         screen.say(f'Round {run.learner.round} has ended already.  Next: ms.trainmodel() trains another one')
+        newest = run.saved.get('number')
+        return TrainReport(0, 0, 0, run.learner.epoch, None, None, newest, 0.0, interrupted=False)
     if plan.patience:
         refuse_no_validation(run, plan)
         if plan.rounds <= plan.patience:
@@ -210,7 +213,7 @@ def _train(
         asked = Requests(stop, plan.deadline, plan.save_minutes, team)
         run.trainer = threading.get_ident()
         try:
-            is_last = asked.requested or not plan.rounds
+            is_last = asked.requested
             while not is_last:
                 rounds += 1
                 row = run_round(learner, plan, asked, listener, own(run.attachments, 'schedule'))

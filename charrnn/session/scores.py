@@ -30,7 +30,7 @@ from charrnn.session.given import Given, given_list, given_text
 from charrnn.session.prime import Prime, newline_of, start_of
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
-from charrnn.training.ranks import rank_here, together
+from charrnn.training.launch import rank_here, together
 
 MOST_SURPRISING = 10
 """Places of a text in the table of its score."""

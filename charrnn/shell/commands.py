@@ -31,7 +31,7 @@ from charrnn.shell.usage import UsageError, does_not_fit, most_places, no_comman
 from charrnn.shell.verbs import CALLED, INTERRUPTED, VERBS
 from charrnn.shell.words import START, Words, quoted
 from charrnn.storage.nearby import run_at_hand, text_at_hand, unused
-from charrnn.training.ranks import rank_here, ranks_started
+from charrnn.training.launch import rank_here, ranks_started
 from charrnn.version import __version__
 
 EXIT_STATUS = """\
@@ -243,6 +243,8 @@ def _call(given: argparse.Namespace, words: Words) -> int:
         raise UsageError(f'{given.command} is work for one process.', f'{START} {given.command} ..., without torchrun')
     first = [ModelState.load(**options_of(given, ModelState.load))] if verb.loads else []
     found = call(given, verb.function, *first)
-    if rank_here() == 0:
-        show_json(found) if given.json else verb.show(found, words.message)
+    if rank_here() == 0 and given.json:
+        show_json(found)
+    elif rank_here() == 0:
+        verb.show(found, words.message)
     return verb.status(found)

@@ -14,9 +14,7 @@ from charrnn.session.comparison import Comparison
 from charrnn.session.scores import Score
 from charrnn.signatures import known_names_only
 from charrnn.storage.durable import cannot_read, explained
-
-STDIN = '-'
-"""The name of the standard input, where a file is asked for."""
+from charrnn.text.selection import STDIN
 
 
 @known_names_only

@@ -169,8 +169,11 @@ class Dataset:
         return self.text(earlier[-1], 1) if earlier else b''
 
     def file_at(self, place: int) -> str:
-        """Return the file of several that has a symbol of the training text, with its place in that: 'a.txt:12'."""
-        if len(self.starts) != len(self.files):
+        """Return the file that a symbol of the training text was read from, and its place in the file: 'a.txt:12'.
+
+        Empty for a text in one file, from the standard input, or in a run that does not know its files.
+        """
+        if not self.starts:  # else one for each file: see _several
             return ''
         number = bisect.bisect_right(self.starts, place) - 1
         return f'{Path(self.files[number].path).name}:{place - self.starts[number]:,}'
@@ -224,8 +227,8 @@ def _several(facts: dict[str, Any], files: tuple[Fingerprint, ...]) -> tuple[str
     named = [srcfile] if isinstance(srcfile, str) else srcfile
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         return '', ()
-    counts = isinstance(starts, list) and all(type(start) is int and 0 <= start <= LARGEST for start in starts)
-    if not counts or starts != sorted(starts) or len(starts) != len(files) or starts[:1] != [0]:
+    are_counts = isinstance(starts, list) and all(type(start) is int and 0 <= start <= LARGEST for start in starts)
+    if not are_counts or starts != sorted(starts) or len(starts) != len(files) or starts[:1] != [0]:
         starts = []
     return srcfile if isinstance(srcfile, str) else tuple(named), tuple(starts)
 

@@ -8,6 +8,7 @@ import gzip
 import importlib
 import itertools
 import math
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from charrnn.storage.nearby import in_this_folder, text_at_hand
 from charrnn.text.folders import file_alike
 
 CHUNK_BYTES = 4 * 2**20
+SURROGATE = re.compile('[\ud800-\udfff]')
 _each_chunk: ContextVar[Callable[[], object]] = ContextVar('each_chunk', default=lambda: None)
 
 
@@ -137,7 +139,7 @@ def decoded_chunks(path: Path, encoding: str = 'utf-8', errors: str = 'strict') 
 
 
 FEW = 1000
-"""Bad places are few if a text has at most one in so many bytes."""
+"""The bytes of a text for each bad place, at least, if its bad places are few."""
 
 
 def replaced(path: Path, encoding: str, most: float = math.inf) -> int:

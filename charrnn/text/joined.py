@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from charrnn.text.decoding import byte_chunks, decoded_chunks
 from charrnn.text.selection import STDIN
 from charrnn.text.sources import Source, refuse_no_text
+from charrnn.text.vocabulary import plain_chunks
 
 JOINED, INPUT = 'joined', 'standard-input'
 
@@ -35,18 +34,20 @@ def as_one_file(source: Source, folder: Path) -> tuple[Source, list[int]]:
     if not source.files:
         return source, []
     copy, places = folder / JOINED, list[int]()
-    place, begun, last = 0, False, ''
+    place, begun, last = 0, False, b''
     with copy.open('wb') as out:
         for path in source.files:
             if begun:
-                gap = source.joiner if source.joiner is not None else '' if last.endswith('\n') else '\n'
-                out.write(gap.encode())
-                place += len(gap) if source.level != 'byte' else len(gap.encode())
-                last = gap[-1:] or last
+                line_break = b'' if last == b'\n' else b'\n'
+                gap = line_break if source.joiner is None else source.joiner.encode()
+                out.write(gap)
+                place, last = place + _size(source, gap), gap[-1:] or last
             places.append(place)
-            for size, end, data in _pieces(source, _at_hand(path, folder)):
+            each = _at_hand(path, folder)
+            refuse_no_text(each, source)
+            for data in plain_chunks(source, each):
                 out.write(data)
-                place, last, begun = place + size, end, True
+                place, last, begun = place + _size(source, data), data[-1:], True
     (folder / INPUT).unlink(missing_ok=True)
     plain = replace(source, path=copy, files=(), joiner=None)
     return plain if source.level == 'byte' else replace(plain, encoding='utf-8', errors='strict'), places
@@ -62,13 +63,6 @@ def _at_hand(path: Path, folder: Path) -> Path:
     return spooled
 
 
-def _pieces(source: Source, path: Path) -> Iterator[tuple[int, str, bytes]]:
-    """Yield a file in pieces: the size of each in characters or bytes, its last character, and its bytes."""
-    refuse_no_text(path, source)
-    if source.level == 'byte':
-        for data in byte_chunks(path):
-            yield len(data), chr(data[-1]), data
-        return
-    chunks: Iterable[str] = decoded_chunks(path, source.encoding, source.errors)
-    for text in chunks:
-        yield len(text), text[-1], text.encode('utf-8', 'surrogatepass')
+def _size(source: Source, data: bytes) -> int:
+    """Return the size of a text in characters, or in bytes at that level."""
+    return len(data) if source.level == 'byte' else len(data.decode())

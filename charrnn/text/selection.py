@@ -21,7 +21,7 @@ from pathlib import Path
 from charrnn.arguments import path_of
 from charrnn.errors import SourceTextError
 from charrnn.storage.nearby import in_this_folder, is_run
-from charrnn.text.folders import file_of, files_in, meant_splits
+from charrnn.text.folders import file_of, meant_splits
 
 STDIN = '-'
 ENDINGS = ('.txt', '.txt.gz', '.txt.zst')
@@ -66,8 +66,7 @@ def _expanded(path: Path) -> Iterator[Path]:
     with contextlib.suppress(OSError, ValueError):
         is_there, is_folder = path.exists(), path.is_dir()
     if is_folder and not (path / file_of('train')).exists() and not is_run(path) and not meant_splits(path):
-        texts = [path / name for name in files_in(path) if name.lower().endswith(ENDINGS)]
-        yield from texts or [path]
+        yield from _texts_in(path) or [path]
     elif is_there or not glob.has_magic(str(path)):
         yield path
     else:
@@ -79,3 +78,11 @@ def _expanded(path: Path) -> Iterator[Path]:
                 "srcfile='folder/*.txt', or '**/*.txt' for folders in folders",
             )
         yield from found
+
+
+def _texts_in(folder: Path) -> list[Path]:
+    """Return the texts in a folder, in the order of their names; hidden ones are left out."""
+    with contextlib.suppress(OSError):
+        found = (path for path in folder.iterdir() if path.name.lower().endswith(ENDINGS))
+        return sorted(path for path in found if not path.name.startswith('.') and path.is_file())
+    return []

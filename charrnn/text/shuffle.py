@@ -6,15 +6,14 @@ The lines pass through a file, so that the size of a text is bounded by the disk
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from charrnn.errors import HyperParamsError
-from charrnn.text.decoding import byte_chunks, decoded_chunks
 from charrnn.text.sources import Source
-from charrnn.text.vocabulary import SURROGATE, refuse_surrogates
+from charrnn.text.vocabulary import plain_chunks
 
 ORDERED, SHUFFLED = 'ordered', 'shuffled'
 
@@ -29,7 +28,7 @@ def shuffled_copy(source: Source, path: Path, folder: Path, seed: int) -> Path:
     HyperParamsError    the text has one line
     """
     ordered, shuffled = folder / ORDERED, folder / SHUFFLED
-    breaks = _copy(_chunks(source, path), ordered)
+    breaks = _copy(plain_chunks(source, path), ordered)
     size = ordered.stat().st_size
     ends = breaks if len(breaks) and breaks[-1] == size - 1 else np.append(breaks, size)
     if size and len(ends) == 1:
@@ -46,18 +45,6 @@ def shuffled_copy(source: Source, path: Path, folder: Path, seed: int) -> Path:
                 out.write(b'\n' * (len(breaks) == len(ends)))
     ordered.unlink()
     return shuffled
-
-
-def _chunks(source: Source, path: Path) -> Iterator[bytes]:
-    if source.level == 'byte':
-        return byte_chunks(path)
-    return _encoded(path, decoded_chunks(path, source.encoding, source.errors))
-
-
-def _encoded(path: Path, chunks: Iterable[str]) -> Iterator[bytes]:
-    for text in chunks:
-        refuse_surrogates(path, bool(SURROGATE.search(text)))
-        yield text.encode()
 
 
 def _copy(chunks: Iterable[bytes], to: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

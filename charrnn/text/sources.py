@@ -16,7 +16,7 @@ from typing import Any
 
 from charrnn.arguments import Check, check_errors_argument, real, truth, whole
 from charrnn.errors import HyperParamsError, SourceTextError, shown
-from charrnn.text.decoding import decoder_of, open_source
+from charrnn.text.decoding import SURROGATE, decoder_of, open_source
 from charrnn.text.folders import SPLITS, file_of, meant_splits, renamings
 from charrnn.text.formats import HEAD, refuse_other_format
 
@@ -83,7 +83,8 @@ class Source:
                     f"level='byte' reads the bytes as they are: {name}={shown(value)} would do nothing.",
                     f'leave {name} out' + (", or level='char'" if self._reads_text() else ''),
                 )
-        if self.joiner is not None and not (isinstance(self.joiner, str) and self.files):
+        is_text = isinstance(self.joiner, str) and not SURROGATE.search(self.joiner)
+        if self.joiner is not None and not (is_text and self.files):
             what = 'stands between the files of a text, and this is one' if not self.files else 'is no text'
             raise HyperParamsError(f'joiner={shown(self.joiner)} {what}.', 'leave joiner out')
         check_errors_argument(self.errors)

@@ -10,7 +10,6 @@ A vocabulary reads a source in pieces, so that a text larger than memory can be 
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CharSetError, SourceTextError
+from charrnn.text.decoding import SURROGATE, byte_chunks, decoded_chunks
 from charrnn.text.sources import Source
 
 Indices = NDArray[np.unsignedinteger]
-SURROGATE = re.compile('[\ud800-\udfff]')
 Piece = TypeVar('Piece', str, bytes)
 
 
@@ -176,6 +175,21 @@ def refuse_surrogates(path: Path, found: bool) -> None:
         raise SourceTextError(
             f'{str(path)!r} holds half of a surrogate pair.', 'encoding=..., the encoding of the file'
         )
+
+
+def plain_chunks(source: Source, path: Path) -> Iterator[bytes]:
+    """Yield the text of a file as UTF-8, or the bytes as they are, in chunks that end between two characters.
+
+    Raises
+    ------
+    SourceTextError    it is not in the encoding of the source, or has half of a surrogate pair
+    """
+    if source.level == 'byte':
+        yield from byte_chunks(path)
+        return
+    for text in decoded_chunks(path, source.encoding, source.errors):
+        refuse_surrogates(path, bool(SURROGATE.search(text)))
+        yield text.encode()
 
 
 def outside(index: int, size: int) -> CharSetError:

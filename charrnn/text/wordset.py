@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, HyperParamsError, shown
-from charrnn.text.decoding import decoded_chunks
+from charrnn.text.decoding import SURROGATE, decoded_chunks
 from charrnn.text.punctuation import MARKED_WORD, PLAIN_WORD, Spacing
 from charrnn.text.sources import Source, split_size
-from charrnn.text.vocabulary import SURROGATE, Decoder, Indices, Vocabulary, outside, refuse_surrogates
+from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN, END = '<unk>', '<eos>'
 BREAK = re.compile(r'\s')

@@ -178,7 +178,7 @@ def untrained_row(learner: Learner) -> Row:
     return make_row('start', learner, train_nats=found.nats, **validation_columns(None))
 
 
-def validate(learner: Learner, windows: int, stop: Requests, listener: Listener) -> SplitScore | None:
+def validate(learner: Learner, windows: int, asked: Requests, listener: Listener) -> SplitScore | None:
     """Measure the validation split under a bar; return None if a stop was requested."""
     T = learner.hyper.seq_len
     split = learner.data.valid if windows else learner.data.validated
@@ -186,14 +186,14 @@ def validate(learner: Learner, windows: int, stop: Requests, listener: Listener)
 
     def tick() -> bool:
         listener.advance()
-        return stop.after_all()
+        return asked.after_all()
 
     with listener.bar('validating', -(-longest // T), lanes * T):
         return learner.validate(windows, tick)
 
 
 def run_round(
-    learner: Learner, plan: RoundPlan, stop: Requests, listener: Listener, own_rate: Rate | None = None
+    learner: Learner, plan: RoundPlan, asked: Requests, listener: Listener, own_rate: Rate | None = None
 ) -> Row:
     """Train the windows of one round, validate, record, save; return the row of the round.
 
@@ -212,14 +212,14 @@ def run_round(
     failure: AttachedError | None = None
     with learner.new_round(), listener.bar(f'round {learner.round}', windows, learner.lanes * learner.hyper.seq_len):
         try:
-            _train_windows(learner, windows, plan, stop, listener, own_rate, whole)
+            _train_windows(learner, windows, plan, asked, listener, own_rate, whole)
         except AttachedError as error:  # it ends the round, and costs it nothing else
             if not whole.windows or learner.team.size > 1:  # the other ranks do not know of it
                 raise
             failure = error
     found = None
-    if len(learner.data.valid) and not stop.requested and not failure:
-        found = validate(learner, plan.valid_len, stop, listener)
+    if len(learner.data.valid) and not asked.requested and not failure:
+        found = validate(learner, plan.valid_len, asked, listener)
     row = make_row('round', learner, **whole.columns(), **validation_columns(found))
     try:
         listener.record(row)
@@ -237,33 +237,33 @@ def _train_windows(
     learner: Learner,
     windows: int,
     plan: RoundPlan,
-    stop: Requests,
+    asked: Requests,
     listener: Listener,
     own_rate: Rate | None,
     whole: _Meter,
 ) -> None:
     """Train up to `windows` windows, with the reports and the checkpoints inside the round; count them in `whole`."""
     recent = _Meter(learner)
-    stop.note_saved()
+    asked.note_saved()
     for done in range(1, windows + 1):
         # At the end of an epoch and not of a round, so that the rate does not depend on where rounds end.
         if learner.epoch_ended():
-            found = validate(learner, 0, stop, listener)
+            found = validate(learner, 0, asked, listener)
             if found:
                 listener.record(make_row('validation', learner, **validation_columns(found)))
-        if stop.requested or (whole.windows and stop.over):
+        if asked.requested or (whole.windows and asked.over):
             return
-        step = learner.train_window(own_rate, stop.here)
+        step = learner.train_window(own_rate, asked.here)
         whole.add(step)
         recent.add(step)
         listener.advance(step.loss_nats)
         if plan.print_every and done % plan.print_every == 0:
             row = make_row('report', learner, **recent.columns(), sample=listener.sample())
             if learner.hyper.sampling == 'random' and len(learner.data.valid):
-                found = validate(learner, plan.valid_len or LOOKED_AT, stop, listener)
+                found = validate(learner, plan.valid_len or LOOKED_AT, asked, listener)
                 row = {**row, **validation_columns(found)}
             recent = _Meter(learner)
             listener.record(row)
-        if stop.due and done < windows:
+        if asked.due and done < windows:
             listener.save()
-            stop.note_saved()
+            asked.note_saved()

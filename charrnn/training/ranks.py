@@ -7,8 +7,7 @@
 Every rank has all weights and the whole text, and walks the ring with its own lanes, so no carry goes from rank to
 rank.  A window is a function of the same numbers as in one process; only sums are rounded in another order.
 
-An error travels by the store that torchrun keeps: the rank where it happens leaves its message there and closes its
-connections, which ends what the others wait for.  Nothing that is sent is unpickled.
+Nothing that is sent is unpickled.  The processes and their errors are in launch.py.
 
 Source: Li et al. 2020, arXiv:2006.15704 (data parallel training in torch; here in one piece for each window, because a
 recurrent window has its gradients only at its end).
@@ -16,32 +15,22 @@ recurrent window has its gradients only at its end).
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.distributed.distributed_c10d as c10d
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.rendezvous import rendezvous
 
-from charrnn.errors import CharRNNError, RankError
+from charrnn.errors import RankError
 from charrnn.evaluation.protocol import EveryLane
 from charrnn.models import Carry
 
-PATIENCE = timedelta(minutes=30)
-"""How long a rank waits for the others, as long as their processes live."""
 MOST_TEXT = 4096
 """Bytes of a text that goes from rank to rank."""
-MESSAGE = 'charrnn/error'
-"""The key of the message in the store."""
 
 
 class Asked(NamedTuple):
@@ -108,7 +97,7 @@ class Ranks(Alone):
         """Return the sums over all ranks, element by element."""
         # NCCL adds on the GPU alone, and Apple's has no float64.
         found = torch.from_numpy(sums).to(self.device)
-        dist.all_reduce(found)
+        _add_up(found)
         added: NDArray[np.float64] = found.cpu().numpy()
         return added
 
@@ -123,7 +112,7 @@ class Ranks(Alone):
         flat = self._sent
         torch.cat([*(g.reshape(-1) for g in gradients), loss.reshape(1), mine], out=flat)
         flat[:whole] *= (share.stop - share.start) / lanes
-        dist.all_reduce(flat)
+        _add_up(flat)
         for gradient, summed in zip(gradients, torch.split(flat[: whole - 1], sizes), strict=True):
             gradient.copy_(summed.view_as(gradient))
         self.agreed = _decide(flat[whole:])
@@ -132,7 +121,7 @@ class Ranks(Alone):
     def agree(self, asks: Asks) -> None:
         """Ask all ranks what they have been asked."""
         found = torch.tensor([float(asked) for asked in asks()], device=self.device)
-        dist.all_reduce(found)
+        _add_up(found)
         self.agreed = _decide(found)
 
     def gather(self, carry: Carry, lanes: int) -> Carry:
@@ -144,8 +133,7 @@ class Ranks(Alone):
             padded = state.new_zeros((state.shape[0], widest, *state.shape[2:]))
             padded[:, : state.shape[1]] = state
             sent = padded.view(torch.uint8)  # so that every kind of number can be sent
-            parts = [torch.empty_like(sent) for _ in shares]
-            dist.all_gather(parts, sent)
+            parts = self._of_all(sent)
             whole = [part.view(state.dtype)[:, : s.stop - s.start] for part, s in zip(parts, shares, strict=True)]
             found[name] = torch.cat(whole, 1)
         return Carry(found)
@@ -167,9 +155,14 @@ class Ranks(Alone):
         encoded = text.encode()[:MOST_TEXT]
         data[: len(encoded)] = np.frombuffer(encoded, np.uint8)
         sent = torch.from_numpy(data).to(self.device)
+        return [bytes(each.cpu().numpy()).rstrip(b'\0').decode(errors='replace') for each in self._of_all(sent)]
+
+    def _of_all(self, sent: Tensor) -> list[Tensor]:
+        """Return what each rank has sent, tensors of one shape."""
         found = [torch.empty_like(sent) for _ in range(self.size)]
-        dist.all_gather(found, sent)
-        return [bytes(each.cpu().numpy()).rstrip(b'\0').decode(errors='replace') for each in found]
+        with _linked():
+            dist.all_gather(found, sent)
+        return found
 
 
 def share_of(rank: int, size: int, lanes: int) -> slice:
@@ -183,114 +176,30 @@ def share_of(rank: int, size: int, lanes: int) -> slice:
     return slice(first, first + each + (rank < more))
 
 
-def _decide(counts: Tensor) -> Asked:
-    """Return what any rank was asked, from the number of ranks that were."""
-    return Asked(*(count > 0 for count in counts.tolist()))
-
-
-# ---- the processes --------------------------------------------------------------------------------------------------
-
-
-def ranks_started() -> int:
-    """Return the number of processes that torchrun, or another launcher with its variables, has started; 1 is none."""
-    try:
-        return max(1, int(os.environ['WORLD_SIZE'])) if 'RANK' in os.environ else 1
-    except (KeyError, ValueError):
-        return 1
-
-
-def rank_here() -> int:
-    """Return the number of this process among those that torchrun has started; 0 where it has not."""
-    return int(os.environ['RANK']) if ranks_started() > 1 else 0
-
-
-@contextlib.contextmanager
-def together(device: torch.device) -> Iterator[Alone]:
-    """Join the other ranks for the block, if there are any; an error in one of them ends the block in all of them.
-
-    Raises
-    ------
-    RankError    another rank has failed, with its message; or its process is gone
-    """
-    if ranks_started() == 1:
-        yield ALONE
-        return
-    store = _join(device)
-    try:
-        yield Ranks(device)
-    except BaseException as error:
-        told = _message_of(store)
-        if isinstance(error, RuntimeError) and not isinstance(error, CharRNNError):  # a connection has ended
-            lost = (
-                told or f'another rank has ended, and rank {rank_here()} cannot go on without it ({first_line(error)})'
-            )
-            failure = RankError(
-                lost.rstrip('.') + '.', 'the same torchrun command, which goes on from the newest checkpoint'
-            )
-        else:
-            failure = None
-            if not told:
-                _leave_message(store, f'rank {rank_here()}: {type(error).__name__}: {error}')
-        _leave()
-        if failure:
-            raise failure from None
-        raise
-
-
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, shortened."""
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _join(device: torch.device) -> c10d.Store | None:
-    global _store
-    if not dist.is_available():
-        raise RankError('this torch was built without torch.distributed.', 'one process, without torchrun')
-    if not dist.is_initialized():
-        if _store is not None:
-            raise RankError('the connection to the other ranks has ended.', 'torchrun again')
-        _stay_here()
-        try:
-            shared, rank, size = next(rendezvous('env://', timeout=PATIENCE))
-            # torchrun keeps one store for all attempts, with the addresses of the processes of earlier ones in it.
-            store = c10d.PrefixStore(f'charrnn/{os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)}/{size}', shared)
-            dist.init_process_group(
-                'nccl' if device.type == 'cuda' else 'gloo', store=store, rank=rank, world_size=size, timeout=PATIENCE
-            )
-        except (RuntimeError, ValueError) as error:
-            raise RankError(f'the other ranks cannot be reached: {first_line(error)}.', 'torchrun again') from None
-        _store = store
-        atexit.register(_leave)  # a thread of gloo that outlives the interpreter would abort it
-    return _store
+class LostError(RankError):
+    """A connection that has ended."""
 
 
-_store: c10d.Store | None = None
-"""The store that torchrun keeps; None before the first call, and where the user's own script has joined the ranks."""
+@contextlib.contextmanager
+def _linked() -> Iterator[None]:
+    """Tell an error of torch's in a message between ranks from one of this rank's own."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LostError(f'another rank has ended, and this one cannot go on ({first_line(error)}).') from None
 
 
-def _leave() -> None:
-    """Close the connections of this process, which ends what the other ranks wait for."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
+def _add_up(found: Tensor) -> None:
+    """Add up a tensor over all ranks, in place."""
+    with _linked():
+        dist.all_reduce(found)
 
 
-def _stay_here() -> None:
-    """Bind the connections of ranks that are all on this machine to its loopback, unless the user has chosen."""
-    if os.environ.get('LOCAL_WORLD_SIZE') == os.environ.get('WORLD_SIZE'):
-        loopback = 'lo0' if sys.platform == 'darwin' else 'lo'
-        for name in ('GLOO_SOCKET_IFNAME', 'NCCL_SOCKET_IFNAME'):
-            os.environ.setdefault(name, loopback)
-
-
-def _message_of(store: c10d.Store | None) -> str:
-    """Return the message that a rank has left; empty if there is none, or nobody to ask."""
-    with contextlib.suppress(RuntimeError):
-        if store and store.check([MESSAGE]):
-            return str(store.get(MESSAGE), errors='replace')
-    return ''
-
-
-def _leave_message(store: c10d.Store | None, message: str) -> None:
-    with contextlib.suppress(RuntimeError):
-        if store:
-            store.set(MESSAGE, message[:MOST_TEXT])
+def _decide(counts: Tensor) -> Asked:
+    """Return what any rank was asked, from the number of ranks that were."""
+    return Asked(*(count > 0 for count in counts.tolist()))

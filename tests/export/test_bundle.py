@@ -18,6 +18,7 @@ from charrnn import Carry, CheckpointError, LanguageModel, ModelState, Workspace
 from charrnn.errors import HyperParamsError, TrainingError, UnusableHereError
 from charrnn.models import MODELTYPES
 from charrnn.sampling.readers import open_reader
+from charrnn.session import scores
 from charrnn.session.prime import start_of
 from charrnn.session.run import run_of
 from charrnn.storage.sealed import as_json, write_sealed
@@ -87,6 +88,16 @@ def test_the_card_says_what_it_is(make_run: MakeRun, tmp_path: Path) -> None:
     assert config['losses']['valid']['nats'] == found.nats and config['model_type'] == 'charrnn'
     make_run('whole', trainfrac=1.0).export(tmp_path / 'none')
     assert 'held no text out' in (tmp_path / 'none' / 'README.md').read_text(encoding='utf-8')
+
+
+def test_the_losses_are_those_of_the_weights_that_are_exported(make_run: MakeRun, tmp_path: Path) -> None:
+    ms = make_run(average=0.9)
+    train(ms, 3)
+    newer = run_of(make_run('newer', seed=5))
+    with pytest.MonkeyPatch.context() as patch:  # as while another thread trains: a second look is newer
+        patch.setattr(scores, 'run_of', lambda ms: newer)
+        found = ms.export(tmp_path / 'out')
+    assert found.nats == ms.evaluate().nats
 
 
 def test_a_card_may_be_edited_and_nothing_else(make_run: MakeRun, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from conftest import words
 
-from charrnn import HyperParamsError, ModelState, SourceTextError, WorkspaceError, sweep
+from charrnn import HyperParamsError, ModelState, SourceTextError, SweepError, WorkspaceError, sweep
 from charrnn.session.run import run_of
+from charrnn.text import folders
+from charrnn.text.dataset import read_dataset
 from charrnn.text.selection import selected
 from charrnn.text.sources import LEVELS
 
@@ -160,6 +162,31 @@ def test_a_copy_names_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ModelState.initfromsrcfile('whole.txt', 'one', trainfrac=1.0, **TINY).copied(text).files == ()
 
 
+def test_a_copy_from_no_known_file_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(WHOLE.encode())))
+    ms = ModelState.initfromsrcfile('-', 'run', **TINY)
+    found = ms.copied(WHOLE[100:160])
+    assert found.share == 1 and found.files == () and f'{found.spans[0].offset:,}' in repr(found)
+    facts = json.loads(Path('run/dataset/dataset.json').read_text(encoding='utf-8'))
+    for name in ('files', 'starts', 'srcfile'):  # as older versions wrote it
+        del facts[name]
+    assert read_dataset(Path('run/dataset'), facts, '').file_at(3) == ''
+
+
+def test_a_folder_of_any_number_of_texts_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, 'MOST_FILES', 2)
+    Path('texts', '.hidden.txt').write_text('hidden')
+    assert [path.name for path in selected('texts')[1]] == list(PARTS)
+
+
+def test_half_a_character_is_told_with_its_file() -> None:
+    Path('texts/b.txt').write_bytes(b'fine, +2AA- and so on\n' * 9)
+    with pytest.raises(SourceTextError, match=r"'texts/b.txt' holds half of a surrogate pair"):
+        ModelState.initfromsrcfile(['texts/a.txt', 'texts/b.txt'], 'run', encoding='utf-7', **TINY)
+    with pytest.raises(HyperParamsError, match='joiner=.* is no text'):
+        ModelState.initfromsrcfile('texts', 'run', joiner='\ud800', **TINY)
+
+
 def test_a_changed_file_is_named_with_a_call_that_works() -> None:
     ModelState.initfromsrcfile(['texts/a.txt', 'texts/d.txt'], 'run', joiner='\n\n', **TINY)
     with Path('texts/d.txt').open('a') as file:
@@ -176,8 +203,6 @@ def test_a_changed_file_is_named_with_a_call_that_works() -> None:
     {'srcfile': [1]},
 ])  # fmt: skip
 def test_a_strangers_facts_name_no_file(change: dict[str, Any]) -> None:
-    from charrnn.text.dataset import read_dataset
-
     ms = ModelState.initfromsrcfile('texts', 'run', **TINY)
     facts = json.loads(Path('run/dataset/dataset.json').read_text(encoding='utf-8'))
     data = read_dataset(Path('run/dataset'), facts | change, '')
@@ -193,3 +218,11 @@ def test_a_sweep_and_an_addition_take_several_files() -> None:
     pytest.importorskip('optuna')
     found = sweep('texts', 'sweep', {'learnrate': [0.01]}, trials=1, rounds=1, batchsize=2, quiet=True, **TINY)
     assert len(found) == 1
+    for folder in ('one', 'two'):
+        Path(folder).mkdir()
+        Path(folder, 'same.txt').write_text(words(300), encoding='utf-8')
+    again: dict[str, Any] = {'trials': 1, 'rounds': 1, 'batchsize': 2, 'quiet': True, **TINY}
+    sweep(['one/same.txt', 'two/same.txt'], 'same', {'learnrate': [0.01]}, **again)
+    Path('one', 'same.txt').write_text(words(310), encoding='utf-8')
+    with pytest.raises(SweepError):
+        sweep(['one/same.txt', 'two/same.txt'], 'same', {'learnrate': [0.01]}, **again)
