@@ -1,4 +1,4 @@
-"""The C kernels, which setup.cfg cannot declare: built where there is a compiler, done without where there is none."""
+"""The parts in C, which setup.cfg cannot declare: built where there is a compiler, done without where there is none."""
 
 import sysconfig
 
@@ -32,7 +32,15 @@ setup(
             define_macros=[('Py_LIMITED_API', '0x030b0000')] if stable else [],
             py_limited_api=stable,
             optional=True,
-        )
+        ),
+        Extension(
+            'charrnn.text._words',
+            ['charrnn/text/c/words.c'],
+            extra_compile_args=['-O3', '-std=c11'],
+            define_macros=[('Py_LIMITED_API', '0x030b0000')] if stable else [],
+            py_limited_api=stable,
+            optional=True,
+        ),
     ],
     options={'bdist_wheel': {'py_limited_api': 'cp311'}} if stable else {},
 )

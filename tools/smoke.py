@@ -16,7 +16,9 @@ SIZES = ['--layers', '1', '--state-size', '16', '--seq-len', '16', '--device', '
 ABOUT = """
 import sys, charrnn
 from charrnn.models.engines import native
-print(charrnn.__version__, charrnn.__file__.startswith(sys.prefix), ' '.join(native.instruction_sets()) or 'none')
+from charrnn.text import tokens
+in_c = [*native.instruction_sets(), *(['words'] if tokens._in_c else [])]
+print(charrnn.__version__, charrnn.__file__.startswith(sys.prefix), ' '.join(in_c) or 'nothing')
 """
 DRAW = """
 from charrnn import ModelState, generatestring
@@ -34,7 +36,7 @@ def run(*arguments: str) -> str:
 
 def main() -> None:
     wanted = sys.argv[1]
-    version, is_installed, sets = run('-c', ABOUT).strip().split(' ', 2)
+    version, is_installed, in_c = run('-c', ABOUT).strip().split(' ', 2)
     if (version, is_installed) != (wanted, 'True'):
         raise SystemExit(f'smoke: charrnn {version} was imported, installed: {is_installed}; wanted {wanted}, True.')
     Path('text.txt').write_text(TEXT, encoding='utf-8')
@@ -46,7 +48,7 @@ def main() -> None:
     run('-m', 'charrnn', 'train', 'run', '--train-len', '5', '--print-every', '0')
     print(run('-m', 'charrnn', 'status', 'run').rstrip())
     run('-m', 'charrnn', 'fsck', 'run')
-    print(f'charrnn {version} began, trained, loaded and generated; C kernels: {sets}')
+    print(f'charrnn {version} began, trained, loaded and generated; in C: {in_c}')
 
 
 if __name__ == '__main__':

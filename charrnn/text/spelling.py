@@ -12,8 +12,9 @@ import numpy as np
 
 from charrnn.text.charset import UNKNOWN, CharSet
 from charrnn.text.punctuation import Spacing
+from charrnn.text.tokens import END
 from charrnn.text.vocabulary import Indices, Vocabulary
-from charrnn.text.wordset import END, WordSet
+from charrnn.text.wordset import WordSet
 
 
 def lost_parts(chars: Vocabulary[Any], text: str) -> dict[int, str]:

@@ -8,41 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from oddwords import any_text, listed
 from torture import TORTURE, count
 
 from charrnn import ByteSet, CharSet, CharSetError, HyperParamsError, SourceTextError, WordSet
-from charrnn.text.punctuation import PLAIN_WORD, Spacing
+from charrnn.text.punctuation import Spacing
 from charrnn.text.sources import Source
-from charrnn.text.wordset import END, tokens_of
-
-SPACES = [' ', '\n', '  ', ' \n', '\t', '\r\n', '\xa0', '\u2028', '\x85', '\x0c', '\x1c', '\u3000']
-WORDS = [
-    'a',
-    'b',
-    'A',
-    'é',
-    'e\u0301',
-    'İ',
-    'ΑΣ',
-    'ΑΣ.Α',
-    'ß',
-    '\ufeff',
-    '\ufffd',
-    '\x00',
-    '\U0001f600',
-    '<unk>',
-    '<eos>',
-    '<EOS>',
-]
-MARKS = ['.', ',', '"', "'", '’', '(', ')', '--', '-', '—', '/', '…', '_', '3.14', 'don’t', '<', '>', '«', '。']
-any_text = st.lists(st.sampled_from(SPACES + WORDS + MARKS), max_size=30).map(''.join)
 
 
 @st.composite
 def any_words(draw: st.DrawFn) -> WordSet:
     """Return a vocabulary with some of the words of some text."""
     lower, punctuation = draw(st.booleans()), draw(st.booleans())
-    known = tokens_of(draw(any_text), lower, punctuation)
+    known = listed(draw(any_text), lower, punctuation)
     return WordSet(draw(st.lists(st.sampled_from(['<eos>', '<unk>', 'a', *known]))), lower, punctuation)
 
 
@@ -83,9 +61,9 @@ def test_indices_and_spelled_parts_give_back_every_text(words: WordSet, text: st
 @given(any_text)
 def test_a_text_of_known_words_is_decoded_except_for_white_space(text: str) -> None:
     text = text.replace('<eos>', '')
-    words = WordSet(tokens_of(text))
+    words = WordSet(listed(text))
     decoded = words.decode(words.encode(text))
-    assert tokens_of(decoded) == tokens_of(text)
+    assert listed(decoded) == listed(text)
     assert words.decode(words.encode(decoded)) == decoded
 
 
@@ -102,14 +80,14 @@ def test_a_text_of_known_words_is_decoded_except_for_white_space(text: str) -> N
     ],
 )
 def test_punctuation_comes_back_by_rule(text: str) -> None:
-    words = WordSet(tokens_of(text, punctuation=True), punctuation=True)
+    words = WordSet(listed(text, punctuation=True), punctuation=True)
     assert words.decode(words.encode(text)) == text and not lost(words, text)
 
 
 def test_marks_are_words_of_their_own() -> None:
     text = 'Don’t stop, "well-known" Mr. X--stay (3.14)! e\u0301té हिन्दी। <eos> <unk>'
     shown = 'Don’t|stop|,|"|well-known|"|Mr|.|X|--|stay|(|3.14|)|!|e\u0301té|हिन्दी|।|<|eos|>|<unk>'
-    assert tokens_of(text, punctuation=True) == shown.split('|')
+    assert listed(text, punctuation=True) == shown.split('|')
     words = WordSet(['<eos>', 'a', ',', '-'], punctuation=True)
     assert list(words.spelled('a , a\n')) == [(2, ' ')], 'a space before a comma is paid'
     assert list(words.spelled('a,a')) == [(1, 'a,a')], 'an unknown word'
@@ -120,7 +98,7 @@ def test_marks_are_words_of_their_own() -> None:
 @given(any_text, st.data())
 def test_drawn_words_are_read_again_as_the_same_words(text: str, data: st.DataObject) -> None:
     """A sample is scored again as the words that were drawn, whatever stands next to one another."""
-    words = WordSet(tokens_of(text + '\n - -- ---- a', punctuation=True), punctuation=True)
+    words = WordSet(listed(text + '\n - -- ---- a', punctuation=True), punctuation=True)
     indices = data.draw(st.lists(st.integers(0 if words.holds_unknown else 1, len(words) - 1), max_size=20))
     assert words.encode(words.decode(indices)).tolist() == indices
     count('lists of words and marks that were decoded and read again')
@@ -267,9 +245,3 @@ def test_half_of_a_surrogate_pair_is_no_character() -> None:
 
 def test_there_is_one_byte_set() -> None:
     assert ByteSet() == ByteSet() and len(ByteSet()) == len(ByteSet().symbols) == 256 and ByteSet().silent is None
-
-
-@given(any_text, st.booleans())
-def test_plain_words_are_those_of_the_pattern(text: str, lower: bool) -> None:
-    found = (END if token == '\n' else token.lower() if lower else token for token in PLAIN_WORD.findall(text))
-    assert tokens_of(text, lower) == list(found)

@@ -1,4 +1,4 @@
-"""The C extension compiles without a warning and runs clean under the sanitizers."""
+"""The C extensions compile without a warning and run clean under the sanitizers."""
 
 import os
 import subprocess
@@ -62,13 +62,38 @@ for name in native.instruction_sets():
     assert native.draw(reader, 3, f(2, 0, 300), None, draws.random((0, 0)), 1.0, 1, 0.0, 0.5, none, none, None)
 print('ran', count)
 """
+WORDS = r"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location('_words', sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+distinct = module.distinct
+texts = ['', ' ', '\n', 'a', 'a\xa0\u2028\u3000', 'ab ' * 5000, ' '.join(map(str, range(9999)))]
+texts = [text.encode() for text in texts]
+for text in texts:
+    assert len(distinct(text)[1]) == 4 * len(text.decode().replace('\n', ' n ').split())
+for broken in (b'a \xc2', b'b\xe1', b'b \xe2\x80'):
+    try:
+        distinct(broken)
+    except UnicodeDecodeError:
+        continue
+    raise AssertionError('taken')
+print('ran', len(texts))
+"""
+ENGINES = Path(native.__file__).parent
 
 
 @needs_native
-def test_the_compiler_and_the_sanitizers_find_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('source', 'script'),
+    [
+        pytest.param(ENGINES / 'c' / 'module.c', SANITIZED, id='engines'),
+        pytest.param(ENGINES.parents[1] / 'text' / 'c' / 'words.c', WORDS, id='words'),
+    ],
+)
+def test_the_compiler_and_the_sanitizers_find_nothing(source: Path, script: str, tmp_path: Path) -> None:
     """Compile without a warning, and run every entry point under ASan and UBSan, on the extension's own threads."""
     compiler = os.environ.get('CC', 'gcc')
-    source = Path(native.__file__).parent / 'c' / 'module.c'
     probe, library = tmp_path / 'probe.c', tmp_path / '_native.so'
     probe.write_text('#include <Python.h>\n')
     flags = ['-O0', '-g', '-std=gnu11', '-shared', '-fPIC', '-pthread', '-DPy_LIMITED_API=0x030b0000']
@@ -90,7 +115,6 @@ def test_the_compiler_and_the_sanitizers_find_nothing(tmp_path: Path) -> None:
     built = compiled(source)
     assert built.returncode == 0, built.stderr[-3000:]
     environment = {**os.environ, 'LD_PRELOAD': asan, 'ASAN_OPTIONS': 'detect_leaks=0', 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(
-        [sys.executable, '-c', SANITIZED, str(library)], capture_output=True, text=True, env=environment
-    )
+    environment['PYTHONMALLOC'] = 'malloc'  # so that ASan knows the end of every object
+    done = subprocess.run([sys.executable, '-c', script, str(library)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and done.stdout.startswith('ran'), done.stdout + done.stderr[-3000:]
