@@ -25,12 +25,10 @@ from numpy.typing import NDArray
 from charrnn.evaluation.archivers import ARCHIVERS, has_ppmd
 from charrnn.evaluation.ngram import MOST_TRAINED, kneser_ney_nats
 from charrnn.text.dataset import Dataset
-from charrnn.text.vocabulary import Indices
+from charrnn.text.vocabulary import count_symbols
 
 MOST_MEASURED = 2**20
 """Symbols of a split that its ladder is measured on, at most: the first ones."""
-COUNTED_AT_ONCE = 2**22
-"""Symbols per call of bincount, which copies its input to eight bytes per symbol."""
 STATIC, ADAPTIVE = ('uniform', 'unigram', 'Kneser-Ney'), tuple(ARCHIVERS)
 """All rungs.  Runs of older versions have another static one, '6-gram' or '3-gram' (Witten-Bell)."""
 
@@ -56,13 +54,14 @@ def baseline_ladder(
 
 
 def _rung_nats(rung: str, data: Dataset, name: str) -> float:
-    split, vocab_size = data.split(name)[:MOST_MEASURED], len(data.chars)
+    split = data.split(name)[:MOST_MEASURED]
     if rung == 'uniform':
         return uniform_nats(data, name)
     if rung == 'unigram':
-        return unigram_nats(data.train, split, vocab_size)
+        return unigram_nats(data.train_counts, count_symbols(split, len(data.chars)))
     if rung == 'Kneser-Ney':
-        return kneser_ney_nats(data.train, split, unigram_probabilities(data.train, split, vocab_size) > 0)
+        found = count_symbols(split, len(data.chars))
+        return kneser_ney_nats(data.train, split, unigram_probabilities(data.train_counts, found) > 0)
     size = ARCHIVERS[rung](data.text('train', MOST_TRAINED), data.beginning(name, len(split)))
     return size * 8 * math.log(2) / len(split)
 
@@ -94,28 +93,27 @@ def uniform_nats(data: Dataset, name: str) -> float:
     return math.log(len(data.chars.symbols) + unknown)
 
 
-def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
-    """Return the number of times that each index occurs, shape (V,)."""
-    counts = np.zeros(vocab_size, dtype=np.int64)
-    for start in range(0, len(indices), COUNTED_AT_ONCE):
-        counts += np.bincount(indices[start : start + COUNTED_AT_ONCE], minlength=vocab_size)
-    return counts
+Counts = NDArray[np.int64]
 
 
-def unigram_probabilities(train: Indices, split: Indices, vocab_size: int) -> NDArray[np.float64]:
-    """Return the probability of each index, (V,); 0 for index 0, the unknown symbol, if neither split holds it."""
-    fitted, found = count_symbols(train, vocab_size) + 1, count_symbols(split, vocab_size)
-    if fitted[0] == 1 and not found[0] and vocab_size > 1:
+def unigram_probabilities(counts: Counts, found: Counts) -> NDArray[np.float64]:
+    """Return the probability of each index, (V,); 0 for index 0, the unknown symbol, if neither split holds it.
+
+    Parameters
+    ----------
+    counts, found : (V,)     the number of times that each index occurs in the training text, and in the split
+    """
+    fitted = counts + 1
+    if not counts[0] and not found[0] and len(counts) > 1:
         fitted[0] = 0
     probabilities: NDArray[np.float64] = fitted / fitted.sum()
     return probabilities
 
 
-def unigram_nats(train: Indices, split: Indices, vocab_size: int) -> float:
-    """Return the unigram rung, in nats per symbol."""
-    probabilities, found = unigram_probabilities(train, split, vocab_size), count_symbols(split, vocab_size)
-    seen = np.flatnonzero(found)
-    return max(0.0, -float(found[seen] @ np.log(probabilities[seen])) / len(split))  # never -0.0
+def unigram_nats(counts: Counts, found: Counts) -> float:
+    """Return the unigram rung, in nats per symbol; see ``unigram_probabilities``."""
+    probabilities, seen = unigram_probabilities(counts, found), np.flatnonzero(found)
+    return max(0.0, -float(found[seen] @ np.log(probabilities[seen]) / found.sum()))  # never -0.0
 
 
 LEAST_SHIFT = 0.15
@@ -124,15 +122,15 @@ SURE = 6
 """Standard errors of a shift, at least; natural text varies by more than independent symbols would."""
 
 
-def unigram_shift(train: Indices, split: Indices, vocab_size: int) -> tuple[float, float] | None:
+def unigram_shift(counts: Counts, found: Counts) -> tuple[float, float] | None:
     """Return the unigram rungs of the training text and of a split, if the split is another population; else None.
 
     Each training symbol is left out of the counts that it is measured with: few symbols would seem too cheap otherwise.
     """
-    probabilities, counts = unigram_probabilities(train, split, vocab_size), count_symbols(train, vocab_size)
+    other, size = unigram_nats(counts, found), int(counts.sum())
+    probabilities = unigram_probabilities(counts, found)
     seen, counts = probabilities[counts > 0], counts[counts > 0]
-    left_out = math.log(len(train) - 1 + np.count_nonzero(probabilities)) - np.log(counts)
-    own = float(counts @ left_out) / len(train)
-    spread = math.sqrt(float(counts @ (np.log(seen) + own) ** 2) / len(train))
-    other = unigram_nats(train, split, vocab_size)
-    return (own, other) if other - own > max(LEAST_SHIFT, SURE * spread / math.sqrt(len(split))) else None
+    left_out = math.log(size - 1 + np.count_nonzero(probabilities)) - np.log(counts)
+    own = float(counts @ left_out) / size
+    spread = math.sqrt(float(counts @ (np.log(seen) + own) ** 2) / size)
+    return (own, other) if other - own > max(LEAST_SHIFT, SURE * spread / math.sqrt(found.sum())) else None

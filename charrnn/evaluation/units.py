@@ -1,139 +1,21 @@
-"""The units of a loss: nats, bits, perplexity, and bits per byte, which compare models of different levels.
-
-A char or byte model encodes a text without loss, so its loss is the whole cost.  A word model does not: decoding loses
-unknown words, capitals (with `lower`), and white space other than one space or a line break.  What is lost is added to
-the cost: it is spelled character by character, with an end mark, under the unigram of the training text's characters.
-Where a spelled part does not stand for <unk>, its place is paid too: choosing k of n places costs log(n! / k! (n-k)!).
-So a word model with a small vocabulary does not win by encoding all other words as <unk>.
-"""
+"""The units of a loss: nats, bits, perplexity, and bits per byte, which compare models of different levels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.display.standing import OVERSHOOT, diverged, guessing
 from charrnn.display.tables import Column, Table, Tabular
 from charrnn.display.text import NOUNS, fitted
 from charrnn.evaluation.archivers import ARCHIVERS
 from charrnn.evaluation.protocol import SplitScore
-from charrnn.text.charset import CODE_POINTS, code_points
-from charrnn.text.dataset import Dataset
-from charrnn.text.wordset import WordSet
-
-MOST_BYTES = 64 * 2**20
-"""The unigram of characters is fitted on this many bytes at the end of the training text."""
+from charrnn.evaluation.textsize import TextSize
 
 PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
 LEARNS = 'an adaptive coder learns while it reads'
 LEFT_OUT = 'without the package pyppmd, the rung PPMd is left out.  Next: at a shell: pip install pyppmd'
 UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
-
-
-@dataclass(frozen=True)
-class TextSize:
-    """The size of a text in every unit.
-
-    Parameters
-    ----------
-    bytes, chars : int       of the text as UTF-8
-    words : int              strings between white space, plus line breaks; 0 for other white space alone
-    spelling_nats : float    the cost of what a word vocabulary cannot encode; 0 for characters and bytes
-    """
-
-    bytes: int
-    chars: int
-    words: int
-    spelling_nats: float
-
-
-class Letters(NamedTuple):
-    """The cost of spelling, in nats: of each code point, (CODE_POINTS,), and of an end mark."""
-
-    costs: NDArray[np.float64]
-    end: float
-
-    @classmethod
-    def of_counts(cls, counts: NDArray[np.int64], ends: int) -> Self:
-        """Return the cost that follows from how often the training text has each code point, and words that end.
-
-        The alphabet is the characters of the training text with one added to each count, an end mark that is as
-        frequent as words are, and one more symbol, of count 1, for all other code points; each of these costs
-        log(1,114,112) more.
-        """
-        known = counts > 0
-        total = counts.sum() + known.sum() + (ends + 1) + 1
-        other = math.log(total) + math.log(CODE_POINTS)
-        return cls(np.where(known, math.log(total) - np.log(counts + 1), other), math.log(total) - math.log(ends + 1))
-
-
-def measure_text(
-    text: bytes, data: Dataset, before: bytes = b'', letters: Callable[[], Letters] | None = None
-) -> TextSize:
-    """Return the size of a text for the vocabulary of `data`; its training split gives the unigram of characters.
-
-    Parameters
-    ----------
-    before : bytes         the last byte before the text in its source, if there is one: a space that parts a word
-                           before the text from its first word comes back in decoding, and is free
-    letters : callable     returns ``letters_of(data)``, if the caller keeps that
-    """
-    decoded = text.decode('utf-8', 'surrogateescape')
-    words = len(decoded.split()) + decoded.count('\n')
-    continues = before not in (b'', b'\n') and text[:1].isspace()
-    spelling = 0.0
-    if isinstance(data.chars, WordSet):
-        spelling = spelling_nats(decoded, data.chars, data, continues, letters)
-    return TextSize(len(text), len(decoded), words, spelling)
-
-
-def letters_of(data: Dataset) -> Letters:
-    """Return the cost of spelling, from the training text of `data`."""
-    return Letters.of_counts(*letter_counts(data))
-
-
-def letter_counts(data: Dataset) -> tuple[NDArray[np.int64], int]:
-    """Return how often the training text has each code point, (CODE_POINTS,), and how many words and line breaks."""
-    training = data.text('train', MOST_BYTES).decode('utf-8', 'replace')
-    counts = np.bincount(code_points(training), minlength=CODE_POINTS)
-    return counts, len(training.split()) + training.count('\n')
-
-
-def spelling_nats(
-    text: str,
-    words: WordSet,
-    data: Dataset,
-    continues: bool = False,
-    letters: Callable[[], Letters] | None = None,
-) -> float:
-    """Return the cost, in nats, of spelling the parts of a text that the word vocabulary cannot encode.
-
-    Which places are spelled is paid for too, given their number: among the white spaces, the symbols with index 0, and
-    the other symbols.  For index 0 that is nothing, unless the vocabulary itself holds <unk>.
-    """
-    spelled = list(words.spelled(text, continues))
-    if not spelled:
-        return 0.0
-    costs, end = letters() if letters else letters_of(data)
-    unknown = words.encode(text, errors='replace') == 0
-    places = np.array([place for place, _ in spelled])
-    symbols = unknown[places[places % 2 == 1] // 2]  # for each spelled symbol, True if its index is 0
-    chosen = (
-        _log_choices(len(unknown) + 1, int((places % 2 == 0).sum()))
-        + _log_choices(int(unknown.sum()), int(symbols.sum()))
-        + _log_choices(int((~unknown).sum()), int((~symbols).sum()))
-    )
-    return float(costs[code_points(''.join(part for _, part in spelled))].sum()) + end * len(spelled) + chosen
-
-
-def _log_choices(n: int, k: int) -> float:
-    """Return the logarithm of the number of ways to choose k of n places."""
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 @fitted

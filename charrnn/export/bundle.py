@@ -22,7 +22,8 @@ from charrnn.arguments import path_of, truth
 from charrnn.display.progress import Screen
 from charrnn.display.text import fitted
 from charrnn.errors import CheckpointError, HyperParamsError, WorkspaceError, lacks_memory, shown
-from charrnn.evaluation.units import Evaluation, Letters, letter_counts
+from charrnn.evaluation.textsize import Letters, letter_counts
+from charrnn.evaluation.units import Evaluation
 from charrnn.export.card import card_of
 from charrnn.export.graph import as_onnx
 from charrnn.models import LanguageModel, build_model, choose_device, memory_of

@@ -21,6 +21,7 @@ from charrnn.text.decoding import CHUNK_BYTES, counted
 from charrnn.text.encoder import write_dataset
 from charrnn.text.remarks import Remark, remarks
 from charrnn.text.sources import Source
+from charrnn.text.vocabulary import count_symbols
 
 LEAST_LINES = 10
 """Line breaks in a training text from which on it may be a list."""
@@ -68,7 +69,7 @@ def shifted_end(source: Source, data: Dataset) -> list[Remark]:
     is_split = not source.files and source.path.is_dir()
     if data.chars.level == 'word' or source.shuffle_lines or is_split or not len(data.valid):
         return []
-    found = unigram_shift(data.train, data.valid, len(data.chars))
+    found = unigram_shift(data.train_counts, count_symbols(data.valid, len(data.chars)))
     if not found:
         return []
     level = data.chars.level
@@ -76,7 +77,8 @@ def shifted_end(source: Source, data: Dataset) -> list[Remark]:
         f'the end of {str(source.path)!r}, held out to validate, is unlike the text before it: by the {level} '
         f'frequencies of the training text it has {found[1]:.2f} nats/{level}, the training text itself {found[0]:.2f}.'
     )
-    if data.text('train').count(b'\n') < LEAST_LINES:
+    lines = data.train_counts[data.chars.encode('\n')[0]] if '\n' in data.chars.symbols else 0
+    if lines < LEAST_LINES:
         return [Remark(what)]
     return [Remark(what, {'shuffle_lines': True}, effect='is for a list, whose lines stand each for itself')]
 

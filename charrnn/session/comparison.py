@@ -11,7 +11,8 @@ from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
 from charrnn.evaluation.archivers import MOST_BYTES, coded_bytes
 from charrnn.evaluation.protocol import evaluate_split
-from charrnn.evaluation.units import LEARNS, LEFT_OUT, error_bar, measure_text, word_perplexity
+from charrnn.evaluation.textsize import measure_text
+from charrnn.evaluation.units import LEARNS, LEFT_OUT, error_bar, word_perplexity
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 

@@ -8,10 +8,12 @@ from charrnn.display.progress import Screen
 from charrnn.evaluation.adaptation import SEGMENT, evaluate_adaptively
 from charrnn.evaluation.ladder import baseline_ladder, in_order, measured_on, missing, uniform_nats, unigram_nats
 from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
-from charrnn.evaluation.units import Evaluation, Letters, TextSize, in_every_unit, letters_of, measure_text
+from charrnn.evaluation.textsize import Letters, TextSize, letters_of, measure_pieces, measure_text
+from charrnn.evaluation.units import Evaluation, in_every_unit
 from charrnn.models import LanguageModel
 from charrnn.storage.workspace import Workspace
 from charrnn.text.dataset import Dataset
+from charrnn.text.vocabulary import count_symbols
 from charrnn.training.ranks import ALONE, Alone
 
 SLOW_LADDER = 2_000_000
@@ -62,7 +64,8 @@ class Measurements:
             split = 'valid' if len(data.valid) else 'train'
             if not slow and len(data.indices) > SLOW_GUESSES:
                 return math.log(len(data.chars.symbols)), None
-            unigram = unigram_nats(data.train, data.valid, len(data.chars)) if len(data.valid) else None
+            found = count_symbols(data.valid, len(data.chars))
+            unigram = unigram_nats(data.train_counts, found) if len(data.valid) else None
             self._guesses = uniform_nats(data, split), unigram
         return self._guesses
 
@@ -94,7 +97,7 @@ class Measurements:
                 found = evaluate_split(model, before, indices, T, each_window=screen.advance, team=team)
         assert found is not None, 'nothing stops it'
         if split not in self._sizes:
-            self._sizes[split] = self.size_of(data.text(split), data.byte_before(split))
+            self._sizes[split] = measure_pieces(data.pieces(split), data, data.byte_before(split), self._letters_once)
         ladder = self.ladder(split, screen)
         return in_every_unit(
             found,

@@ -10,22 +10,25 @@ Every pass streams, so the size of a text is bounded by the disk, not by memory.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.arguments import LARGEST, whole
 from charrnn.display.text import fitted
 from charrnn.errors import MOST_SHOWN, HyperParamsError, SourceTextError, TrainingError, shown
 from charrnn.text.byteset import ByteSet
 from charrnn.text.charset import CharSet
+from charrnn.text.decoding import CHUNK_BYTES
 from charrnn.text.fingerprints import Fingerprint
 from charrnn.text.folders import SPLITS
 from charrnn.text.sources import LEVELS, Source
-from charrnn.text.vocabulary import Indices, Vocabulary, errors_for
+from charrnn.text.vocabulary import Indices, Vocabulary, count_symbols, errors_for
 from charrnn.text.wordset import WordSet
 
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
@@ -84,6 +87,11 @@ class Dataset:
     def train(self) -> Indices:
         """The training ring, shape (n,)."""
         return self.indices[: self.sizes[0]]
+
+    @cached_property
+    def train_counts(self) -> NDArray[np.int64]:
+        """The number of times that each index occurs in the training text, (V,): counted once, because it reads all."""
+        return count_symbols(self.train, len(self.chars))
 
     @property
     def valid(self) -> Indices:
@@ -146,6 +154,23 @@ class Dataset:
             indices = indices[max(0, len(indices) - most) :]
         data = self.chars.to_bytes(indices)
         return data if most is None else data[-most:]
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield the text of a split as UTF-8 (bytes as they are) in pieces; of words in pieces that end a line."""
+        if self.original is None:
+            indices = self.split(name)
+            for at in range(0, len(indices), CHUNK_BYTES):
+                yield self.chars.to_bytes(indices[at : at + CHUNK_BYTES])
+            return
+        text, begin, end = self.original_of(name), 0, 0
+        while end < len(text):
+            start, end = end, min(end + CHUNK_BYTES, len(text))
+            breaks = np.flatnonzero(text[start:end] == ord('\n'))
+            if breaks.size and end < len(text):
+                end = start + int(breaks[-1]) + 1
+            if breaks.size or end == len(text):
+                yield text[begin:end].tobytes()
+                begin = end
 
     def beginning(self, name: str, symbols: int) -> bytes:
         """Return the text of the first symbols of a split as UTF-8 (bytes as they are)."""

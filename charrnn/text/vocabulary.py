@@ -192,6 +192,18 @@ def plain_chunks(source: Source, path: Path) -> Iterator[bytes]:
         yield text.encode()
 
 
+COUNTED_AT_ONCE = 2**22
+"""Symbols per call of bincount, which copies its input to eight bytes per symbol."""
+
+
+def count_symbols(indices: Indices, vocab_size: int) -> NDArray[np.int64]:
+    """Return the number of times that each index occurs, shape (V,)."""
+    counts = np.zeros(vocab_size, dtype=np.int64)
+    for start in range(0, len(indices), COUNTED_AT_ONCE):
+        counts += np.bincount(indices[start : start + COUNTED_AT_ONCE], minlength=vocab_size)
+    return counts
+
+
 def outside(index: int, size: int) -> CharSetError:
     """Return the error for an index outside a vocabulary of `size`."""
     return CharSetError(f'index {index} is outside this vocabulary of {size:,}.', 'decode what encode returned')

@@ -9,7 +9,9 @@ import pytest
 from conftest import MakeRun, train, words
 
 from charrnn import Evaluation
-from charrnn.evaluation.units import measure_text, perplexity, spelling_nats
+from charrnn.evaluation.textsize import measure_pieces, measure_text
+from charrnn.evaluation.units import perplexity
+from charrnn.text import dataset
 
 TEXT = 'the cat sat on the mat\nand so did the dog, é\n' * 40
 
@@ -20,7 +22,7 @@ def test_every_unit_of_an_evaluation(make_run: MakeRun, level: str) -> None:
     train(ms, 5)
     found = ms.evaluate()
     text = ms.data.text('valid')
-    spelled = spelling_nats(text.decode(), ms.chars, ms.data) if level == 'word' else 0.0  # type: ignore[arg-type]
+    spelled = measure_text(text, ms.data).spelling_nats
     total = found.nats * found.symbols + spelled
     assert found.symbols == len(ms.data.valid) and found.level == level
     assert found.bits_per_byte == pytest.approx(total / math.log(2) / len(text))
@@ -134,6 +136,26 @@ def test_places_of_spelled_parts_are_paid(make_run: MakeRun) -> None:
     assert cost('xx') * 2 == pytest.approx(cost('xx xx')), 'index 0 says where unknown words are'
     assert cost('<eos> ab') > 0 and cost('ab ') > 0 and cost(' ab') > 0
     assert measure_text(b' ab', ms.data, b'b').spelling_nats == 0 < measure_text(b' ab', ms.data, b'\n').spelling_nats
+
+
+@pytest.mark.parametrize('level', ['char', 'byte', 'word'])
+def test_a_text_is_measured_in_pieces_as_in_one(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    lines = 'ab ab é\n\nba  ab xx\n<eos> ab\n'
+    ms = make_run(level=level, text=('ab ab ba <unk>\n' * 3 + lines + 'zz 北京 \n ab') * 40)
+    for split, before in (('train', b''), ('valid', b'x')):
+        whole = ms.data.text(split)
+        expected = measure_text(whole, ms.data, before)
+        for size in (1, 2, 7, 50, 10**6):
+            monkeypatch.setattr(dataset, 'CHUNK_BYTES', size)
+            pieces = list(ms.data.pieces(split))
+            assert b''.join(pieces) == whole and (len(pieces) > 1 or size > 50)
+            assert level != 'word' or all(piece.endswith(b'\n') for piece in pieces[:-1])
+            found = measure_pieces(pieces, ms.data, before)
+            assert found.spelling_nats == pytest.approx(expected.spelling_nats, rel=1e-12)
+            assert found == replace(expected, spelling_nats=found.spelling_nats)
+    assert level != 'word' or expected.spelling_nats > 0
+    broken = measure_pieces([b'a\xc3', b'\xa9b', b' \xc3'], ms.data)
+    assert (broken.bytes, broken.chars, broken.words) == (6, 5, 2)
 
 
 def test_each_rung_is_shown_as_static_or_adaptive(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from conftest import MakeRun, learner_of, train
 
 from charrnn import ModelState
 from charrnn.evaluation.protocol import evaluate_split
-from charrnn.evaluation.units import measure_text
+from charrnn.evaluation.textsize import measure_text
 from charrnn.models import MODELTYPES
 
 TEXT = 'the cat sat on the mat,\nand so did the dog, é и い\n' * 60

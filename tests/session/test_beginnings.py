@@ -75,13 +75,14 @@ def test_the_threshold_counts_each_symbol_without_itself() -> None:
     draws = np.random.default_rng(0)
     train, split = draws.integers(1, 9, size=900), draws.integers(5, 9, size=100)
     train[:500] = draws.integers(1, 3, size=500)
-    found = unigram_shift(train.astype(np.uint8), split.astype(np.uint8), 9)
+    found = unigram_shift(np.bincount(train, minlength=9), np.bincount(split, minlength=9))
     assert found is not None
     own = -sum(math.log(((train == s).sum() - 1 + 1) / (900 - 1 + 8)) for s in train) / 900
     other = -sum(math.log(((train == s).sum() + 1) / (900 + 8)) for s in split) / 100
     assert found == pytest.approx((own, other))
-    many = draws.integers(1, 4000, size=3000).astype(np.uint16)
-    assert unigram_shift(many[:2700], many[2700:], 4000) is None
+    many = draws.integers(1, 4000, size=3000)
+    halves = (np.bincount(part, minlength=4000) for part in (many[:2700], many[2700:]))
+    assert unigram_shift(*halves) is None
 
 
 def test_the_option_belongs_to_one_file(tmp_path: Path) -> None:
