@@ -8,8 +8,9 @@
 Each rung is fitted on the training split and given in mean nats per symbol of the split.  A static one is then fixed;
 an adaptive one goes on learning while it reads the split, as a model does in ``evaluate(adapt=True)``.
 
-Time and memory are bounded, whatever the size of the text: each slow rung reads at most the last MOST_TRAINED symbols
-or bytes of the training split, and all rungs measure at most the first MOST_MEASURED symbols of the split.
+Time and memory are bounded, whatever the size of the text: the unigram reads at most the last MOST_COUNTED symbols of
+the training split, each slow rung the last MOST_TRAINED symbols or bytes, and all rungs measure at most the first
+MOST_MEASURED symbols of the split.
 
 Source: Laplace's rule of succession (unigram); for the others see ngram.py and archivers.py.
 """
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from charrnn.evaluation.archivers import ARCHIVERS, has_ppmd
 from charrnn.evaluation.ngram import MOST_TRAINED, kneser_ney_nats
 from charrnn.text.dataset import Dataset
-from charrnn.text.vocabulary import count_symbols
+from charrnn.text.vocabulary import COUNTED_AT_ONCE, Indices, count_symbols
 
 MOST_MEASURED = 2**20
 """Symbols of a split that its ladder is measured on, at most: the first ones."""
@@ -89,8 +90,13 @@ def in_order(ladder: Mapping[str, float]) -> dict[str, float]:
 def uniform_nats(data: Dataset, name: str) -> float:
     """Return the uniform rung of a split, in nats per symbol."""
     silent = data.chars.silent
-    unknown = silent is not None and bool((data.split(name) == silent).any())  # then it is one of the targets
+    unknown = silent is not None and holds(data.split(name), silent)  # then it is one of the targets
     return math.log(len(data.chars.symbols) + unknown)
+
+
+def holds(indices: Indices, index: int) -> bool:
+    """Return True if an index occurs."""
+    return any(index in indices[at : at + COUNTED_AT_ONCE] for at in range(0, len(indices), COUNTED_AT_ONCE))
 
 
 Counts = NDArray[np.int64]

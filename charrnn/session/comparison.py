@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from charrnn.display.progress import Screen
 from charrnn.display.tables import Column, Several, Table, Tabular
 from charrnn.display.text import count, fitted
 from charrnn.errors import TrainingError
 from charrnn.evaluation.archivers import MOST_BYTES, coded_bytes
-from charrnn.evaluation.protocol import evaluate_split
+from charrnn.evaluation.ladder import MOST_MEASURED
+from charrnn.evaluation.protocol import cut_into_lanes, evaluate_split
 from charrnn.evaluation.textsize import measure_text
 from charrnn.evaluation.units import LEARNS, LEFT_OUT, error_bar, word_perplexity
 from charrnn.session.run import Run, Session, run_of
@@ -49,12 +51,14 @@ class Comparison(Several, Tabular, tuple[ComparedModel, ...]):
     xz_bits_per_byte : float    of the same text, for a general compressor that has seen the training text, and that
                                 learns while it reads the text, as a model does in evaluate(adapt=True)
     ppmd_bits_per_byte : float or None    the same of the best general compressor of text; None without pyppmd
+    compressed_bytes : int      of the text that the compressors were measured on: the first ones
     """
 
     noun = 'model'
     text_bytes: int
     xz_bits_per_byte: float
     ppmd_bits_per_byte: float | None = None
+    compressed_bytes: int = 0
 
     def table(self) -> Table:
         """Return a row for each model and each adaptive coder, best first."""
@@ -83,6 +87,8 @@ class Comparison(Several, Tabular, tuple[ComparedModel, ...]):
                 rows.append((bits, name, '', 'adaptive', '', f'{bits:.4f}', ''))
         shown = [row[1:] for row in sorted(rows, key=lambda row: row[0])]
         after = f'on the same {self.text_bytes:,} bytes of held-out text; {LEARNS}'
+        if 0 < self.compressed_bytes < self.text_bytes:
+            after += f', measured on the first {self.compressed_bytes:,}: a sample'
         return Table(columns, shown, after=after if self.ppmd_bits_per_byte is not None else f'{after}\n{LEFT_OUT}')
 
 
@@ -124,9 +130,10 @@ def compare(*states: Session) -> Comparison:
     result = Comparison(sorted(rows, key=lambda row: row.bits_per_byte))
     result.text_bytes = len(common)
     earliest = max(zip(texts, runs, strict=True), key=lambda pair: -len(pair[0]))[1]  # the longest training text
-    coded = coded_bytes(earliest.data.text('train', MOST_BYTES), common)
-    result.xz_bits_per_byte = coded['xz'] * 8 / len(common)
-    result.ppmd_bits_per_byte = coded['PPMd'] * 8 / len(common) if 'PPMd' in coded else None
+    part = common[:MOST_MEASURED]  # as on a ladder
+    coded, result.compressed_bytes = coded_bytes(earliest.data.text('train', MOST_BYTES), part), len(part)
+    result.xz_bits_per_byte = coded['xz'] * 8 / len(part)
+    result.ppmd_bits_per_byte = coded['PPMd'] * 8 / len(part) if 'PPMd' in coded else None
     return result
 
 
@@ -177,7 +184,10 @@ def _compare_one(run: Run, dropped: bytes, common: bytes) -> ComparedModel:
     skipped = len(data.chars.encode(dropped.decode('utf-8', 'surrogateescape'), errors='replace'))
     start = data.train_size + skipped
     split = data.indices[start : data.train_size + len(data.valid)]
-    found = evaluate_split(model, data.indices[:start], split, run.learner.hyper.seq_len)
+    T, screen = run.learner.hyper.seq_len, Screen(level=data.chars.level)
+    lanes, longest = cut_into_lanes(len(split), T)
+    with screen.bar(f'measuring {run.name}', -(-longest // T), lanes * T):
+        found = evaluate_split(model, data.indices[:start], split, T, each_window=screen.advance)
     assert found is not None, 'nothing stops it'
     size = measure_text(common, data, dropped[-1:] or data.byte_before('valid'))
     total = found.nats * found.symbols + size.spelling_nats

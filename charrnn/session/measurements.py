@@ -64,8 +64,8 @@ class Measurements:
             split = 'valid' if len(data.valid) else 'train'
             if not slow and len(data.indices) > SLOW_GUESSES:
                 return math.log(len(data.chars.symbols)), None
-            found = count_symbols(data.valid, len(data.chars))
-            unigram = unigram_nats(data.train_counts, found) if len(data.valid) else None
+            found = count_symbols(data.validated, len(data.chars))
+            unigram = unigram_nats(data.train_counts, found) if found.any() else None
             self._guesses = uniform_nats(data, split), unigram
         return self._guesses
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import MakeRun, learner_of, train
 
 from charrnn import Comparison, ModelState, TrainingError, compare
+from charrnn.evaluation.archivers import coded_bytes
 from charrnn.evaluation.protocol import SplitScore, evaluate_split
 from charrnn.models import LanguageModel
 from charrnn.session import comparison
@@ -25,11 +26,11 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
         train(ms, 10)
     scored = []
 
-    def note(model: LanguageModel, before: Indices, split: Indices, seq_len: int, *rest: Any) -> SplitScore | None:
+    def note(model: LanguageModel, before: Indices, split: Indices, seq_len: int, **rest: Any) -> SplitScore | None:
         ms = next(ms for ms in states if learner_of(ms).model is model)
         scored.append(ms.chars.decode(split).replace('<unk>', 'é'))
         assert len(before) + len(split) == sum(ms.data.sizes)
-        return evaluate_split(model, before, split, seq_len, *rest)
+        return evaluate_split(model, before, split, seq_len, **rest)
 
     monkeypatch.setattr(comparison, 'evaluate_split', note)
     table = compare(*states)
@@ -44,6 +45,14 @@ def test_models_of_every_level_stand_on_one_table(make_run: MakeRun, monkeypatch
         and f'{table.text_bytes:,} bytes of held-out text' in shown
     )
     assert 0 < table.text_bytes <= min(len(ms.data.text('valid')) for ms in states)
+    assert table.compressed_bytes == table.text_bytes and 'sample' not in shown
+    monkeypatch.setattr(comparison, 'MOST_MEASURED', 30)
+    part = compare(*states)
+    assert [*part] == [*table] and part.text_bytes == table.text_bytes
+    assert 'learns while it reads, measured on the first 30: a sample' in repr(part)
+    begun = TEXT.encode()[-table.text_bytes :][:30]
+    training = max((ms.data.text('train') for ms in states), key=len)
+    assert part.xz_bits_per_byte == coded_bytes(training, begun)['xz'] * 8 / 30
 
 
 def test_on_one_directory_a_comparison_equals_the_evaluations(make_run: MakeRun, tmp_path: Path) -> None:
