@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, SourceTextError
+from charrnn.text.ahead import ahead
 from charrnn.text.decoding import decoded_chunks
 from charrnn.text.sources import Source
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
@@ -194,15 +195,16 @@ class CharSet(Vocabulary[str]):
     def scan(cls, source: Source, files: Sequence[Path]) -> tuple[Self, list[int]]:
         """Return the characters of all files together, and the number of characters in each file."""
         seen = np.zeros(CODE_POINTS, dtype=bool)
+
+        def see(text: str) -> int:
+            points = code_points(text)
+            if not seen[points].all():  # to look takes half as long as to set, and few pieces have a new one
+                seen[points] = True
+            return len(text)
+
         sizes = []
         for path in files:
-            size = 0
-            for text in cls.pieces(path, source):
-                points = code_points(text)
-                if not seen[points].all():  # to look takes half as long as to set, and few pieces have a new one
-                    seen[points] = True
-                size += len(text)
-            sizes.append(size)
+            sizes.append(sum(size for _, size in ahead(see, cls.pieces(path, source))))
             refuse_surrogates(path, bool(seen[0xD800:0xE000].any()))
         return cls(map(chr, np.flatnonzero(seen))), sizes
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from charrnn.display.text import NOUNS
 from charrnn.errors import SourceTextError, TrainingError
+from charrnn.text.ahead import ahead
 from charrnn.text.dataset import FACTS, INDICES, ORIGINAL, RARE, VOCABULARIES, Dataset
 from charrnn.text.fingerprints import Fingerprint
 from charrnn.text.joined import JOINED, as_one_file
@@ -181,8 +182,7 @@ def _encode_file(
     number `boundary`; without one, all count as before.
     """
     written, before, after, read = 0, 0, 0, 0
-    for piece in vocabulary.pieces(path, source):
-        indices = vocabulary.encode_piece(piece)
+    for piece, indices in ahead(vocabulary.encode_piece, vocabulary.pieces(path, source)):
         for place in places[len(starts) :]:
             if place >= read + len(piece):
                 break

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from charrnn.arguments import check_errors_argument
 from charrnn.display.text import fitted
 from charrnn.errors import CharSetError, HyperParamsError, shown
+from charrnn.text.ahead import ahead
 from charrnn.text.decoding import SURROGATE, decoded_chunks
 from charrnn.text.punctuation import MARKED_WORD, PLAIN_WORD, Spacing
 from charrnn.text.sources import Source, split_size
-from charrnn.text.tokens import END, tokens_of
+from charrnn.text.tokens import END, Codes, tokens_of
 from charrnn.text.vocabulary import Decoder, Indices, Vocabulary, outside, refuse_surrogates
 
 UNKNOWN = '<unk>'
@@ -198,17 +199,20 @@ class WordSet(Vocabulary[str]):
 
         Words that the training text holds fewer than `mincount` times are left out.
         """
+
+        def tokens(piece: str) -> tuple[list[str], Codes]:
+            return tokens_of(piece, source.lower, source.punctuation)
+
         sizes = []
         for path in files:
             size = 0
-            for piece in cls.pieces(path, source):
+            for piece, (_, codes) in ahead(tokens, cls.pieces(path, source)):
                 refuse_surrogates(path, not piece.isascii() and bool(SURROGATE.search(piece)))
-                size += len(tokens_of(piece, punctuation=source.punctuation)[1])
+                size += len(codes)
             sizes.append(size)
         left = split_size(source.trainfrac, sizes[0])
         counts: Counter[str] = Counter()
-        for piece in cls.pieces(files[0], source):
-            words, codes = tokens_of(piece, source.lower, source.punctuation)
+        for _, (words, codes) in ahead(tokens, cls.pieces(files[0], source)):
             for word, count in zip(words, np.bincount(codes[:left], minlength=len(words)).tolist(), strict=True):
                 if count:
                     counts[word] += count
