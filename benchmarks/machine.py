@@ -164,11 +164,14 @@ def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def memory_mib(name: str, process: int | str = 'self') -> float:
-    """Return a size of a process in MiB, by its name in Linux's /proc, such as 'VmHWM'; nan on another system."""
-    status = Path(f'/proc/{process}/status')
-    if not status.exists():
+    """Return a size of a process in MiB, by its name in Linux's /proc, such as 'VmHWM'; nan on another system.
+
+    It is nan of a process that ends, too.
+    """
+    try:
+        return int(Path(f'/proc/{process}/status').read_text().split(f'{name}:')[1].split()[0]) / 1024
+    except (FileNotFoundError, ProcessLookupError, IndexError):
         return math.nan
-    return int(status.read_text().split(f'{name}:')[1].split()[0]) / 1024
 
 
 def with_peak_growth(work: Callable[[], T]) -> tuple[T, float]:
