@@ -93,7 +93,8 @@ def trainmodel(
     train_len : int        training steps of a round, each a window of every
                            lane; 0 is once through the text
     valid_len : int        windows of a validation; 0 is the whole split, or
-                           the first 2,097,152 symbols of a longer one
+                           the first 2,097,152 characters or bytes or
+                           262,144 words of a longer one
     print_every : int      windows from report to report, each a line with
                            the loss and a sample; 0 is no reports
     clear_state : bool     begin with a carry of zeros; otherwise new lanes

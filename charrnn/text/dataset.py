@@ -34,7 +34,7 @@ from charrnn.text.wordset import WordSet
 VOCABULARIES: dict[str, type[Vocabulary[Any]]] = dict(zip(LEVELS, (CharSet, ByteSet, WordSet), strict=True))
 INDICES, ORIGINAL, FACTS = 'indices.bin', 'text.bin', 'dataset.json'
 PIECE = 1 << 24
-MOST_VALIDATED = 1 << 21
+MOST_VALIDATED = {'char': 1 << 21, 'byte': 1 << 21, 'word': 1 << 18}
 """Symbols of the validation split that a training is measured on; more would take longer than training a little."""
 MOST_COUNTED = 1 << 27
 """Symbols of the training text whose frequencies are known; all of 10 GB would take half a minute."""
@@ -103,7 +103,7 @@ class Dataset:
     @property
     def validated(self) -> Indices:
         """The first MOST_VALIDATED symbols of the validation split, or all of it: a training is measured on them."""
-        return self.valid[:MOST_VALIDATED]
+        return self.valid[: MOST_VALIDATED[self.chars.level]]
 
     @property
     def test(self) -> Indices:

@@ -155,7 +155,7 @@ def test_patience_without_a_whole_validation_is_refused(
 def test_a_long_split_is_measured_on_its_beginning_and_that_is_said(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dataset, 'MOST_VALIDATED', most := 30)
+    monkeypatch.setitem(dataset.MOST_VALIDATED, 'char', most := 30)
     ms = make_run()
     capsys.readouterr()
     report = ms.trainmodel(4, 3, train_len=2, print_every=0, patience=3)
