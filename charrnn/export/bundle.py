@@ -27,6 +27,7 @@ from charrnn.evaluation.units import Evaluation
 from charrnn.export.card import card_of
 from charrnn.export.graph import as_onnx
 from charrnn.models import LanguageModel, build_model, choose_device, memory_of
+from charrnn.names import ATTRIBUTES, nearest, plain
 from charrnn.session import compression, generation, memory, prediction, scores, temperatures
 from charrnn.session.frozen import Frozen, FrozenRun, Reading
 from charrnn.session.measurements import Measurements
@@ -173,6 +174,9 @@ class Model(Reading):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith('_'):
                 raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name, obj=self)
+            step = ATTRIBUTES.get(plain(name), f'ms.{nearest(name, vars(Model))}()').removeprefix('ms.')
+            if step.partition('(')[0] in vars(Model):
+                raise AttributeError(f'an exported model has no {name!r}.  Next: model.{step}', obj=self)
             what = f'an exported model has no {name!r}: it has no text, and writes, reads and scores only.'
             raise AttributeError(f'{what}  Next: the run that it came from has, ms = ModelState.load(...)', obj=self)
 

@@ -59,6 +59,9 @@ def test_it_writes_and_scores_as_its_run_does(make_run: MakeRun, tmp_path: Path,
     again = [each.generatestring(9, prime=state, seed=2) for each in (ms, model)]
     assert again[0] == again[1], 'one and the same weights'
     assert repr(model.next(TEXT, errors='replace')) == repr(ms.next(TEXT, errors='replace'))
+    for other in ('generate', 'generatstring'):
+        with pytest.raises(AttributeError, match=rf"has no '{other}'\.  Next: model\.generatestring\(\)"):
+            getattr(model, other)
     with pytest.raises(AttributeError, match="has no 'trainmodel': it has no text.*\\.  Next: the run"):
         model.trainmodel()  # type: ignore[attr-defined]
     if kind != 'LSTMAttention':
