@@ -36,7 +36,7 @@ def read_source(workspace: Workspace, source: Source, seq_len: int, seed: int) -
     ------
     SourceTextError, HyperParamsError, TrainingError (too short a text), WorkspaceError (it cannot be written)
     """
-    screen, passes = Screen(quiet=source.bytes <= SLOW_BYTES), 3 if source.level == 'word' else 2
+    screen, passes = Screen(level='byte', quiet=source.bytes <= SLOW_BYTES), 3 if source.level == 'word' else 2
     screen.say(f'reading {count(source.bytes)} bytes, {passes} times ...')
     with (
         new_folder(workspace.dataset) as folder,
