@@ -15,7 +15,7 @@ from charrnn.evaluation.textsize import TextSize
 PER_WORD = 'per word: as unsure as among that many words, at each word and line break of the text'
 LEARNS = 'an adaptive coder learns while it reads'
 LEFT_OUT = 'without the package pyppmd, the rung PPMd is left out.  Next: at a shell: pip install pyppmd'
-UNKNOWN_WORDS = 'words it does not know are charged letter by letter'
+UNKNOWN_WORDS = 'nats/word with the letters of words it does not know, for which xz and PPMd pay, too'
 
 
 @fitted
@@ -37,6 +37,8 @@ class Evaluation(Tabular):
     in_sample : bool         True for 'train': all rungs but the uniform one were fitted on the text they measure
     adaptive : tuple of str  the rungs that go on learning while they read the split; all others are static
     ladder_symbols : int     the symbols that the ladder was measured on, the first ones of the split
+    spelled_nats : float     nats per symbol with the cost of spelling what a word model cannot encode: the adaptive
+                             rungs pay for it, too; at other levels the same as `nats`
     """
 
     nats: float
@@ -52,9 +54,11 @@ class Evaluation(Tabular):
     in_sample: bool = False
     adaptive: tuple[str, ...] = ()
     ladder_symbols: int = 0
+    spelled_nats: float = math.nan
 
     def __repr__(self) -> str:
         ladder = ', '.join(f'{rung!r}: {_written(nats, ".4f")}' for rung, nats in self.ladder.items())
+        spelled = _written(self.spelled_nats, '.4f')
         return (
             f'Evaluation(nats={_written(self.nats, ".4f")}, stderr={_written(self.stderr, ".4f")}, '
             f'symbols={self.symbols}, bits_per_char={_written(self.bits_per_char, ".4f")}, '
@@ -62,7 +66,8 @@ class Evaluation(Tabular):
             f'word_perplexity={_written(self.word_perplexity, ".4g")}, ladder={{{ladder}}}, '
             f'protocol={self.protocol!r}, level={self.level!r}'
             f'{", in_sample=True" if self.in_sample else ""}{f", adaptive={self.adaptive}" if self.adaptive else ""}'
-            f'{f", ladder_symbols={self.ladder_symbols}" if self.is_sampled else ""})'
+            f'{f", ladder_symbols={self.ladder_symbols}" if self.is_sampled else ""}'
+            f'{f", spelled_nats={spelled}" if self.level == "word" else ""})'
         )
 
     def __str__(self) -> str:
@@ -75,12 +80,13 @@ class Evaluation(Tabular):
             loss += ', in one block: too short a text for an error bar'
         has_words = not math.isnan(self.word_perplexity)
         words = f'{self.word_perplexity:.4g} per word of the text' if has_words else 'no words in the text'
+        pays = self.level == 'word' and not math.isnan(self.spelled_nats)
         rows = [
             ('loss', loss),
+            *[('', f'{self.spelled_nats:.4f} {UNKNOWN_WORDS}')] * pays,
             ('bits', f'{self.bits_per_char:.4f} per character, {self.bits_per_byte:.4f} per byte'),
             ('perplexity', f'{self.perplexity:.4g} per {self.level}, {words}'),
             *[('', PER_WORD)] * has_words,
-            *[('', UNKNOWN_WORDS)] * (self.level == 'word'),
             *zip(('ladder', *[''] * 3), self._ladder_lines(), strict=False),
             ('protocol', self.protocol),
         ]
@@ -155,6 +161,7 @@ def in_every_unit(
         in_sample,
         tuple(rung for rung in ladder if rung in ARCHIVERS),
         ladder_symbols or score.size,
+        total / score.symbols,
     )
 
 

@@ -35,7 +35,7 @@ from charrnn.session.prime import default_prime
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 from charrnn.storage.durable import cannot_write, explained, is_there, write_whole
-from charrnn.storage.nearby import unused
+from charrnn.storage.nearby import is_run, unused
 from charrnn.storage.sealed import as_json, parse_json, read_sealed, write_sealed
 from charrnn.storage.tensors import as_pieces, from_bytes
 from charrnn.storage.workspace import Workspace
@@ -199,6 +199,10 @@ def loadmodel(dir: str | Path, *, device: str = 'auto') -> Model:
     Raises CheckpointError (no such folder, or a changed byte).
     """
     folder, chosen = path_of('dir', dir, 'exported'), choose_device(device)
+    if is_run(folder):
+        raise CheckpointError(f'{str(dir)!r} is a run, and no exported model.', f'ModelState.load({str(dir)!r})')
+    if not folder.is_dir():
+        raise CheckpointError(f'there is no directory {str(dir)!r}.', "ms.export('exported') writes one")
     weights, config, vocabulary = read_sealed(folder, WEIGHTS, CONFIG, VOCABULARY)
     try:
         facts, words = parse_json(config), parse_json(vocabulary)

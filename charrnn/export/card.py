@@ -74,17 +74,21 @@ def losses_of(found: Evaluation | None) -> str:
     """Return the losses with their protocol and the ladder, as a table."""
     if found is None:
         return 'It was not measured: the run held no text out.'
-    rows = [('this model', found.nats, ''), *((rung, nats, found.ladder) for rung, nats in found.ladder.items())]
+    kinds = {rung: 'adaptive' if rung in found.adaptive else 'static' for rung in found.ladder}
+    rows = {'this model': found.nats, **found.ladder}
+    if found.level == 'word':
+        rows['this model, with the letters of words that it does not know'] = found.spelled_nats
     lines = [f'| | nats/{found.level} | |', '|---|---|---|']
-    for name, nats, _ in sorted(rows, key=lambda row: row[1]):
-        kind = '' if name == 'this model' else 'adaptive' if name in found.adaptive else 'static'
+    for name, nats in sorted(rows.items(), key=lambda row: row[1]):
+        kind = kinds.get(name, '')
         lines.append(f'| {name} | {nats:.4f} | {kind} |')
     about = (
         f'{found.bits_per_char:.4f} bits per character, {found.bits_per_byte:.4f} per byte. Protocol: {found.protocol}.'
     )
-    return '\n'.join(
-        [*lines, '', about, 'An adaptive coder learns while it reads the held-out text; this model did not.']
-    )
+    learns = 'An adaptive coder learns while it reads the held-out text; this model did not.'
+    if found.level == 'word':
+        learns += ' It pays for the letters of all words, also of those that this model does not know.'
+    return '\n'.join([*lines, '', about, learns])
 
 
 def _plain(licence: str) -> str:

@@ -245,6 +245,6 @@ def _call(given: argparse.Namespace, words: Words) -> int:
     found = call(given, verb.function, *first)
     if rank_here() == 0 and given.json:
         show_json(found)
-    elif rank_here() == 0:
+    elif rank_here() == 0 and not getattr(given, 'quiet', False):
         verb.show(found, words.message)
     return verb.status(found)

@@ -45,6 +45,15 @@ def number(text: str) -> int | float | str:
     return text
 
 
+def with_escapes(text: str) -> str:
+    r"""Return a text with \n, \r and \t for what they stand for: in quotes, a shell hands on the two characters.
+
+    >>> with_escapes('a\\nb')
+    'a\nb'
+    """
+    return re.sub(r'\\([nrt])', lambda found: {'n': '\n', 'r': '\r', 't': '\t'}[found[1]], text)
+
+
 def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> None:
     """Add to `parser` an option for each argument of `method` that has a default, and a place for each other one.
 
@@ -71,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser, method: Callable[..., Any]) -> 
         is_text = not {int, float} & kind
         parser.add_argument(
             spelled(p.name),
-            type=str if is_text else number,
+            type=with_escapes if p.name in ESCAPED else str if is_text else number,
             default=argparse.SUPPRESS,
             metavar='TEXT' if is_text else 'N',
             help=explained,
@@ -91,6 +100,8 @@ def members_of(kind: Any) -> set[Any]:
 
 AT_THE_PROMPT = ('background',)
 """Arguments that do nothing in a process that ends with its command."""
+ESCAPED = ('joiner', 'stop')
+"""Arguments that often hold a line break."""
 PLACES = {'srcfile': 'FILE', 'file': 'FILE', 'text': 'FILE', 'folder': 'FOLDER'}
 """The name of an argument's place, where it is not a directory."""
 

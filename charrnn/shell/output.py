@@ -18,6 +18,7 @@ from charrnn.modelstate import ModelState
 from charrnn.sampling.sample import Sample, Samples
 from charrnn.session.comparison import Comparison
 from charrnn.session.overview import Overview, status_of
+from charrnn.session.pieces import Pieces
 from charrnn.session.run import run_of
 from charrnn.training.loop import TrainReport
 
@@ -59,6 +60,8 @@ def plain(value: Any) -> Any:
         return plain(status_of(run_of(value)))
     if isinstance(value, Sample):
         return {'text': str.__str__(value), 'nats': plain(value.nats)}
+    if isinstance(value, Pieces):
+        return plain([*value] and value.sample)
     if isinstance(value, Overview):
         return plain(value.facts)
     if isinstance(value, Comparison):

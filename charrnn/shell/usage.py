@@ -116,6 +116,11 @@ def does_not_fit(command: str, typed: Typed, parsers: Parsers) -> tuple[str, str
             f'--import stands before {command}.',
             f'{START} --import {typed.foreign[0][1] or "MODULE"} {command} {places}',
         )
+    files = [Path(place) for place in typed.places if Path(place).is_file()]
+    if not typed.foreign and command in BEGINNING and len(files) > 1:
+        pattern = quoted(str(files[0].parent / f'*{files[0].suffix}'))
+        what = f'{command} takes one FILE, and a shell turns a pattern into several; a pattern in quotes stays one.'
+        return what, f'{START} {command} {pattern} {quoted(unused(str(Path("workspaces") / files[0].stem)))}'
     what = what or f'{command} takes no {typed.places[most_places(command)]!r}.'
     return what, step_for(command, typed, parsers)
 

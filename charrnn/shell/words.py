@@ -106,6 +106,8 @@ class Words:
 
     def _way(self, text: str) -> str:
         """Return one way of a step; a way that only Python has ends with AT_THE_PROMPT."""
+        if text == 'ms.newcheckpoint()':  # the process has ended, and what was not saved with it
+            return f'{self.start} train {quoted(self.dir)}, which goes on from the newest checkpoint'
         text = UNLINK.sub(lambda call: f'rm {plain(call[1])}', text)
         text = WRITE.sub(lambda call: f'{call[2]} > {plain(call[1])}', text)
         parts, end, is_python = list[str](), 0, False

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.errors import CheckpointError, WorkspaceError, shown
-from charrnn.storage.nearby import MOST_NAME, TENSORS, begin, in_this_folder, is_run, load_or_begin, runs_in, save_text
+from charrnn.storage.nearby import (
+    MOST_NAME,
+    TENSORS,
+    begin,
+    in_this_folder,
+    is_exported,
+    is_run,
+    load_or_begin,
+    runs_in,
+    save_text,
+)
 
 ONLY_WEIGHTS = 'Generating needs only the weights, but this version loads only whole runs.'
 
@@ -56,6 +66,9 @@ def no_run(name: str, path: Path) -> WorkspaceError:
         run = str(Path('workspaces') / path.stem)
         step = f'ModelState.load({run!r})' if is_run(Path(run)) else begin(name if path.stat().st_size else None)
         return WorkspaceError(f'{name!r} is a file, and a run is a directory.', step)
+    if is_exported(path):
+        what = f'{name!r} is an exported model, without the text of a run.'
+        return WorkspaceError(what, f'model = loadmodel({name!r})')
     if (path / TENSORS).is_file():
         return WorkspaceError(
             f'{name!r} is one checkpoint without the rest of its run. {ONLY_WEIGHTS}',

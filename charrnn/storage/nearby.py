@@ -31,6 +31,11 @@ def is_run(folder: Path) -> bool:
     return checkpoints.is_dir() and ((folder / 'dataset').is_dir() or any(checkpoints.glob(f'*/{TENSORS}')))
 
 
+def is_exported(folder: Path) -> bool:
+    """Return True if a directory looks like an exported model: sealed weights beside their vocabulary."""
+    return (folder / 'model.safetensors').is_file() and (folder / 'vocabulary.json').is_file()
+
+
 def runs_in(folder: Path) -> list[Path]:
     """Return the runs in a folder of runs, by name; empty if the folder cannot be read."""
     try:

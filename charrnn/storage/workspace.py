@@ -29,7 +29,7 @@ from charrnn.storage.checkpoints import Checkpoints
 from charrnn.storage.durable import cannot_read, cannot_write, explained, is_there, make_folder, sweep
 from charrnn.storage.journal import Journal, Row, append_rows, read_journal
 from charrnn.storage.lookup import no_run
-from charrnn.storage.nearby import SWEEP, runs_in, unused
+from charrnn.storage.nearby import SWEEP, is_exported, runs_in, unused
 from charrnn.storage.ownership import Marks, Ownership
 from charrnn.storage.parts import Parts
 from charrnn.storage.sealed import (
@@ -129,6 +129,9 @@ class Workspace:
             if self.path.exists() and not self.path.is_dir():
                 other = unused(str(Path('workspaces') / self.path.stem))
                 raise WorkspaceError(f'{self.name!r} is a file, not a directory.', f'{argument}={other!r}')
+            if is_exported(self.path):
+                what = f'{self.name!r} is an exported model, and a run needs a directory of its own.'
+                raise WorkspaceError(what, f'{argument}={unused(self.name)!r}')
             self._refuse_sweep(f'{argument}={unused(self.name)!r} for the new run')
             if self.holds_run():
                 raise WorkspaceError(

@@ -48,6 +48,9 @@ def open_source(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
         raise
     except (EOFError, zlib.error) as error:  # of a gzip file
         raise SourceTextError(f'{str(path)!r} is damaged: {error}.', 'a whole copy of the file') from None
+    except gzip.BadGzipFile:
+        what = f'{str(path)!r} is not packed, as its name says.'
+        raise SourceTextError(what, f'the same file as {path.with_suffix("").name!r}') from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason, near = getattr(error, 'strerror', None) or str(error), None
         if isinstance(error, FileNotFoundError):

@@ -26,6 +26,7 @@ def test_every_unit_of_an_evaluation(make_run: MakeRun, level: str) -> None:
     total = found.nats * found.symbols + spelled
     assert found.symbols == len(ms.data.valid) and found.level == level
     assert found.bits_per_byte == pytest.approx(total / math.log(2) / len(text))
+    assert found.spelled_nats == pytest.approx(total / len(ms.data.valid)) and (level == 'word' or spelled == 0)
     assert found.bits_per_char == pytest.approx(total / math.log(2) / len(text.decode(errors='ignore')), rel=0.01)
     assert found.perplexity == pytest.approx(math.exp(found.nats))
     count = len(text.split()) + text.count(b'\n')
@@ -92,7 +93,9 @@ def test_an_evaluation_prints_as_lines() -> None:
     assert eval(repr(worse)) == worse
     assert 'no better' not in str(Evaluation(3.0, 0.01, 1000, 4, 4, 20, 1e6, {'unigram': 3.3}))
     assert 'by word frequency (3.35)' in str(replace(worse, level='word'))
-    assert 'charged letter by letter' in str(replace(worse, level='word')) and 'letter by' not in str(worse)
+    spelled = replace(worse, level='word', spelled_nats=4.25)
+    assert '\n            4.2500 nats/word with the letters of words it does not know' in str(spelled)
+    assert eval(repr(spelled)) == spelled and 'letters' not in str(worse) + str(replace(worse, level='word'))
     assert "ms.restore('best')" in str(replace(worse, nats=1e8)) and 'train longer' not in str(replace(worse, nats=1e8))
 
 

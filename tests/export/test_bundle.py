@@ -62,6 +62,12 @@ def test_it_writes_and_scores_as_its_run_does(make_run: MakeRun, tmp_path: Path,
     for other in ('generate', 'generatstring'):
         with pytest.raises(AttributeError, match=rf"has no '{other}'\.  Next: model\.generatestring\(\)"):
             getattr(model, other)
+    with pytest.raises(WorkspaceError, match='is an exported model, without the text.*') as refused:
+        ModelState.load(tmp_path / 'out')
+    assert 'loadmodel(' in refused.value.next_step
+    with pytest.raises(WorkspaceError, match='a run needs a directory of its own'):
+        ModelState.initfromsrcfile(__file__, tmp_path / 'out')
+    assert not (tmp_path / 'out' / 'dataset').exists()
     with pytest.raises(AttributeError, match="has no 'trainmodel': it has no text.*\\.  Next: the run"):
         model.trainmodel()  # type: ignore[attr-defined]
     if kind != 'LSTMAttention':
@@ -149,9 +155,9 @@ def test_what_cannot_be_exported_is_refused(make_run: MakeRun, tmp_path: Path) -
     assert files_below(tmp_path / 'out') == before
     with pytest.raises(HyperParamsError, match="licence='mit'"):
         ms.export(tmp_path / 'new', licence=7)  # type: ignore[arg-type]
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match='there is no directory .*nowhere'):
         loadmodel(tmp_path / 'nowhere')
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match='is a run, and no exported model'):
         loadmodel(ms.curdir)
 
 

@@ -126,6 +126,7 @@ ERRORS = [
     ),
     ('generate ws --qqq', 2, 'generate has no option --qqq', 'python -m charrnn generate --help'),
     ('generate ws my run', 2, "generate takes no 'my'", 'quotes around a path with spaces'),
+    ('init ws.txt bad.txt w', 2, 'a shell turns a pattern into several', "init '*.txt' workspaces/"),
     ('generate ws --temp', 2, 'argument --temp: expected one argument', 'python -m charrnn generate --help'),
     ('generate ws --prime -xy', 2, 'argument --prime: expected one argument', '--prime=... (so joined'),
     ('generate', 2, 'the following arguments are required: DIR', 'python -m charrnn generate ws'),
