@@ -23,6 +23,7 @@ PARSER, _ = command_line()
     ('python', 'shell'),
     [
         ('ms.trainmodel()', 'python -m charrnn train ws'),
+        ('ms.newcheckpoint()', 'python -m charrnn train ws, which goes on from the newest checkpoint'),
         ('ms.trainmodel(20)', 'python -m charrnn train ws --num-rounds 20'),
         ('ms.trainmodel() goes on from here', 'python -m charrnn train ws goes on from here'),
         ('ms.trainmodel(clear_state=True)', 'python -m charrnn train ws --clear-state'),
