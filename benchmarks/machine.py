@@ -164,9 +164,9 @@ def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def memory_mib(name: str, process: int | str = 'self') -> float:
-    """Return a size of a process in MiB, by its name in Linux's /proc, such as 'VmHWM'; nan on another system.
+    """Return a size of a process in MiB, by its name in Linux's /proc, such as 'VmHWM'.
 
-    It is nan of a process that ends, too.
+    It is nan on another system, and of a process that has ended.
     """
     try:
         return int(Path(f'/proc/{process}/status').read_text().split(f'{name}:')[1].split()[0]) / 1024

@@ -28,6 +28,7 @@ from charrnn.evaluation.ngram import MOST_TRAINED, kneser_ney_nats
 from charrnn.text.dataset import Dataset
 from charrnn.text.vocabulary import COUNTED_AT_ONCE, Indices, count_symbols
 
+Counts = NDArray[np.int64]
 MOST_MEASURED = 2**20
 """Symbols of a split that its ladder is measured on, at most: the first ones."""
 STATIC, ADAPTIVE = ('uniform', 'unigram', 'Kneser-Ney'), tuple(ARCHIVERS)
@@ -58,13 +59,13 @@ def _rung_nats(rung: str, data: Dataset, name: str) -> float:
     split = data.split(name)[:MOST_MEASURED]
     if rung == 'uniform':
         return uniform_nats(data, name)
+    if rung in ARCHIVERS:
+        size = ARCHIVERS[rung](data.text('train', MOST_TRAINED), data.beginning(name, len(split)))
+        return size * 8 * math.log(2) / len(split)
+    found = count_symbols(split, len(data.chars))
     if rung == 'unigram':
-        return unigram_nats(data.train_counts, count_symbols(split, len(data.chars)))
-    if rung == 'Kneser-Ney':
-        found = count_symbols(split, len(data.chars))
-        return kneser_ney_nats(data.train, split, unigram_probabilities(data.train_counts, found) > 0)
-    size = ARCHIVERS[rung](data.text('train', MOST_TRAINED), data.beginning(name, len(split)))
-    return size * 8 * math.log(2) / len(split)
+        return unigram_nats(data.train_counts, found)
+    return kneser_ney_nats(data.train, split, unigram_probabilities(data.train_counts, found) > 0)
 
 
 def measured_on(data: Dataset, name: str) -> int:
@@ -97,9 +98,6 @@ def uniform_nats(data: Dataset, name: str) -> float:
 def holds(indices: Indices, index: int) -> bool:
     """Return True if an index occurs."""
     return any(index in indices[at : at + COUNTED_AT_ONCE] for at in range(0, len(indices), COUNTED_AT_ONCE))
-
-
-Counts = NDArray[np.int64]
 
 
 def unigram_probabilities(counts: Counts, found: Counts) -> NDArray[np.float64]:

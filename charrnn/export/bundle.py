@@ -35,7 +35,7 @@ from charrnn.session.prime import default_prime
 from charrnn.session.run import Run, Session, run_of
 from charrnn.signatures import known_names_only
 from charrnn.storage.durable import cannot_write, explained, is_there, write_whole
-from charrnn.storage.nearby import is_run, unused
+from charrnn.storage.nearby import VOCABULARY, WEIGHTS, is_run, unused
 from charrnn.storage.sealed import as_json, parse_json, read_sealed, write_sealed
 from charrnn.storage.tensors import as_pieces, from_bytes
 from charrnn.storage.workspace import Workspace
@@ -45,7 +45,7 @@ from charrnn.training.limits import at_rest, refuse_beyond
 from charrnn.training.moment import check_weights, checked_modeltype, checked_settings, copied, set_weights
 from charrnn.version import __version__
 
-WEIGHTS, CONFIG, VOCABULARY, CARD = 'model.safetensors', 'config.json', 'vocabulary.json', 'README.md'
+CONFIG, CARD = 'config.json', 'README.md'
 FORMAT = 1
 
 

@@ -61,7 +61,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sample):
         return {'text': str.__str__(value), 'nats': plain(value.nats)}
     if isinstance(value, Pieces):
-        return plain([*value] and value.sample)
+        for _ in value:  # draws all of them
+            pass
+        return plain(value.sample)
     if isinstance(value, Overview):
         return plain(value.facts)
     if isinstance(value, Comparison):

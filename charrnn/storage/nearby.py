@@ -23,6 +23,8 @@ SWEEP = 'sweep.json'
 """The file that makes a directory a sweep."""
 TENSORS = 'tensors.safetensors'
 """The file of a checkpoint with its tensors."""
+WEIGHTS, VOCABULARY = 'model.safetensors', 'vocabulary.json'
+"""The files of an exported model by which it is known."""
 
 
 def is_run(folder: Path) -> bool:
@@ -32,8 +34,8 @@ def is_run(folder: Path) -> bool:
 
 
 def is_exported(folder: Path) -> bool:
-    """Return True if a directory looks like an exported model: sealed weights beside their vocabulary."""
-    return (folder / 'model.safetensors').is_file() and (folder / 'vocabulary.json').is_file()
+    """Return True if a directory looks like an exported model: weights beside their vocabulary."""
+    return (folder / WEIGHTS).is_file() and (folder / VOCABULARY).is_file()
 
 
 def runs_in(folder: Path) -> list[Path]:

@@ -196,7 +196,7 @@ class CharSet(Vocabulary[str]):
         """Return the characters of all files together, and the number of characters in each file."""
         seen = np.zeros(CODE_POINTS, dtype=bool)
 
-        def see(text: str) -> int:
+        def see(text: str) -> int:  # several threads may set the same True
             points = code_points(text)
             if not seen[points].all():  # to look takes half as long as to set, and few pieces have a new one
                 seen[points] = True

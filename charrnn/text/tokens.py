@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ from charrnn.text.punctuation import MARKED_WORD
 
 END = '<eos>'
 Codes = NDArray[np.int32]
+MOST_IN_C = 2**29 - 1
+"""Characters of a text that C reads at once, at most: it counts bytes in 32 bits, and a character has up to four."""
 
 _in_c: Callable[[bytes], tuple[list[str], bytes]] | None
 try:
@@ -38,7 +39,7 @@ def distinct_words(text: str) -> tuple[list[str], Codes]:
     >>> distinct_words('a b\na')
     (['a', 'b', '\n'], array([0, 1, 2, 0], dtype=int32))
     """
-    if _in_c is None:
+    if _in_c is None or len(text) > MOST_IN_C:
         return distinct_in_python(text)
     words, codes = _in_c(text.encode('utf-8', 'surrogatepass'))
     return words, np.frombuffer(codes, np.int32)
@@ -66,7 +67,7 @@ def tokens_of(text: str, lower: bool = False, punctuation: bool = False) -> tupl
     codes : (number of tokens,)
 
     >>> tokens_of('a, b\n', punctuation=True)
-    (['a', ',', 'b', '<eos>'], array([0, 1, 2, 3]))
+    (['a', ',', 'b', '<eos>'], array([0, 1, 2, 3], dtype=int32))
     """
     words, codes = distinct_words(text)
     if punctuation:
@@ -83,8 +84,8 @@ def marked(word: str) -> list[str]:
     return MARKED_WORD.findall(word)
 
 
-def _each_part(codes: Codes, parts: list[int]) -> NDArray[Any]:
+def _each_part(codes: Codes, parts: list[int]) -> Codes:
     """Return the places of the parts of each word, if word i has parts[i] parts, and all parts stand in one list."""
     sizes = np.array(parts, np.int64)
     firsts, here = (np.cumsum(sizes) - sizes)[codes], sizes[codes]
-    return np.repeat(firsts - (np.cumsum(here) - here), here) + np.arange(here.sum())
+    return (np.repeat(firsts - (np.cumsum(here) - here), here) + np.arange(here.sum())).astype(np.int32)

@@ -30,6 +30,7 @@ def test_results_are_json_for_programs(folder: Path, monkeypatch: pytest.MonkeyP
     drawn = found('generate two --numchars 9 --seed 1')
     assert drawn['text'] == generatestring(ms, 9, seed=1) and len(drawn['nats']) == 9
     assert found('generate two --numchars 9 --seed 1 --stream')['text'] == drawn['text']
+    assert found('generate two --numchars 0 --stream')['text'] == ''
     assert '\n' not in found("generate two --numchars 99 --stop '\\n'")['text']
     assert [one['text'] for one in found('generate two --numchars 4 --n 2')][1:]
     scored = found('score two ws.txt')

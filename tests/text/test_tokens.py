@@ -47,6 +47,12 @@ def test_any_number_of_words_has_room(number: int) -> None:
     assert len(distinct_words(text)[0]) == number
 
 
+def test_a_text_too_long_for_c_is_read_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, 'MOST_IN_C', 3)
+    monkeypatch.setattr(tokens, '_in_c', lambda text: pytest.fail('C was asked'))
+    assert_same('a b a')
+
+
 @needs_c
 def test_c_refuses_what_is_not_bytes() -> None:
     assert tokens._in_c is not None
